@@ -1,0 +1,67 @@
+"""A network over the nodes of a text graph, and the task it is trained for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor, nn
+
+from graphtune.graph import TextGraph
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Rows whose labels count in one step, within the graph they receive from."""
+
+    features: Float[Tensor, "N F"]
+    graph: TextGraph
+    rows: Int64[Tensor, " B"]  # nodes of the graph
+    labels: Int64[Tensor, " B"]
+    weights: Float32[Tensor, " B"] | None = None  # of each row in the loss
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What there is to learn from; rows outside ``train`` lend their features and edges only."""
+
+    features: Float[Tensor, "N F"]
+    graph: TextGraph
+    labels: Int64[Tensor, " N"]  # -1 = unknown
+    classes: int
+    train: Int64[Tensor, " T"]  # rows that are trained on
+    val: Int64[Tensor, " V"]  # rows that decide when to stop; may be empty
+    weights: Float32[Tensor, " N"] | None = None
+
+    def batch(self, rows: Int64[Tensor, " B"]) -> Batch:
+        """Return ``rows`` with the whole graph round them."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Batch(self.features, self.graph, rows, self.labels[rows], weights)
+
+
+class Model(nn.Module):
+    """Graph layers, each but the last followed by ReLU and dropout, then a linear head.
+
+    Without layers it is a linear classifier on the features.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module], head: nn.Linear, *, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.head = head
+        self.dropout = dropout  # probability with which a feature is zeroed in training
+
+    def embed(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
+        """Return what the head reads, for every node."""
+        for layer in self.layers:
+            x = nn.functional.dropout(x, self.dropout, self.training)
+            x = torch.relu(layer(x, graph))
+        return nn.functional.dropout(x, self.dropout, self.training)
+
+    def logits(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N C"]:
+        """Return a score for every node and class."""
+        return self.head(self.embed(x, graph))
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B C"]:
+        """Return a score for every row of the batch and every class."""
+        return self.head(self.embed(batch.features, batch.graph)[batch.rows])

@@ -1,0 +1,32 @@
+"""A stretch of training with one loss and one set of learned parameters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from graphtune.model import Batch
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Parameters that share a step size and a weight decay."""
+
+    parameters: tuple[nn.Parameter, ...]
+    rate: float  # AdamW step size
+    decay: float = 0.0  # AdamW decoupled weight decay
+
+    @classmethod
+    def of(cls, rate: float, *modules: nn.Module, decay: float = 0.0) -> "Group":
+        """Group all parameters of ``modules``."""
+        return cls(tuple(p for m in modules for p in m.parameters()), rate, decay)
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """What the loop trains next; parameters outside ``groups`` stay exactly as they are."""
+
+    name: str
+    groups: tuple[Group, ...]
+    loss: Callable[[Batch], Tensor]
+    epochs: int

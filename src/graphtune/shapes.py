@@ -1,0 +1,23 @@
+"""Axis letters of every array shape in the project.
+
+Shapes are written with jaxtyping, such as ``Float[Tensor, "N F"]``; a single letter is written with a
+leading blank, ``" E"``. They are checked while the tests run and cost nothing in production.
+"""
+
+from typing import Final
+
+AXES: Final[dict[str, str]] = {
+    "N": "nodes of a graph; its text rows come first",
+    "M": "nodes of a second set: rows that are attached, or the support they attach to",
+    "E": "edges",
+    "B": "rows of a batch",
+    "L": "tokens of a text",
+    "F": "features in",
+    "G": "features out",
+    "H": "attention heads",
+    "C": "classes",
+    "K": "neighbours of a row",
+    "T": "texts",
+    "V": "words of the vocabulary",
+    "R": "resamples of a bootstrap",
+}
