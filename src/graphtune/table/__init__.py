@@ -1,5 +1,30 @@
 """Tables of texts and of links: read, validated once, then trusted."""
 
-from graphtune.table.table import Links, Note, Table
+from graphtune.table.columns import Columns
+from graphtune.table.judge import Purpose
+from graphtune.table.links import read_links
+from graphtune.table.lists import from_lists
+from graphtune.table.opening import Source
+from graphtune.table.read import read_table, read_tables
+from graphtune.table.summary import Lengths, Summary, summarise
+from graphtune.table.table import UNLABELLED, Links, Note, Table
+from graphtune.table.write import check_ending, write_rows
 
-__all__ = ["Links", "Note", "Table"]
+__all__ = [
+    "UNLABELLED",
+    "Columns",
+    "Lengths",
+    "Links",
+    "Note",
+    "Purpose",
+    "Source",
+    "Summary",
+    "Table",
+    "check_ending",
+    "from_lists",
+    "read_links",
+    "read_table",
+    "read_tables",
+    "summarise",
+    "write_rows",
+]

@@ -1,0 +1,1 @@
+"""The ``graphtune`` command: one file per subcommand, joined in `graphtune.cli.app`."""

@@ -1,0 +1,254 @@
+"""What is wrong with a table as a whole: labels, ids, duplicates; and the notes about it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from graphtune.table.gather import Gathered
+from graphtune.table.problems import SHOWN, Problems, Tally, counted, listed, rows_named
+from graphtune.table.table import UNLABELLED, Note, Table
+
+Purpose = Literal["fit", "predict", "evaluate", "check"]
+_UNLABELLED_NUMBER = "-1"
+
+
+def judge(
+    files: Sequence[Gathered],
+    purpose: Purpose,
+    problems: Problems,
+    notes: Sequence[Note],
+    *,
+    exact: bool = False,
+) -> Table:
+    """Join the rows of all files into one table, adding what is wrong to ``problems``.
+
+    ``exact`` takes class names as they are: blanks and case tell classes apart, as they do in Python.
+    """
+    notes = list(notes)
+    for rows in files:
+        _judge_texts(rows, problems, notes)
+    if purpose != "predict" and not exact:
+        _tidy_labels(files, notes)
+    ids = _identifiers(files, problems)
+    texts = [text for rows in files for text in rows.texts]
+    labels = [label for rows in files for label in rows.labels]
+    split = [part for rows in files for part in rows.splits]
+    sound = [at not in rows.broken for rows in files for at in range(len(rows))]
+    if purpose != "predict" and any(sound):
+        judged = [(label, part) for label, part, good in zip(labels, split, sound, strict=True) if good]
+        _judge_labels(files[0].name, judged, purpose, problems, notes, exact=exact)
+    _note_duplicates(texts, labels, split, notes)
+    classes = _in_order({label for label in labels if label is not None})
+    place = {label: number for number, label in enumerate(classes)}
+    return Table(
+        ids=tuple(ids),
+        texts=tuple(texts),
+        labels=np.array([UNLABELLED if x is None else place[x] for x in labels], np.int64).reshape(-1),
+        classes=tuple(classes),
+        split=tuple(split),
+        weights=_weights(files),
+        notes=tuple(notes),
+    )
+
+
+def _judge_texts(rows: Gathered, problems: Problems, notes: list[Note]) -> None:
+    blank = Tally()
+    for at, text in enumerate(rows.texts):
+        if at not in rows.broken and (not text or text.isspace()):
+            blank.add(at + 1)
+    if not blank:
+        return
+    if blank.count == len(rows) - len(rows.broken):
+        problems.add(f"{rows.name}: every text is empty.", fix="name the column of texts with --text.")
+    else:
+        notes.append(
+            Note(
+                "warning", f"{rows.name}: {counted(blank.count, 'empty text')} ({blank.rows}), kept as blanks"
+            )
+        )
+
+
+def _tidy_labels(files: Sequence[Gathered], notes: list[Note]) -> None:
+    """Strip blanks around class names; take -1 among whole numbers for "unlabelled"; say both."""
+    stripped, numbers = 0, True
+    for rows in files:
+        for at, label in enumerate(rows.labels):
+            if label is not None:
+                clean = label.strip()
+                stripped += clean != label
+                rows.labels[at] = clean
+                numbers = numbers and _is_whole(clean)
+    if stripped:
+        text = f"blanks around {counted(stripped, 'label')} were removed"
+        notes.append(Note("warning", f"{files[0].name}: {text}"))
+    missing = sum(rows.labels.count(_UNLABELLED_NUMBER) for rows in files)
+    if numbers and missing:
+        for rows in files:
+            rows.labels = [None if label == _UNLABELLED_NUMBER else label for label in rows.labels]
+        text = f"label -1 counts as unlabelled ({counted(missing, 'row')}); if it is a class, give it a name"
+        notes.append(Note("warning", f"{files[0].name}: {text}"))
+
+
+def _identifiers(files: Sequence[Gathered], problems: Problems) -> list[str]:
+    ids: list[str] = []
+    prefixes: Counter[str] = Counter()
+    first: dict[str, tuple[str, int]] = {}
+    for number, rows in enumerate(files):
+        own = rows.ids
+        if own is None:
+            stem = _stem(rows.name)
+            prefixes[stem] += 1
+            prefix = "" if number == 0 else f"{stem}{prefixes[stem] if prefixes[stem] > 1 else ''}:"
+            own = [f"{prefix}{row}" for row in range(len(rows))]
+        twice, clash = Tally(), Tally()
+        for row, identifier in enumerate(own, 1):
+            before = first.setdefault(identifier, (rows.name, row))
+            if before[0] != rows.name:
+                clash.add(row, f"{identifier!r} is also row {before[1]} of {before[0]}")
+            elif before[1] != row:
+                twice.add(row, f"{identifier!r} is also row {before[1]}")
+        if twice:
+            what = counted(twice.count, "id stands", "ids stand")
+            problems.add(
+                f"{rows.name}: {what} there already: {twice.examples}.",
+                fix="make ids unique, or name another column with --id.",
+            )
+        if clash:
+            problems.add(
+                f"{rows.name}: {counted(clash.count, 'id')} of it are those of other rows: {clash.examples}.",
+                fix="give every row of every file an id of its own, or name another column with --id.",
+            )
+        ids += own
+    return ids
+
+
+def _judge_labels(
+    name: str,
+    rows: Sequence[tuple[str | None, str]],
+    purpose: Purpose,
+    problems: Problems,
+    notes: list[Note],
+    *,
+    exact: bool,
+) -> None:
+    counts = Counter(label for label, _ in rows if label is not None)
+    if not counts:
+        problems.add(
+            f"{name}: no row has a label.", fix="label some rows, or name another column with --label."
+        )
+        return
+    if purpose == "evaluate":
+        return
+    if len(counts) == 1:
+        (only,) = counts
+        unlabelled = any("-1" in note.text and "counts as unlabelled" in note.text for note in notes)
+        hint = " (-1 counts as unlabelled: if it is a class, give it a name)" if unlabelled else ""
+        problems.add(
+            f"{name}: all labelled rows are of one class, {only!r}.",
+            fix=f"label rows of at least two classes{hint}.",
+        )
+        return
+    if not exact:
+        _judge_case(name, counts, problems)
+    _judge_rare(name, rows, problems, notes)
+
+
+def _judge_case(name: str, counts: Counter[str], problems: Problems) -> None:
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for label in sorted(counts):
+        alike[" ".join(label.casefold().split())].append(label)
+    groups = [
+        " / ".join(f"{label!r} ({counted(counts[label], 'row')})" for label in group)
+        for group in alike.values()
+        if len(group) > 1
+    ]
+    if groups:
+        problems.add(
+            f"{name}: labels that differ only in case or blanks: {listed(groups, len(groups), name=str)}.",
+            fix="write each class in one way.",
+        )
+
+
+def _judge_rare(
+    name: str, rows: Sequence[tuple[str | None, str]], problems: Problems, notes: list[Note]
+) -> None:
+    training: Counter[str] = Counter()
+    elsewhere: Counter[str] = Counter()
+    for label, part in rows:
+        if label is not None:
+            (training if part in ("train", "") else elsewhere)[label] += 1
+    if not training:
+        problems.add(f"{name}: no training row has a label.", fix="label some rows whose split is train.")
+        return
+    unseen = sorted(set(elsewhere) - set(training))
+    if unseen:
+        what = counted(len(unseen), "class has", "classes have")
+        notes.append(Note("warning", f"{name}: {what} no training row to learn from: {listed(unseen)}"))
+    once = sorted(label for label, count in training.items() if count == 1)
+    if not once:
+        return
+    what = f"{counted(len(once), 'class has', 'classes have')} one training row only: {listed(once)}"
+    if any(part == "val" for _, part in rows):
+        notes.append(Note("warning", f"{name}: {what}"))
+    else:
+        problems.add(
+            f"{name}: {what}; a class needs two, one to learn from and one to check with.",
+            fix="label more of its rows, join it with another class, or empty its label.",
+        )
+
+
+def _note_duplicates(
+    texts: Sequence[str], labels: Sequence[str | None], split: Sequence[str], notes: list[Note]
+) -> None:
+    first: dict[str, int] = {}
+    across: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    conflicts: list[tuple[int, int]] = []
+    for row, text in enumerate(texts):
+        before = first.setdefault(text, row)
+        if before == row or not text or text.isspace():
+            continue
+        if split[row] != split[before]:
+            a, b = sorted((split[before], split[row]), key=("train", "", "val", "test").index)
+            across[b, a].append((before + 1, row + 1))
+        if labels[row] != labels[before] and None not in (labels[row], labels[before]):
+            conflicts.append((before + 1, row + 1))
+    for (later, earlier), pairs in across.items():
+        what = counted(len(pairs), "text stands", "texts stand")
+        named = f"both the {earlier or 'other'} and the {later or 'other'} rows"
+        notes.append(Note("warning", f"{what} in {named} ({_pairs(pairs)})"))
+    if conflicts:
+        what = counted(len(conflicts), "text stands", "texts stand")
+        notes.append(Note("warning", f"{what} there twice under different labels ({_pairs(conflicts)})"))
+
+
+def _pairs(pairs: Sequence[tuple[int, int]]) -> str:
+    shown = [rows_named(pair) for pair in pairs[:SHOWN]]
+    more = f" and {len(pairs) - SHOWN:,} more" if len(pairs) > SHOWN else ""
+    return "; ".join(shown) + more
+
+
+def _weights(files: Sequence[Gathered]) -> np.ndarray | None:
+    if all(rows.weights is None for rows in files):
+        return None
+    return np.concatenate(
+        [
+            np.ones(len(rows), np.float32) if rows.weights is None else np.array(rows.weights, np.float32)
+            for rows in files
+        ]
+    )
+
+
+def _in_order(labels: set[str]) -> list[str]:
+    """Sort as numbers if all are, so that class 10 comes after 9."""
+    return sorted(labels, key=int) if all(map(_is_whole, labels)) else sorted(labels)
+
+
+def _is_whole(label: str) -> bool:
+    digits = label.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and label == str(int(label))
+
+
+def _stem(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2].partition(".")[0] or name

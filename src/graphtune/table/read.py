@@ -1,0 +1,108 @@
+"""Reading the user's tables: one to fit, predict, evaluate or check, with files appended to it."""
+
+from collections.abc import Sequence
+
+from graphtune.errors import TableError
+from graphtune.table.columns import Columns, choose
+from graphtune.table.gather import Gathered, gather
+from graphtune.table.judge import Purpose, judge
+from graphtune.table.opening import Source, open_table
+from graphtune.table.problems import Problems, counted
+from graphtune.table.table import Note, Table
+
+_ALL = frozenset({"text", "label", "split", "id", "weight"})
+_READS = {
+    "fit": _ALL,
+    "check": _ALL,
+    "evaluate": _ALL,
+    "predict": frozenset({"text", "id"}),
+    "unlabelled": frozenset({"text", "id", "weight"}),
+    "test": frozenset({"text", "label", "id", "weight"}),
+}
+
+
+def read_table(source: Source, columns: Columns | None = None, *, purpose: Purpose) -> Table:
+    """Read one table: a path, ``-`` for standard input, or a frame of pandas or polars.
+
+    Empty labels become -1, splits "train", "val", "test" or "", absent ids the row numbers from "0".
+
+    Raises:
+        TableError: with everything that is wrong with it.
+    """
+    return read_tables(source, columns, purpose=purpose)
+
+
+def read_tables(
+    source: Source,
+    columns: Columns | None = None,
+    *,
+    purpose: Purpose,
+    unlabelled: Sequence[Source] = (),
+    test: Source | None = None,
+) -> Table:
+    """Read a table and append unlabelled files (split "train") and a test file (split "test").
+
+    With a test file, rows of the table that name no split are "train". Absent ids of appended rows are their
+    row numbers after the file's name, such as "more:0".
+
+    Raises:
+        TableError: with everything that is wrong with any of them.
+    """
+    given = columns or Columns()
+    problems, notes = Problems(), list[Note]()
+    files: list[Gathered] = []
+    first = _read(source, given, purpose, purpose, problems, notes)
+    for more in unlabelled:
+        rows = _read(more, given, "unlabelled", purpose, problems, notes)
+        rows.splits = ["train"] * len(rows)
+        files.append(rows)
+    if test is not None:
+        rows = _read(test, given, "test", purpose, problems, notes)
+        _mark_test(first, rows, notes)
+        files.append(rows)
+    table = judge([first, *files], purpose, problems, notes)
+    problems.raise_all()
+    return table
+
+
+def _mark_test(first: Gathered, test: Gathered, notes: list[Note]) -> None:
+    own = first.splits.count("test")
+    if own:
+        text = f"{counted(own, 'row')} of it are test rows too; figures are for both"
+        notes.append(Note("warning", f"{first.name}: {text}"))
+    first.splits = [part or "train" for part in first.splits]
+    test.splits = ["test"] * len(test)
+
+
+def _read(
+    source: Source, given: Columns, part: str, purpose: Purpose, problems: Problems, notes: list[Note]
+) -> Gathered:
+    name = source if isinstance(source, str) else getattr(source, "name", "the frame")
+    try:
+        reader = open_table(source, problems)
+        if reader is None:
+            return _empty(str(name), purpose, problems, "is empty")
+        try:
+            notes += [Note("guess", remark) for remark in reader.remarks]
+            needs = frozenset({"text"} if part in ("predict", "unlabelled") else {"text", "label"})
+            before = len(problems)
+            chosen, guesses = choose(given, reader, problems, needs=needs, reads=_READS[part])
+            notes += guesses
+            rows = gather(reader, chosen, problems)
+        finally:
+            reader.close()
+    except TableError as error:
+        problems.add(error.problem, fix=error.fix)
+        return Gathered(str(name))
+    if not len(rows):
+        return _empty(rows.name, purpose, problems, "has no rows below its header")
+    if len(problems) > before and chosen.text is None:
+        # Without its column there is nothing to say about texts, or about labels.
+        rows.broken = set(range(len(rows)))
+    return rows
+
+
+def _empty(name: str, purpose: Purpose, problems: Problems, what: str) -> Gathered:
+    if purpose != "predict":
+        problems.add(f"{name} {what}.", fix="give a table with at least a few rows of text.")
+    return Gathered(name)
