@@ -13,7 +13,8 @@ from graphtune.graph.text_graph import TextGraph
 def propagate(graph: TextGraph, x: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
     """Return, for each node, the weighted sum of its neighbours' rows of ``x``.
 
-    Cost: O(E F) time, O(N F) memory, forward and backward. Gradients flow to ``x``; edge weights are constants.
+    Cost: O(E F) time, O(N F) memory, forward and backward. Gradients flow to ``x``; edge weights are
+    constants and have the floating-point type of ``x``.
     """
     return _Product.apply(x, graph)
 
@@ -26,5 +27,7 @@ class _Product(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor, None]:
         return ctx.graph.transpose.matrix @ gradient.contiguous(), None

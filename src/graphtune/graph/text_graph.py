@@ -14,6 +14,13 @@ from torch import Tensor
 from graphtune.errors import GraphError
 
 
+def sparse_rows(crow: Tensor, col: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return a torch CSR tensor over parts that are known to be sound; nothing is copied."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(crow, col, values, size, check_invariants=False)
+
+
 @dataclass(frozen=True, eq=False)
 class TextGraph:
     """Row ``i`` lists the edges whose messages node ``i`` receives: ``col`` are their sources.
@@ -68,7 +75,7 @@ class TextGraph:
             torch.from_numpy(csr.indptr.astype(np.int64)),
             torch.from_numpy(csr.indices.astype(np.int64)),
             torch.from_numpy(np.ascontiguousarray(weight)),
-            csr.shape[0] if texts is None else texts,
+            csr.indptr.size - 1 if texts is None else texts,
         )
 
     @classmethod
@@ -118,10 +125,9 @@ class TextGraph:
     @cached_property
     def matrix(self) -> Tensor:
         """The adjacency as a torch CSR tensor, for products."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-            size = (self.nodes, self.nodes)
-            return torch.sparse_csr_tensor(self.crow, self.col, self.weight, size, check_invariants=False)
+        # 32-bit positions: the sparse product copies 64-bit ones down on every call.
+        size = (self.nodes, self.nodes)
+        return sparse_rows(self.crow.int(), self.col.int(), self.weight, size)
 
     def scipy(self) -> scipy.sparse.csr_array:
         """Return the adjacency as a SciPy matrix; it shares this graph's memory where it can."""
