@@ -40,7 +40,7 @@ class Task:
 
 
 class Model(nn.Module):
-    """Graph layers, each but the last followed by ReLU and dropout, then a linear head.
+    """Graph layers, each behind dropout and before ReLU, then dropout and a linear head.
 
     Without layers it is a linear classifier on the features.
     """
@@ -52,16 +52,20 @@ class Model(nn.Module):
         self.dropout = dropout  # probability with which a feature is zeroed in training
 
     def embed(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
-        """Return what the head reads, for every node."""
+        """Return the features before the head, and before their dropout, for every node."""
         for layer in self.layers:
             x = nn.functional.dropout(x, self.dropout, self.training)
             x = torch.relu(layer(x, graph))
-        return nn.functional.dropout(x, self.dropout, self.training)
+        return x
 
     def logits(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N C"]:
         """Return a score for every node and class."""
-        return self.head(self.embed(x, graph))
+        return self._classify(self.embed(x, graph))
 
     def forward(self, batch: Batch) -> Float[Tensor, "B C"]:
         """Return a score for every row of the batch and every class."""
-        return self.head(self.embed(batch.features, batch.graph)[batch.rows])
+        # Rows before dropout: without layers, the cost is then that of the batch, not of the graph.
+        return self._classify(self.embed(batch.features, batch.graph).index_select(0, batch.rows))
+
+    def _classify(self, x: Float[Tensor, "B G"]) -> Float[Tensor, "B C"]:
+        return self.head(nn.functional.dropout(x, self.dropout, self.training))

@@ -24,9 +24,14 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Phase:
-    """What the loop trains next; parameters outside ``groups`` stay exactly as they are."""
+    """What the loop trains next; parameters outside ``groups`` stay exactly as they are.
+
+    What a loss carries from one step to the next (such as a memory of features) is a buffer of the model:
+    checkpoints then hold it. Random numbers come from torch's default generator.
+    """
 
     name: str
     groups: tuple[Group, ...]
     loss: Callable[[Batch], Tensor]
-    epochs: int
+    epochs: int  # at most
+    stopping: bool = True  # False: validation neither ends the phase nor chooses its weights
