@@ -1,0 +1,33 @@
+"""Scores of predictions, and how sure they are: pure functions on NumPy arrays, one concept a file.
+
+Labels and predictions are indices of classes. What is done with labels that never occur, or that training
+never saw, stands at each function.
+"""
+
+from graphtune.metric.accuracy import accuracy
+from graphtune.metric.bootstrap import Interval, bootstrap, bootstrap_mean
+from graphtune.metric.calibration import expected_calibration_error
+from graphtune.metric.confusion import confusion
+from graphtune.metric.f1 import f1_macro, f1_micro
+from graphtune.metric.likelihood import negative_log_likelihood
+from graphtune.metric.mcnemar import mcnemar
+from graphtune.metric.paired_bootstrap import paired_bootstrap
+from graphtune.metric.per_class import ClassScores, per_class
+from graphtune.metric.permutation import paired_permutation
+
+__all__ = [
+    "ClassScores",
+    "Interval",
+    "accuracy",
+    "bootstrap",
+    "bootstrap_mean",
+    "confusion",
+    "expected_calibration_error",
+    "f1_macro",
+    "f1_micro",
+    "mcnemar",
+    "negative_log_likelihood",
+    "paired_bootstrap",
+    "paired_permutation",
+    "per_class",
+]
