@@ -4,6 +4,7 @@ A subcommand is a function in a file of its own, registered below. It imports wh
 ``graphtune --help`` must not wait for torch.
 """
 
+import io
 import os
 import sys
 import traceback
@@ -33,10 +34,11 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"graphtune {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
@@ -57,6 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``arguments`` are those after the program's name; None takes them from ``sys.argv``.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal may lack the letters of the user's texts; that is no reason to stop.
+            stream.reconfigure(errors="backslashreplace")
     try:
         with shown():
             status = _run(arguments)

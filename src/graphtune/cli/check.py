@@ -39,7 +39,7 @@ def check(
     read = read_table(table, Columns(text=text, label=label, split=split, id=id_), purpose="check")
     links = None if edges is None else read_links(edges, frozenset(read.ids), purpose="check")
     console = Console(highlight=False, soft_wrap=True)
-    _print_summary(console, table, summarise(read))
+    _print_summary(console, "standard input" if table == "-" else table, summarise(read))
     if links is not None:
         _print_links(console, read, links)
     console.print("[green]usable[/green]: [bold]graphtune fit[/bold] can train on it.")

@@ -5,7 +5,7 @@ import io
 import sys
 import zlib
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from graphtune.errors import TableError
 
@@ -15,7 +15,7 @@ STANDARD_INPUT = "-"
 BROKEN_GZIP = (gzip.BadGzipFile, EOFError, zlib.error)
 
 
-def opened(path: str | Path) -> BinaryIO:
+def opened(path: str | Path) -> io.BufferedReader:
     """Open a file, or standard input for ``-``, for reading and peeking; gzip is undone.
 
     Raises:
@@ -23,10 +23,11 @@ def opened(path: str | Path) -> BinaryIO:
     """
     if str(path) == STANDARD_INPUT:
         return _gunzipped(io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer), LOOK))
+    path = Path(path)
     try:
-        return _gunzipped(io.BufferedReader(cast(io.RawIOBase, Path(path).open("rb")), LOOK))
+        return _gunzipped(io.BufferedReader(cast(io.RawIOBase, path.open("rb", buffering=0)), LOOK))
     except FileNotFoundError:
-        raise TableError(f"{path} does not exist.", fix=_nearest(Path(path))) from None
+        raise TableError(f"{path} does not exist.", fix=_nearest(path)) from None
     except IsADirectoryError:
         raise TableError(
             f"{path} is a directory, and not one that Hugging Face datasets saved.",
@@ -38,14 +39,14 @@ def opened(path: str | Path) -> BinaryIO:
         raise TableError(f"{path} cannot be read: {error.strerror}.", fix="check the path.") from None
 
 
-def start_of(stream: BinaryIO, name: str) -> bytes:
+def start_of(stream: io.BufferedReader, name: str) -> bytes:
     """Return the first bytes without moving on.
 
     Raises:
         TableError: the bytes are gzip, but damaged.
     """
     try:
-        return cast(io.BufferedReader, stream).peek(LOOK)[:LOOK]
+        return stream.peek(LOOK)[:LOOK]
     except BROKEN_GZIP as error:
         raise broken_gzip(name, error) from None
 
@@ -55,10 +56,14 @@ def broken_gzip(name: str, error: BaseException) -> TableError:
     return TableError(f"{name} is a damaged gzip file: {error}.", fix="compress or download it anew.")
 
 
-def _gunzipped(stream: io.BufferedReader) -> BinaryIO:
+def _gunzipped(stream: io.BufferedReader) -> io.BufferedReader:
     if stream.peek(2)[:2] != b"\x1f\x8b":
         return stream
-    return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=stream, mode="rb"), LOOK))
+    if isinstance(stream.raw, io.FileIO) and Path(stream.name).is_file():
+        # Opened by its name, gzip closes the file when it is closed itself.
+        with stream:
+            return io.BufferedReader(gzip.GzipFile(stream.name, "rb"), LOOK)
+    return io.BufferedReader(gzip.GzipFile(fileobj=stream, mode="rb"), LOOK)
 
 
 def _nearest(path: Path) -> str:

@@ -65,8 +65,9 @@ def choose(
                 notes.append(Note("guess", f"{reader.name}: the {part} column is {found!r}: {why}"))
             else:
                 _report_missing(reader, part, problems)
-    for name in chosen.values():
+    for part, name in list(chosen.items()):
         if names.count(name) > 1:
+            del chosen[part]
             problems.add(
                 f"{reader.name}: {names.count(name)} columns are called {name!r}.", fix="rename all but one."
             )

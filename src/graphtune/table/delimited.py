@@ -4,10 +4,11 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from graphtune.errors import TableError
 from graphtune.table.bytes_in import BROKEN_GZIP, broken_gzip
+from graphtune.table.cell import undecodable
+from graphtune.table.encoding import conversion, likely_encoding
 from graphtune.table.problems import Problems, Tally, counted
 from graphtune.table.reader import BATCH_ROWS, SAMPLE_ROWS, Batch
 
@@ -17,7 +18,7 @@ _NO_LIMIT = 2**31 - 1
 class Delimited:
     """Rows of separated fields, the first of which names the columns."""
 
-    def __init__(self, stream: BinaryIO, name: str, delimiter: str, problems: Problems) -> None:
+    def __init__(self, stream: io.BufferedReader, name: str, delimiter: str, problems: Problems) -> None:
         self.name = name
         self.remarks: tuple[str, ...] = ()
         self._problems = problems
@@ -57,6 +58,14 @@ class Delimited:
             ) from None
         except BROKEN_GZIP as error:
             raise broken_gzip(self.name, error) from None
+        for name in header:
+            wrong = undecodable(name)
+            if wrong is not None:
+                raw = ",".join(header).encode("utf-8", "surrogateescape")
+                raise TableError(
+                    f"{self.name}: the header is not UTF-8: {wrong}.",
+                    fix=f"{conversion(self.name, likely_encoding(raw))}.",
+                )
         return tuple(name.strip() for name in header)
 
     def _checked(self) -> Iterator[list[str]]:

@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import BinaryIO
 
 from graphtune.errors import TableError
 from graphtune.table.bytes_in import BROKEN_GZIP, broken_gzip
@@ -18,7 +17,7 @@ _SAMPLE_ROWS = 20_000
 class JsonLines:
     """One object a line; its keys are the columns, and a row may lack some."""
 
-    def __init__(self, stream: BinaryIO, name: str, problems: Problems) -> None:
+    def __init__(self, stream: io.BufferedReader, name: str, problems: Problems) -> None:
         self.name = name
         self.remarks: tuple[str, ...] = ()
         self._problems = problems

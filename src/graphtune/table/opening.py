@@ -1,7 +1,8 @@
 """Choosing the reader: by the file's ending, unless its first bytes say otherwise."""
 
+import io
+from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 from graphtune.errors import TableError
 from graphtune.table.arrow import (
@@ -38,9 +39,9 @@ def open_table(source: Source, problems: Problems) -> Reader | None:
     path = Path(source)
     if path.is_dir() and is_saved_dataset(path):
         return from_directory(path)
-    stream = opened(source)
     name = "standard input" if str(source) == STANDARD_INPUT else str(source)
-    try:
+    with ExitStack() as closing:
+        stream = closing.enter_context(opened(source))
         start = start_of(stream, name)
         if start.startswith(b"PAR1") and path.is_file():
             return from_parquet(path)
@@ -50,13 +51,13 @@ def open_table(source: Source, problems: Problems) -> Reader | None:
             return None
         _check_text(start, name, path)
         reader = _text_reader(stream, start, name, _ending(path), problems)
-    except BaseException:
-        stream.close()
-        raise
+        closing.pop_all()  # the reader closes the stream now
     return reader
 
 
-def _text_reader(stream: BinaryIO, start: bytes, name: str, ending: str, problems: Problems) -> Reader:
+def _text_reader(
+    stream: io.BufferedReader, start: bytes, name: str, ending: str, problems: Problems
+) -> Reader:
     looks_json = start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
     if ending in _JSON or (looks_json and ending not in {".csv", *_TABBED}):
         return JsonLines(stream, name, problems)

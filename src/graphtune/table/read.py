@@ -85,7 +85,6 @@ def _read(
         try:
             notes += [Note("guess", remark) for remark in reader.remarks]
             needs = frozenset({"text"} if part in ("predict", "unlabelled") else {"text", "label"})
-            before = len(problems)
             chosen, guesses = choose(given, reader, problems, needs=needs, reads=_READS[part])
             notes += guesses
             rows = gather(reader, chosen, problems)
@@ -96,8 +95,8 @@ def _read(
         return Gathered(str(name))
     if not len(rows):
         return _empty(rows.name, purpose, problems, "has no rows below its header")
-    if len(problems) > before and chosen.text is None:
-        # Without its column there is nothing to say about texts, or about labels.
+    if any(getattr(chosen, column) is None for column in needs):
+        # The missing column was reported; that no text and no label was found in it follows from that.
         rows.broken = set(range(len(rows)))
     return rows
 

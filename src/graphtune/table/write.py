@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import cast
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def write_rows(path: str | Path | None, columns: Mapping[str, Sequence[object] |
         if isinstance(sys.stdout, io.TextIOWrapper):
             # Texts may hold letters that the terminal's own encoding lacks.
             sys.stdout.reconfigure(encoding="utf-8", errors="replace")
-        _separated(sys.stdout, columns, ",")
+        _separated(cast(io.TextIOBase, sys.stdout), columns, ",")
         sys.stdout.flush()
         return
     target = Path(path)
@@ -56,7 +56,9 @@ def write_rows(path: str | Path | None, columns: Mapping[str, Sequence[object] |
                 _separated(stream, columns, "\t" if ending == ".tsv" else ",")
 
 
-def _separated(stream: TextIO, columns: Mapping[str, Sequence[object] | np.ndarray], mark: str) -> None:
+def _separated(
+    stream: io.TextIOBase, columns: Mapping[str, Sequence[object] | np.ndarray], mark: str
+) -> None:
     plain = csv.writer(stream, delimiter=mark, lineterminator="\n")
     # The csv module quotes no lone carriage return, and readers take it for the end of the line.
     quoted = csv.writer(stream, delimiter=mark, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -66,7 +68,7 @@ def _separated(stream: TextIO, columns: Mapping[str, Sequence[object] | np.ndarr
         writer.writerow(row)
 
 
-def _json_lines(stream: TextIO, columns: Mapping[str, Sequence[object] | np.ndarray]) -> None:
+def _json_lines(stream: io.TextIOBase, columns: Mapping[str, Sequence[object] | np.ndarray]) -> None:
     names = list(columns)
     for row in _rows(columns):
         stream.write(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n")
