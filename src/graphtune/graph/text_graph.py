@@ -178,16 +178,18 @@ class TextGraph:
 
     @cached_property
     def _looped(self) -> "TextGraph":
-        adjacency = self.scipy()
-        missing = np.ones(self.nodes, dtype=adjacency.dtype)
-        missing[self.target[self.source == self.target].cpu().numpy()] = 0.0
-        loops = scipy.sparse.diags_array(missing, format="csr")
-        looped = TextGraph.from_scipy(adjacency + loops, texts=self.texts).to(self.weight.device)
+        # By concatenation: a sum of SciPy matrices would drop the edges whose weight is 0.
+        device = self.weight.device
+        missing = torch.ones(self.nodes, dtype=torch.bool, device=device)
+        missing[self.target[self.source == self.target]] = False
+        fresh = missing.nonzero().flatten()
+        weight = torch.cat([self.weight, self.weight.new_ones(fresh.numel())]).detach().cpu().numpy()
+        ends = [torch.cat([end, fresh]).cpu().numpy() for end in (self.target, self.source)]
+        matrix = scipy.sparse.coo_array((weight, ends), shape=(self.nodes, self.nodes))
+        looped = TextGraph.from_scipy(matrix, texts=self.texts).to(device)
         if self.whole_degree is None:
             return looped
-        return replace(
-            looped, whole_degree=self.whole_degree + torch.from_numpy(missing).to(self.weight.device)
-        )
+        return replace(looped, whole_degree=self.whole_degree + missing.to(self.whole_degree.dtype))
 
     @cached_property
     def _symmetric(self) -> "TextGraph":
