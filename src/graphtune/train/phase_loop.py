@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphtune.errors import TrainError
+from graphtune.loss import CrossEntropy
 from graphtune.model import Batch, Model, Task
 from graphtune.phase import Phase
 from graphtune.progress import bar
@@ -210,9 +211,7 @@ class PhaseLoop:
         batch = self.validation
         with torch.no_grad():
             logits = self.model(batch)
-            losses = nn.functional.cross_entropy(logits, batch.labels, reduction="none")
-            weights = torch.ones_like(losses) if batch.weights is None else batch.weights
-            loss = float((losses * weights).sum() / weights.sum())
+            loss = float(CrossEntropy()(logits, batch.labels, batch.weights))
             accuracy = float((logits.argmax(1) == batch.labels).float().mean())
         if self.validates:
             self._finite(loss, "loss", "validation")
