@@ -1,9 +1,9 @@
 """Frozen dataclasses as TOML and back; every mistake of a file is reported at once.
 
-A field typed by a concrete dataclass is a table. A field typed by a protocol is a table whose ``kind`` names
-the class: one of a given list by its name, or ``package.module:Class``; the kind alone may stand for a table of
-defaults. A field typed ``type[Protocol]`` is the kind alone. ``None`` is left out where it is the default, and
-written ``"none"`` elsewhere. A field that is not written takes its default.
+A field typed by a concrete dataclass is a table. A field typed by a protocol is a table whose ``kind``
+names the class: one of a given list by its name, or ``package.module:Class``; the kind alone may stand for a
+table of defaults. A field typed ``type[Protocol]`` is the kind alone. ``None`` is left out where it is the
+default, and written ``"none"`` elsewhere. A field that is not written takes its default.
 """
 
 import importlib
@@ -138,13 +138,12 @@ class _Reader:
         if origin is type:
             return self._class(raw, get_args(hint)[0], path)
         if isinstance(hint, type) and is_dataclass(hint):
-            of: type[Any] = hint
-            return self.table(raw, of, path) if isinstance(raw, dict) else self._unfit(raw, hint, path)
+            return self.table(raw, hint, path) if isinstance(raw, dict) else self._unfit(raw, hint, path)
         return self._scalar(raw, hint, path)
 
-    def table(self, raw: dict[str, Any], cls: type[T], path: str) -> T:
+    def table(self, raw: dict[str, Any], cls: Any, path: str) -> Any:
         hints = get_type_hints(cls)
-        known = {field.name: field for field in fields(cls) if field.init}  # type: ignore[arg-type]
+        known = {field.name: field for field in fields(cls) if field.init}
         before = len(self.mistakes)
         for key in raw.keys() - known.keys():
             self._mistake(_join(path, key), f"there is no such key; {_nearest(key, known)}")
@@ -154,7 +153,7 @@ class _Reader:
                 self._mistake(_join(path, name), f"is missing; it takes {self._takes(hints[name])}.")
         return _WRONG if len(self.mistakes) > before else self._made(cls, values, path)
 
-    def _made(self, cls: type[T], values: dict[str, Any], path: str) -> T:
+    def _made(self, cls: Any, values: dict[str, Any], path: str) -> Any:
         try:
             return cls(**values)
         except GraphtuneError as error:
