@@ -166,7 +166,7 @@ def test_edges_to_unknown_ids_are_refused(tmp_path, capsys):
     (tmp_path / "rows.csv").write_text(GOOD)
     (tmp_path / "edges.csv").write_text("source,target\na1,a2\na3,a9\n")
     problem, fix = _refused(capsys, tmp_path / "rows.csv", "--edges", tmp_path / "edges.csv")
-    assert "1 end of edges are no ids of the table: row 2: 'a9'" in problem
+    assert "1 end of edges not among the ids of the table: row 2: 'a9'" in problem
     assert "--id" in fix
 
 

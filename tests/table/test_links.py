@@ -35,7 +35,10 @@ def test_named_columns_are_taken():
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("source,target\n1,2\n1,9\n8,3\n", "2 ends of edges are no ids of the table: row 2: '9'; row 3: '8'"),
+        (
+            "source,target\n1,2\n1,9\n8,3\n",
+            "2 ends of edges not among the ids of the table: row 2: '9'; row 3: '8'",
+        ),
         ("source,target\n1,\n", "edges without a usable end: row 1: empty"),
         ("source,target,weight\n1,2,much\n2,3,-1\n", "no numbers from 0 up: row 1: 'much'; row 2: -1"),
         ("source,target\n1,2,3\n", "1 row does not have the header's 2 fields: row 1: line 2, 3 fields"),

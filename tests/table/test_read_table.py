@@ -177,6 +177,19 @@ def test_the_only_column_left_is_the_label():
     assert "the label column is 'what': it is the only column left" in table.notes[1].text
 
 
+def test_a_column_of_ever_new_values_is_no_label():
+    frame = pandas.DataFrame({"text": ["a"] * 20, "url": [f"page {n}" for n in range(20)]})
+    with pytest.raises(TableError, match="no label column was found; its columns are 'text', 'url'"):
+        read_table(frame, purpose="fit")
+
+
+def test_another_meaning_of_split_does_no_harm_to_figures():
+    frame = pandas.DataFrame({"text": ["a", "b"], "label": ["x", "y"], "split": ["test", "lumber"]})
+    table = read_table(frame, purpose="evaluate")
+    assert table.split == ("test", "")
+    assert "holds 'lumber' (row 2), taken as no split" in table.notes[-1].text
+
+
 def test_weights_are_read_only_when_named():
     frame = pandas.DataFrame({"text": list("abcd"), "label": list("xyxy"), "weight": [1, None, 0.5, 2]})
     assert read_table(frame, purpose="fit").weights is None

@@ -120,15 +120,21 @@ def _plain(name: str) -> str:
 
 def _by_content(part: str, reader: Reader, taken: set[str]) -> str | None:
     left = [name for name in reader.names if name not in taken and name]
-    if part == "label":
-        return left[0] if len(left) == 1 else None
     sample = reader.sample()
+    if part == "label":
+        return left[0] if len(left) == 1 and _names_classes(sample[left[0]]) else None
     lengths = {name: _mean_length(sample[name]) for name in left}
     best = max(lengths, key=lambda name: lengths[name], default=None)
     if best is None or lengths[best] == 0:
         # Nothing to go by: only a table with a single column leaves no doubt.
         return best if len(reader.names) == 1 else None
     return best
+
+
+def _names_classes(cells: Sequence[object]) -> bool:
+    """Say whether values come back often enough to be classes, unlike addresses or dates."""
+    filled = [repr(cell) for cell in cells if cell is not None and cell != ""]
+    return len(set(filled)) <= max(10, len(filled) // 2)
 
 
 def _mean_length(cells: Sequence[object]) -> float:

@@ -8,6 +8,7 @@ from graphtune.table.columns import Columns
 from graphtune.table.encoding import conversion, likely_encoding
 from graphtune.table.problems import Problems, Tally, counted, listed
 from graphtune.table.reader import Batch, Reader
+from graphtune.table.table import Note
 
 LONGEST = 1_000_000  # letters of one text
 _SPLITS = {
@@ -34,8 +35,13 @@ class Gathered:
         return len(self.texts)
 
 
-def gather(reader: Reader, columns: Columns, problems: Problems) -> Gathered:
-    """Read all rows, adding every cell that cannot be used to ``problems``."""
+def gather(
+    reader: Reader, columns: Columns, problems: Problems, split_notes: list[Note] | None = None
+) -> Gathered:
+    """Read all rows, adding every cell that cannot be used to ``problems``.
+
+    Unknown splits are a problem, or with ``split_notes`` a warning there.
+    """
     rows = Gathered(
         reader.name,
         ids=None if columns.id is None else [],
@@ -46,6 +52,7 @@ def gather(reader: Reader, columns: Columns, problems: Problems) -> Gathered:
     for batch in reader.batches(list(dict.fromkeys(wanted))):
         _take(batch, columns, rows, checks)
     checks.report(rows.name, columns, problems)
+    checks.report_split(rows.name, columns, problems, split_notes)
     return rows
 
 
@@ -186,12 +193,19 @@ class _Checks:
             problems.add(
                 f"{name}: no id in {self.no_id.rows}.", fix="fill them in, or name another column with --id."
             )
-        if self.bad_split:
-            seen = listed(self.split_values, len(self.split_values))
-            problems.add(
-                f"{name}: split column {columns.split!r} holds {seen} ({self.bad_split.rows}).",
-                fix="write train, val or test, leave it empty, or name another column with --split.",
-            )
+
+    def report_split(self, name: str, columns: Columns, problems: Problems, notes: list[Note] | None) -> None:
+        if not self.bad_split:
+            return
+        seen = listed(self.split_values, len(self.split_values))
+        what = f"{name}: split column {columns.split!r} holds {seen} ({self.bad_split.rows})"
+        if notes is not None:
+            notes.append(Note("warning", f"{what}, taken as no split"))
+            return
+        problems.add(
+            f"{what}.",
+            fix="write train, val or test, leave it empty, or name another column with --split.",
+        )
 
     def _report_bytes(self, name: str, problems: Problems) -> None:
         for tally, what in ((self.undecodable, "text"), (self.bad_label, "label")):

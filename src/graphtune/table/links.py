@@ -7,7 +7,7 @@ import numpy as np
 
 from graphtune.table.cell import CellError, as_identifier, as_text, as_weight
 from graphtune.table.columns import nearest
-from graphtune.table.opening import Source, open_table
+from graphtune.table.opening import Source, name_of, open_table
 from graphtune.table.problems import Problems, Tally, counted, listed
 from graphtune.table.reader import Batch, Reader
 from graphtune.table.table import Links
@@ -39,7 +39,9 @@ def read_links(
     reader = open_table(source, problems)
     if reader is None:
         if purpose != "predict":
-            problems.add(f"{source} is empty.", fix="give a file with the columns source and target.")
+            problems.add(
+                f"{name_of(source)} is empty.", fix="give a file with the columns source and target."
+            )
         problems.raise_all()
         return _links([], [], None, None, directed)
     try:
@@ -128,8 +130,8 @@ class _Checks:
     def report(self, problems: Problems) -> None:
         if self.unknown:
             problems.add(
-                f"{self.name}: {counted(self.unknown.count, 'end')} of edges "
-                f"are no ids of the table: {self.unknown.examples}.",
+                f"{self.name}: {counted(self.unknown.count, 'end')} of edges not among the ids of the table: "
+                f"{self.unknown.examples}.",
                 fix="remove them or add the rows; if the ids are in another column, name it with --id.",
             )
         if self.no_end:

@@ -35,11 +35,10 @@ def open_table(source: Source, problems: Problems) -> Reader | None:
         TableError: there is nothing at ``source`` that could be a table.
     """
     if isinstance(source, ArrowStream):
-        return from_frame(source, "the frame")
-    path = Path(source)
+        return from_frame(source, name_of(source))
+    path, name = Path(source), name_of(source)
     if path.is_dir() and is_saved_dataset(path):
         return from_directory(path)
-    name = "standard input" if str(source) == STANDARD_INPUT else str(source)
     with ExitStack() as closing:
         stream = closing.enter_context(opened(source))
         start = start_of(stream, name)
@@ -53,6 +52,13 @@ def open_table(source: Source, problems: Problems) -> Reader | None:
         reader = _text_reader(stream, start, name, _ending(path), problems)
         closing.pop_all()  # the reader closes the stream now
     return reader
+
+
+def name_of(source: Source) -> str:
+    """Return what messages call a source."""
+    if isinstance(source, str | Path):
+        return "standard input" if str(source) == STANDARD_INPUT else str(source)
+    return "the frame"
 
 
 def _text_reader(

@@ -6,7 +6,7 @@ from graphtune.errors import TableError
 from graphtune.table.columns import Columns, choose
 from graphtune.table.gather import Gathered, gather
 from graphtune.table.judge import Purpose, judge
-from graphtune.table.opening import Source, open_table
+from graphtune.table.opening import Source, name_of, open_table
 from graphtune.table.problems import Problems, counted
 from graphtune.table.table import Note, Table
 
@@ -77,22 +77,23 @@ def _mark_test(first: Gathered, test: Gathered, notes: list[Note]) -> None:
 def _read(
     source: Source, given: Columns, part: str, purpose: Purpose, problems: Problems, notes: list[Note]
 ) -> Gathered:
-    name = source if isinstance(source, str) else getattr(source, "name", "the frame")
+    name = name_of(source)
     try:
         reader = open_table(source, problems)
         if reader is None:
-            return _empty(str(name), purpose, problems, "is empty")
+            return _empty(name, purpose, problems, "is empty")
         try:
             notes += [Note("guess", remark) for remark in reader.remarks]
             needs = frozenset({"text"} if part in ("predict", "unlabelled") else {"text", "label"})
             chosen, guesses = choose(given, reader, problems, needs=needs, reads=_READS[part])
             notes += guesses
-            rows = gather(reader, chosen, problems)
+            # Figures need no split, so that another meaning of such a column does no harm there.
+            rows = gather(reader, chosen, problems, notes if purpose == "evaluate" else None)
         finally:
             reader.close()
     except TableError as error:
         problems.add(error.problem, fix=error.fix)
-        return Gathered(str(name))
+        return Gathered(name)
     if not len(rows):
         return _empty(rows.name, purpose, problems, "has no rows below its header")
     if any(getattr(chosen, column) is None for column in needs):
