@@ -14,7 +14,9 @@ from typing import Annotated
 import typer
 
 from graphtune import __version__
+from graphtune.cli.cache import cache
 from graphtune.cli.check import check
+from graphtune.cli.doctor import doctor
 from graphtune.errors import GraphtuneError
 from graphtune.progress import shown
 
@@ -51,7 +53,9 @@ def _graphtune(
     pass
 
 
+app.command()(cache)
 app.command()(check)
+app.command()(doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

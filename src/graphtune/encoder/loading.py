@@ -1,0 +1,103 @@
+"""A transformer's tokenizer and blocks in memory."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from graphtune.encoder.quiet import quiet_transformers
+from graphtune.errors import EncoderError
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedTransformer:
+    """Weights that are never changed, on the device they run on."""
+
+    tokenizer: Any  # a transformers tokenizer; that library's types are not complete
+    model: nn.Module
+    device: torch.device
+    most_tokens: int  # the tokenizer's own limit
+    padding: int  # id of the padding token
+
+    @classmethod
+    def load(cls, directory: Path, device: torch.device, number_format: torch.dtype) -> "LoadedTransformer":
+        """Load from a complete directory; nothing is fetched and no code in the directory is run.
+
+        Raises:
+            EncoderError: transformers cannot make a text encoder of these files.
+        """
+        from transformers import AutoConfig, AutoTokenizer
+
+        try:
+            with quiet_transformers():
+                config = AutoConfig.from_pretrained(directory, local_files_only=True)
+                tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, use_fast=True)
+                model = _model(directory, config, number_format)
+        except EncoderError:
+            raise
+        except Exception as error:  # transformers lets errors of many libraries through
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise EncoderError(
+                f"{directory} cannot be loaded as an encoder: {reason[0]}",
+                fix="check that its files belong together and are whole, or use another encoder.",
+            ) from error
+        model.requires_grad_(False).eval().to(device)
+        return cls(tokenizer, model, device, tokenizer.model_max_length, tokenizer.pad_token_id or 0)
+
+    def tokens(self, texts: list[str], most: int) -> list[list[int]]:
+        """Return the token ids of every text, cut to ``most``; lone surrogates are read as "?"."""
+        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        limit = min(most, self.most_tokens)
+        return self.tokenizer(
+            clean,
+            truncation=True,
+            max_length=limit,
+            padding=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]
+
+    def states(
+        self, tokens: list[list[int]], length: int, blocks: Sequence[int]
+    ) -> tuple[dict[int, Float[Tensor, "B L F"]], Int64[Tensor, "B L"]]:
+        """Return the outputs of the chosen blocks for one batch padded to ``length``, and its mask."""
+        ids = torch.full((len(tokens), length), self.padding, dtype=torch.int64)
+        mask = torch.zeros_like(ids)
+        for row, text in enumerate(tokens):
+            ids[row, : len(text)] = torch.tensor(text, dtype=torch.int64)
+            mask[row, : len(text)] = 1
+        ids, mask = ids.to(self.device), mask.to(self.device)
+        every = any(block != self._depth for block in blocks)
+        with torch.inference_mode():
+            output = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=every)
+        if not every:
+            last: Tensor = output.last_hidden_state
+            return dict.fromkeys(blocks, last), mask
+        return {block: output.hidden_states[block] for block in blocks}, mask
+
+    @property
+    def _depth(self) -> int:
+        return self.model.config.num_hidden_layers  # type: ignore[union-attr, return-value]
+
+
+def _model(directory: Path, config: Any, number_format: torch.dtype) -> nn.Module:
+    from transformers import MODEL_MAPPING, AutoModel
+
+    if config.is_encoder_decoder:
+        raise EncoderError(
+            f"{directory} is a {config.model_type} model, which writes texts rather than encodes them.",
+            fix="use an encoder such as BERT, RoBERTa or MiniLM.",
+        )
+    kind = MODEL_MAPPING[type(config)]
+    settings: dict[str, Any] = {"dtype": number_format, "local_files_only": True, "use_safetensors": True}
+    if "add_pooling_layer" in inspect.signature(kind.__init__).parameters:
+        settings["add_pooling_layer"] = False
+    try:
+        return AutoModel.from_pretrained(directory, attn_implementation="sdpa", **settings)
+    except ValueError:  # an architecture without that kernel
+        return AutoModel.from_pretrained(directory, **settings)
