@@ -1,0 +1,196 @@
+"""A graph of texts and words: a text is linked to its words, a word to those it often stands near.
+
+Source: Yao et al., AAAI 2019, arXiv:1809.05679, section 3, eq. 2-5.
+Differs from the paper: there is no list of stop words; a word must occur in a number of texts, where the
+paper counts occurrences; no loops here, the layers add their own.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import rjieba
+import scipy.sparse
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from graphtune.errors import GraphError
+from graphtune.graph.rows import Attachment, Rows
+from graphtune.graph.text_graph import TextGraph
+
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+# Vowel signs and accents, which Python does not count as letters, and scripts full of them.
+_MARKS = (
+    "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+)
+_LETTERS = f"(?:[^\\W_{_HAN}]|[{_MARKS}])+"
+_TOKEN = re.compile(f"([{_HAN}]+)|({_LETTERS}(?:['’]{_LETTERS})*)")
+
+_WINDOW_WORDS_AT_ONCE = 4_000_000  # entries of a block of windows; the memory of a step is bounded by it
+
+
+def tokens(text: str) -> list[str]:
+    """Return the words of ``text`` in order, in lower case; runs of Han characters are cut into words."""
+    found: list[str] = []
+    for han, word in _TOKEN.findall(text.lower()):
+        if han:
+            found += rjieba.cut(han)
+        else:
+            found.append(word.replace("’", "'"))
+    return found
+
+
+@dataclass(frozen=True)
+class Words:
+    """Text nodes, then word nodes; edges go both ways.
+
+    Text-word edges weigh ``count * log(texts / texts with the word)``. Word-word edges weigh the pointwise
+    mutual information ``log(p(i, j) / (p(i) p(j)))`` where it is positive, with p the share of sliding
+    windows that hold the word, or both words. Rows whose words are all too rare stay isolated.
+
+    Raises:
+        GraphError: a setting is out of its range.
+    """
+
+    window: int = 20  # words of a sliding window; a shorter text is one window
+    min_count: int = 2  # texts in which a word must occur
+    word_edges: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("window", 2), ("min_count", 1)):
+            if getattr(self, name) < least:
+                raise GraphError(f"{name} = {getattr(self, name)} is too small.", fix=f"use {least} or more.")
+
+    def build(self, rows: Rows) -> "WordGraph":
+        """Build the graph; vocabulary and inverse text frequencies come from ``rows`` alone.
+
+        Cost: O(W * window^2) time for W windows, and memory for the word pairs that share one.
+        """
+        words, starts, vocabulary = self._numbered(rows.texts)
+        texts, size = len(rows), len(vocabulary)
+        counts = _counts(words, starts, size)
+        present = np.bincount(counts.indices, minlength=size)
+        idf = np.log(texts / np.maximum(present, 1))
+        weighted = _weighted(counts, idf)
+        near = _mutual_information(words, starts, size, self.window) if self.word_edges else None
+        blocks = [[scipy.sparse.csr_array((texts, texts)), weighted], [weighted.T, near]]
+        matrix = scipy.sparse.csr_array(scipy.sparse.block_array(blocks, dtype=np.float32))
+        return WordGraph(TextGraph.from_scipy(matrix, texts=texts), vocabulary, idf)
+
+    def restored(self, graph: TextGraph, ids: Sequence[str], tensors: Mapping[str, Tensor]) -> "WordGraph":
+        """Return what `build` gave, from its saved graph and tensors."""
+        joined = tensors["vocabulary"].numpy().tobytes().decode()
+        return WordGraph(graph, tuple(joined.split("\n")) if joined else (), tensors["idf"].numpy())
+
+    def _numbered(
+        self, texts: Sequence[str]
+    ) -> tuple[Int64[np.ndarray, " L"], Int64[np.ndarray, " _"], tuple[str, ...]]:
+        """Return the words kept, numbered, of all texts on end; where each text starts; the vocabulary."""
+        flat, starts = _on_end(texts)
+        encoded = flat.dictionary_encode()
+        words = encoded.indices.to_numpy().astype(np.int64)
+        everything = np.array(encoded.dictionary.to_pylist(), dtype=object)
+        present = np.bincount(_counts(words, starts, everything.size).indices, minlength=everything.size)
+        often = np.flatnonzero(present >= self.min_count)
+        often = often[np.argsort(everything[often])]
+        number = np.full(everything.size, -1, dtype=np.int64)
+        number[often] = np.arange(often.size)
+        return *_without_unknown(number[words], starts), tuple(everything[often])
+
+
+@dataclass(frozen=True, eq=False)
+class WordGraph:
+    """The graph, and the words by which new texts find its word nodes."""
+
+    graph: TextGraph
+    vocabulary: tuple[str, ...]  # word ``i`` is node ``graph.texts + i``
+    idf: Float64[np.ndarray, " V"]  # log(texts / texts with the word)
+
+    def attach(self, rows: Rows) -> Attachment:
+        """Connect new texts to the stored word nodes; words that are not stored count for nothing."""
+        flat, starts = _on_end(rows.texts)
+        options = pc.SetLookupOptions(value_set=pa.array(self.vocabulary, pa.string()))
+        number = pc.call_function("index_in", [flat], options).fill_null(-1).to_numpy().astype(np.int64)
+        words, starts = _without_unknown(number, starts)
+        weighted = _weighted(_counts(words, starts, len(self.vocabulary)), self.idf)
+        new, texts = len(rows), self.graph.texts
+        # Word nodes stand behind the stored texts.
+        stored = scipy.sparse.csr_array(
+            (weighted.data.astype(np.float32), weighted.indices + texts, weighted.indptr),
+            shape=(new, texts + len(self.vocabulary)),
+        )
+        return Attachment(stored, scipy.sparse.csr_array((new, new), dtype=np.float32))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the words (UTF-8, one a line) and their inverse text frequencies."""
+        joined = bytearray("\n".join(self.vocabulary).encode())
+        letters = torch.frombuffer(joined, dtype=torch.uint8) if joined else torch.zeros(0, dtype=torch.uint8)
+        return {"vocabulary": letters, "idf": torch.from_numpy(self.idf)}
+
+
+def _on_end(texts: Sequence[str]) -> tuple[pa.Array, Int64[np.ndarray, " _"]]:
+    """Return the words of all texts on end, and where each text starts; the last start is the end."""
+    each = [tokens(text) for text in texts]
+    starts = np.zeros(len(each) + 1, dtype=np.int64)
+    np.cumsum([len(words) for words in each], out=starts[1:])
+    return pa.array([word for words in each for word in words], pa.string()), starts
+
+
+def _without_unknown(
+    words: Int64[np.ndarray, " L"], starts: Int64[np.ndarray, " _"]
+) -> tuple[Int64[np.ndarray, " _"], Int64[np.ndarray, " _"]]:
+    """Drop the words numbered -1."""
+    known = words >= 0
+    before = np.concatenate([[0], np.cumsum(known)])
+    return words[known], before[starts]
+
+
+def _counts(
+    words: Int64[np.ndarray, " L"], starts: Int64[np.ndarray, " _"], size: int
+) -> scipy.sparse.csr_array:
+    """Return how often each span of ``words`` holds each word, [spans, vocabulary]."""
+    ones = np.ones(words.size, dtype=np.int32)
+    # A copy, for adding up duplicates changes the arrays in place.
+    counts = scipy.sparse.csr_array((ones, words, starts), shape=(starts.size - 1, size), copy=True)
+    counts.sum_duplicates()
+    return counts
+
+
+def _weighted(counts: scipy.sparse.csr_array, idf: Float64[np.ndarray, " V"]) -> scipy.sparse.csr_array:
+    """Return counts times inverse text frequencies, without the words that every text has."""
+    data = counts.data * idf[counts.indices]
+    weights = scipy.sparse.csr_array((data, counts.indices, counts.indptr), shape=counts.shape)
+    weights.eliminate_zeros()
+    return weights
+
+
+def _mutual_information(
+    words: Int64[np.ndarray, " L"], starts: Int64[np.ndarray, " _"], size: int, window: int
+) -> scipy.sparse.csr_array:
+    """Return the positive pointwise mutual information of each pair of words, [vocabulary, vocabulary]."""
+    length = np.diff(starts)
+    windows = np.where(length > 0, np.maximum(length - window + 1, 1), 0)
+    total = int(windows.sum())
+    first = np.repeat(starts[:-1] - np.cumsum(windows) + windows, windows) + np.arange(total)
+    wide = np.repeat(np.minimum(length, window), windows)
+    together = scipy.sparse.csr_array((size, size), dtype=np.int32)
+    step = max(1, _WINDOW_WORDS_AT_ONCE // window)
+    for start in range(0, total, step):
+        part_wide = wide[start : start + step]
+        ends = np.concatenate([[0], np.cumsum(part_wide)])
+        at = np.repeat(first[start : start + step] - ends[:-1], part_wide) + np.arange(ends[-1])
+        held = _counts(words[at], ends, size)
+        held.data[:] = 1
+        together = together + held.T @ held
+    pairs = together.tocoo()
+    i, j = pairs.coords
+    both, single = pairs.data.astype(np.int64), together.diagonal().astype(np.int64)
+    # Compared as whole numbers, so that pairs that are just independent never come in by rounding.
+    observed, expected = both * total, single[i] * single[j]
+    kept = (observed > expected) & (i != j)
+    information = np.log(observed[kept] / expected[kept])
+    return scipy.sparse.csr_array((information, (i[kept], j[kept])), shape=(size, size))
