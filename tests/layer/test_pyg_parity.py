@@ -103,6 +103,13 @@ def test_gin(graph):
     check(GIN(5, 3, hidden=6).double(), theirs, names, with_unit_weights(graph), theirs)
 
 
+def test_settings_out_of_range():
+    with pytest.raises(PlanError, match="hops = -1"):
+        SGC(5, 3, hops=-1)
+    with pytest.raises(PlanError, match=r"hops = 4, alpha = 1\.5"):
+        APPNP(5, 3, hops=4, alpha=1.5)
+
+
 def both(layer: type[nn.Module], other: type[nn.Module], concatenate: bool) -> tuple[nn.Module, nn.Module]:
     ours = layer(5, 6, heads=3, concatenate=concatenate).double()
     return ours, other(5, 2 if concatenate else 6, heads=3, concat=concatenate).double()

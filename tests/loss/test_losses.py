@@ -94,6 +94,13 @@ def test_wrong_number_of_class_weights(kind):
         kind(class_weights=(1.0, 2.0))(LOGITS, LABELS)
 
 
+def test_settings_out_of_range():
+    with pytest.raises(PlanError, match=r"smoothing = 1\.5"):
+        CrossEntropy(smoothing=1.5)
+    with pytest.raises(PlanError, match="gamma = -1"):
+        Focal(gamma=-1.0)
+
+
 def test_soft_cross_entropy_equals_torch():
     targets = torch.softmax(LOGITS.flip(0), 1)
     torch.testing.assert_close(soft_cross_entropy(LOGITS, targets), functional.cross_entropy(LOGITS, targets))

@@ -8,6 +8,7 @@ edges may carry weights; no dropout on the adjacency; no softmax inside.
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphtune.errors import PlanError
 from graphtune.graph import TextGraph, propagate
 
 
@@ -16,10 +17,18 @@ class APPNP(nn.Module):
 
     ``x`` is N F, ``h``, ``z`` and the output are N G: the map comes first, so all hops run on G features.
     ``S = D^-1/2 (A + I) D^-1/2``. Cost: O(N F G + K E G) time, O(N G) memory beside the graph.
+
+    Raises:
+        PlanError: ``hops`` is negative, or ``alpha`` does not lie in 0 … 1.
     """
 
     def __init__(self, inputs: int, outputs: int, hops: int = 10, alpha: float = 0.1) -> None:
         super().__init__()
+        if hops < 0 or not 0 <= alpha <= 1:
+            raise PlanError(
+                f"hops = {hops}, alpha = {alpha} cannot be propagated with.",
+                fix="give a number of hops from 0 on and an alpha from 0 to 1.",
+            )
         self.linear = nn.Linear(inputs, outputs)
         self.hops = hops
         self.alpha = alpha  # share of its own ``h`` that a node takes back at each hop, 0 … 1

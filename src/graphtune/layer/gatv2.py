@@ -82,24 +82,33 @@ class _Scores(Function):
     ) -> tuple[Tensor, Tensor, Tensor, None, None]:
         graph: TextGraph = ctx.graph
         sent, received, attention = ctx.saved_tensors
-        for_received, for_attention = _pull(graph, gradient, received, sent, attention, ctx.slope)
+        for_attention = torch.zeros_like(attention)
+        for_received = _pull(graph, gradient, received, sent, attention, ctx.slope, for_attention)
         # The sum is the same seen from either end, so the sources' share is a pull over the turned graph:
         # its edges lie sorted by what they add to, which scattering from this graph's order would not.
         turned = gradient.index_select(0, graph.transposed_order)
-        for_sent, _ = _pull(graph.transpose, turned, sent, received, attention, ctx.slope)
+        for_sent = _pull(graph.transpose, turned, sent, received, attention, ctx.slope)
         return for_sent, for_received, for_attention, None, None
 
 
 def _pull(
-    graph: TextGraph, gradient: Tensor, near: Tensor, far: Tensor, attention: Tensor, slope: float
-) -> tuple[Tensor, Tensor]:
+    graph: TextGraph,
+    gradient: Tensor,
+    near: Tensor,
+    far: Tensor,
+    attention: Tensor,
+    slope: float,
+    for_attention: Tensor | None = None,
+) -> Tensor:
     for_near = torch.zeros_like(near)
-    for_attention = torch.zeros_like(attention)
     for block in edge_blocks(graph, attention):
         along = near.index_select(0, graph.target[block])
         along.add_(far.index_select(0, graph.source[block]))
         along = along.view(-1, *attention.shape)
-        steep = torch.where(along > 0, 1.0, slope).to(along.dtype).mul_(gradient[block].unsqueeze(-1))
-        for_attention += along.mul_(steep).sum(0)
-        add_block(graph, block, steep.mul_(attention).flatten(1), for_near)
-    return for_near, for_attention
+        weighted = attention * gradient[block].unsqueeze(-1)
+        weighted = torch.ops.aten.leaky_relu_backward(weighted, along, slope, False)
+        add_block(graph, block, weighted.flatten(1), for_near)
+        if for_attention is not None:
+            activated = leaky_relu(along, slope, inplace=True)
+            for_attention += activated.mul_(gradient[block].unsqueeze(-1)).sum(0)
+    return for_near

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphtune.errors import PlanError
 from graphtune.graph import TextGraph, propagate
 
 
@@ -15,10 +16,15 @@ class SGC(nn.Module):
     """``S^K x W + b`` with ``S = D^-1/2 (A + I) D^-1/2`` and K = ``hops``; ``hops`` = 0 is a linear map.
 
     Cost: O(N F G + K E G) time, O(N G) memory beside the graph.
+
+    Raises:
+        PlanError: ``hops`` is negative.
     """
 
     def __init__(self, inputs: int, outputs: int, hops: int = 2) -> None:
         super().__init__()
+        if hops < 0:
+            raise PlanError(f"hops = {hops} is negative.", fix="give a number of hops from 0 on.")
         self.weight = nn.Linear(inputs, outputs, bias=False)
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.hops = hops

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from graphtune.errors import PlanError
 from graphtune.loss.weighting import ClassWeights, class_weights, weighted_mean
 
 
@@ -22,11 +23,18 @@ class CrossEntropy:
     labels in the batch; for small batches compute them once with `balanced` and give them as numbers.
 
     Raises:
-        PlanError: when called, if weights are given, but not one for each class.
+        PlanError: ``smoothing`` does not lie in 0 … 1; when called, if weights are given, but not one for
+            each class.
     """
 
     smoothing: float = 0.0  # share of each label that is spread evenly over all classes, 0 … 1
     class_weights: ClassWeights = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.smoothing <= 1:
+            raise PlanError(
+                f"smoothing = {self.smoothing} is no share.", fix="give a smoothing from 0 to 1, such as 0.1."
+            )
 
     def __call__(
         self,

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from graphtune.errors import PlanError
 from graphtune.loss.weighting import ClassWeights, class_weights, weighted_mean
 
 
@@ -20,11 +21,15 @@ class Focal:
     ``class_weights`` as in `CrossEntropy`; they are the paper's alpha.
 
     Raises:
-        PlanError: when called, if weights are given, but not one for each class.
+        PlanError: ``gamma`` is negative; when called, if weights are given, but not one for each class.
     """
 
     gamma: float = 2.0
     class_weights: ClassWeights = None
+
+    def __post_init__(self) -> None:
+        if self.gamma < 0:
+            raise PlanError(f"gamma = {self.gamma} is negative.", fix="give a gamma from 0 on, such as 2.")
 
     def __call__(
         self,
