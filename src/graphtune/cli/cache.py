@@ -82,10 +82,9 @@ def _print_held(console: "object", held: "Sequence[Held]") -> None:
     console.print(table)  # type: ignore[attr-defined]
 
 
-def size_shown(size: float) -> str:
+def size_shown(size: int) -> str:
     """Return a number of bytes as a person reads it."""
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
+    if size < 1024:
+        return f"{size} B"
+    power = min((size.bit_length() - 1) // 10, 3)
+    return f"{size / 1024**power:.1f} {('KiB', 'MiB', 'GiB')[power - 1]}"

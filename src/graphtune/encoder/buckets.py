@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 
 
 def rounded(length: int) -> int:
-    """Return the number of tokens a text of ``length`` tokens is padded to: at most an eighth more."""
+    """Return what ``length`` tokens are padded to: a multiple of 8, later an eighth more at most."""
     step = 8
-    while length > 8 * step:
+    while length > 16 * step:
         step *= 2
     return -(-length // step) * step
 

@@ -135,7 +135,7 @@ class Transformer:
         plan = list(buckets([len(t) for t in tokens], _TOKENS_PER_BATCH))
         # Time goes with tokens: counted in texts, the remaining time would be wrong until the end.
         texts_per_token = len(rows) / sum(padded * len(members) for padded, members in plan)
-        with bar("Encoding", len(rows), "texts") as progress:
+        with bar("Encoding", float(len(rows)), "texts") as progress:
             for padded, members in plan:
                 states, mask = loaded.states([tokens[m] for m in members], padded, blocks)
                 yield (
