@@ -2,9 +2,12 @@ import json
 import math
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +17,7 @@ from graphtune import artefact
 from graphtune.errors import MissingExtraError, OutputError, PlanError, TrainError
 from graphtune.model import Model, Task
 from graphtune.phase import Group, Phase
+from graphtune.strategy import Full
 from graphtune.train import Training, train
 from graphtune.train import checkpoint as checkpoint_module
 from graphtune.train.schedule import share
@@ -167,6 +171,29 @@ def test_resumes_bit_for_bit_after_a_kill_in_any_write(tmp_path, monkeypatch, wr
     # The first weights are those stored, whatever the model brought along is not looked at.
     other = small_model(small_task(), seed=1) if write > 1 else None
     resumed, again = trained(tmp_path, resume=True, model=other)
+    assert same(whole, resumed)
+    assert history == again
+
+
+def test_resumes_bit_for_bit_after_the_process_was_killed(tmp_path):
+    program = (
+        "import sys, pathlib, torch; torch.set_num_threads(1); from tasks import small_model, small_task\n"
+        "from graphtune.strategy import Full; from graphtune.train import Training, train\n"
+        "task = small_task(); settings = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0)\n"
+        "train(Full(epochs=400), small_model(task), task, settings, seed=3, into=pathlib.Path(sys.argv[1]))"
+    )
+    tests = str(Path(__file__).parents[1])
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], env={**os.environ, "PYTHONPATH": tests}
+    )
+    checkpoint, end = tmp_path / "checkpoint.safetensors", time.monotonic() + 60.0
+    while not checkpoint.is_file() and child.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    settings, full = Training(batch_rows=10, patience=None, checkpoint_seconds=1000.0), Full(epochs=400)
+    whole, history = trained(settings=settings, strategy=full)
+    resumed, again = trained(tmp_path, settings, strategy=full, resume=True)
     assert same(whole, resumed)
     assert history == again
 
