@@ -8,6 +8,7 @@ paper counts occurrences; no loops here, the layers add their own.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -186,11 +187,26 @@ def _mutual_information(
         held = _counts(words[at], ends, size)
         held.data[:] = 1
         together = together + held.T @ held
-    pairs = together.tocoo()
-    i, j = pairs.coords
-    both, single = pairs.data.astype(np.int64), together.diagonal().astype(np.int64)
-    # Compared as whole numbers, so that pairs that are just independent never come in by rounding.
-    observed, expected = both * total, single[i] * single[j]
-    kept = (observed > expected) & (i != j)
-    information = np.log(observed[kept] / expected[kept])
-    return scipy.sparse.csr_array((information, (i[kept], j[kept])), shape=(size, size))
+    return _positive(together, size, total)
+
+
+def _positive(together: scipy.sparse.csr_array, size: int, total: int) -> scipy.sparse.csr_array:
+    """Turn numbers of windows that hold two words (on the diagonal: one) into positive information."""
+    single = together.diagonal().astype(np.int64)
+    degree, columns, values = np.zeros(size, dtype=np.int64), [], []
+    # By blocks, for most pairs are not kept.
+    cuts = np.searchsorted(
+        together.indptr, np.arange(0, together.nnz + _WINDOW_WORDS_AT_ONCE, _WINDOW_WORDS_AT_ONCE)
+    )
+    for first, last in pairwise(np.unique(np.minimum(cuts, size))):
+        part = together[first:last].tocoo()
+        i, j = part.coords[0] + first, part.coords[1]
+        # Compared as whole numbers, so that pairs that are just independent never come in by rounding.
+        observed, expected = part.data.astype(np.int64) * total, single[i] * single[j]
+        kept = (observed > expected) & (i != j)
+        degree += np.bincount(i[kept], minlength=size)
+        columns.append(j[kept])
+        values.append(np.log(observed[kept] / expected[kept]).astype(np.float32))
+    starts = np.concatenate([[0], np.cumsum(degree)])
+    flat = [np.concatenate(pieces) if pieces else np.zeros(0, np.float32) for pieces in (values, columns)]
+    return scipy.sparse.csr_array((flat[0], flat[1].astype(np.int64), starts), shape=(size, size))
