@@ -24,7 +24,7 @@ from graphtune.encoder.quiet import serial_tokenizer
 from graphtune.errors import EncoderError
 from graphtune.progress import bar
 
-_TOKENS_PER_BATCH = 4096
+_TOKENS_PER_BATCH = 8192
 _TEXTS_TOKENISED_AT_ONCE = 8192
 # No tokenizer in use needs more characters for a token on running text: what lies behind is never read.
 _CHARACTERS_PER_TOKEN = 100
