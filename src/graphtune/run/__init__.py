@@ -1,0 +1,1 @@
+"""One fit from a table to a saved model, and what a saved model can do."""
