@@ -19,5 +19,8 @@ AXES: Final[dict[str, str]] = {
     "K": "neighbours of a row",
     "T": "texts",
     "V": "words of the vocabulary",
+    "W": "words that are kept of a vocabulary",
+    "D": "words that a dense projection reads",
+    "S": "rows of a shard of the cache",
     "R": "resamples of a bootstrap",
 }
