@@ -1,0 +1,101 @@
+"""The summary in the terminal at the end of a fit."""
+
+import math
+from typing import TYPE_CHECKING
+
+from graphtune.report import wording
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from graphtune.select import Outcome
+
+_CANDIDATES_SHOWN = 8
+_WORST_SHOWN = 3
+_STYLES = {"graph-free": "default", "graph": "blue", "network": "magenta"}
+
+
+def console(outcome: "Outcome", console: "Console") -> None:
+    """Print what was chosen, how good it is, and whether the graph helps."""
+    from rich.text import Text
+
+    console.print()
+    console.print(Text(wording.headline(outcome), style="bold"))
+    console.print(Text(wording.uncertainty(outcome)))
+    console.print(Text("saved model: ").append(outcome.chosen, style="bold"))
+    console.print()
+    console.print(_candidates(outcome))
+    left = len(outcome.candidates) - _CANDIDATES_SHOWN
+    if left > 0:
+        console.print(Text(f"  and {wording.counted(left, 'more candidate')} in the report"))
+    style = "bold green" if outcome.verdict.graph_helps else "bold yellow"
+    console.print()
+    console.print(Text(wording.gain_title(outcome), style=style))
+    for line in (outcome.verdict.text, *wording.gain_lines(outcome)):
+        console.print(Text(line))
+    for graph in outcome.graphs:
+        console.print(
+            Text(f"graph {graph.name}: ", style="cyan").append(wording.graph_line(graph), "default")
+        )
+    _print_test(outcome, console)
+    _print_time(outcome, console)
+
+
+def _candidates(outcome: "Outcome") -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.add_column("candidate", overflow="fold")
+    table.add_column("family")
+    table.add_column("held-out accuracy", justify="right")
+    table.add_column("time", justify="right")
+    table.add_column("note", overflow="fold")
+    for one in wording.by_accuracy(outcome)[:_CANDIDATES_SHOWN]:
+        mark = "bold" if one.name == outcome.chosen else ""
+        accuracy = "not run"
+        if wording.scored(one):
+            accuracy = f"{wording.percent(one.accuracy)} ± {wording.decimal(100 * one.standard_error, 1)}"
+        table.add_row(
+            Text(one.name, style=mark),
+            Text(one.family, style=_STYLES.get(one.family, "default")),
+            Text(accuracy, style=mark),
+            wording.duration(one.seconds),
+            Text(one.note),
+        )
+    return table
+
+
+def _print_test(outcome: "Outcome", console: "Console") -> None:
+    from rich.text import Text
+
+    if not wording.has_test(outcome) or outcome.test is None:
+        return
+    test = outcome.test
+    console.print(
+        Text("test: ", style="cyan").append(
+            f"accuracy {wording.percent(test.accuracy)}, macro-F1 {wording.percent(test.macro_f1)}, "
+            f"calibration error {wording.percent(test.ece)}",
+            "default",
+        )
+    )
+    worst = [
+        f"{row.name} (F1 {wording.percent(row.f1, 0)})"
+        for row in wording.worst_first(outcome)[:_WORST_SHOWN]
+        if row.f1 < 1
+    ]
+    if worst:
+        console.print(Text("hardest classes: ", style="cyan").append(", ".join(worst), "default"))
+
+
+def _print_time(outcome: "Outcome", console: "Console") -> None:
+    from rich.text import Text
+
+    parts = [
+        f"{stage} {wording.duration(spent)}" for stage, spent in outcome.seconds.items() if stage != "total"
+    ]
+    total = outcome.seconds.get("total", math.fsum(outcome.seconds.values()))
+    told = wording.duration(total) + (f" ({', '.join(parts)})" if parts else "")
+    console.print(Text("time: ", style="cyan").append(told, "default"))

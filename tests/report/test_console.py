@@ -1,0 +1,44 @@
+"""What is printed at the end of a fit."""
+
+import io
+
+from outcomes import many, outcome, untested
+from rich.console import Console
+
+from graphtune.report import console
+
+
+def _printed(made, width=160) -> str:
+    stream = io.StringIO()
+    console(made, Console(file=stream, width=width, highlight=False, soft_wrap=True))
+    return stream.getvalue()
+
+
+def test_the_summary_has_the_figures_and_the_verdict():
+    said = _printed(outcome())
+    for part in (
+        *("84.4% of 3,081 test texts are labelled right", "95% interval 83.1% to 85.6%", "85.8% ± 0.8"),
+        *("The graph helps", "+4.9 points", "+3.7 points", "not run", "1 min 24 s", "macro-F1 82.7%"),
+        *(
+            "hardest classes: عربي | `x` **b** (F1 63%)",
+            "time: 1 min 5 s (read 0.2 s",
+            "73% join equal labels",
+        ),
+    ):
+        assert part in said, part
+
+
+def test_names_that_look_like_markup_are_printed_as_they_are():
+    assert "saved model: [red]x[/red]" in _printed(outcome(chosen="[red]x[/red]"))
+
+
+def test_without_test_rows_there_are_no_test_figures():
+    said = _printed(untested())
+    assert "test: accuracy" not in said
+    assert "no labelled test rows" in said
+
+
+def test_of_many_candidates_the_best_are_shown():
+    made = many(3)
+    said = _printed(outcome(candidates=made.candidates * 4))
+    assert "and 8 more candidates in the report" in said
