@@ -30,7 +30,9 @@ def outcome(**changes: Any):
             GraphReport("meaning", 10_003, 118_714, 0.7342, 1_906, 0.0129),
             GraphReport("given <i>", 10_003, 12, None, 0, None, "12 of 15 links used"),
         ),
-        verdict=Verdict(True, 4.92, 3.61, 6.23, "With the graph, 4.9 points more are right <em>."),
+        verdict=Verdict(
+            True, 4.92, 3.61, 6.23, "The graph helps: +4.9 points (95 % interval +3.6 to +6.2) <em>."
+        ),
         test=test,
         test_graph_free=replace(test, accuracy=0.8071, accuracy_low=0.7936, accuracy_high=0.8206, ece=0.0519),
         test_gain=(3.66, 2.71, 4.58),

@@ -98,7 +98,7 @@ def test_the_hardest_class_and_the_most_frequent_error_come_first():
 def test_the_best_candidate_comes_first_and_the_saved_one_is_marked():
     written = html(outcome())
     table = written[written.index("What was compared") :]
-    assert table.index("85.8%") < table.index("84.7%") < table.index("80.8%") < table.index("not run")
+    assert table.index("85.8%") < table.index("80.8%") < table.index("84.7%") < table.index("not run")
     assert len(re.findall(r'class="badge">saved', written)) == 1
 
 
@@ -131,6 +131,19 @@ def test_many_classes_are_folded_away_but_none_is_lost():
     assert 'class="matrix"' not in written
 
 
+def test_of_many_candidates_the_best_stand_open_and_those_given_up_come_later():
+    from dataclasses import replace
+
+    made = outcome()
+    more = [replace(made.candidates[0], name=f"candidate {n}", accuracy=0.5 + n / 1000) for n in range(20)]
+    given_up = replace(made.candidates[0], name="lucky", accuracy=0.99, note="given up after 1 of 5 parts")
+    everything = (given_up, *made.candidates, *more)
+    text = _read(html(outcome(candidates=everything, chosen="candidate 3"))).text
+    assert "the other 9 candidates" in text
+    assert text.index("candidate 3 saved") < text.index("the other 9 candidates") < text.index("candidate 4 ")
+    assert text.index("candidate 19") < text.index("candidate 0 ") < text.index("lucky") < text.index("GAT(")
+
+
 def test_a_graph_that_does_not_help_is_said():
     from graphtune.select import Verdict
 
@@ -138,7 +151,7 @@ def test_a_graph_that_does_not_help_is_said():
     made = outcome(verdict=verdict, chosen="linear(enc)", test_gain=None)
     text = _read(html(made)).text
     assert "The graph does not help here. The graph-free model was saved." in text
-    assert "−0.4 points of accuracy (95% interval −1.3 to +0.5)" in text
+    assert "Gain by the graph, held-out texts −0.4 points; −1.3 to +0.5" in text
 
 
 def test_a_label_that_training_never_saw_has_a_name_in_the_matrix():

@@ -38,7 +38,7 @@ def escaped(text: object) -> str:
 
 def _opening(outcome: "Outcome") -> list[str]:
     best = wording.chosen(outcome)
-    how = f" ({wording.FAMILIES.get(best.family, best.family)})" if best is not None else ""
+    how = f"; it {wording.FAMILIES[best.family]}" if best is not None else ""
     sure = wording.uncertainty(outcome)
     return [
         "# Text classifier",
@@ -52,8 +52,7 @@ def _opening(outcome: "Outcome") -> list[str]:
         "",
         f"**{wording.gain_title(outcome).rstrip('.')}.** {escaped(outcome.verdict.text)}",
         "",
-        *(f"- {line}" for line in wording.gain_lines(outcome)),
-        "",
+        *([wording.gain_on_test(outcome), ""] if wording.gain_on_test(outcome) else []),
     ]
 
 

@@ -31,9 +31,9 @@ def console(outcome: "Outcome", console: "Console") -> None:
         console.print(Text(f"  and {wording.counted(left, 'more candidate')} in the report"))
     style = "bold green" if outcome.verdict.graph_helps else "bold yellow"
     console.print()
-    console.print(Text(wording.gain_title(outcome), style=style))
-    for line in (outcome.verdict.text, *wording.gain_lines(outcome)):
-        console.print(Text(line))
+    console.print(Text(outcome.verdict.text, style=style))
+    if wording.gain_on_test(outcome):
+        console.print(Text(wording.gain_on_test(outcome)))
     for graph in outcome.graphs:
         console.print(
             Text(f"graph {graph.name}: ", style="cyan").append(wording.graph_line(graph), "default")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from graphtune.select import Outcome
 
+_CANDIDATES_OPEN = 15
 _CLASSES_OPEN = 15  # of more, the others are folded away
 _CONFUSIONS = 12
 _MATRIX = 12  # classes up to which the whole confusion matrix is shown
@@ -66,8 +67,10 @@ def _candidates(outcome: "Outcome") -> dict[str, Any]:
             row |= {"dot": axis.at(one.accuracy), "left": left, "width": round(right - left, 2)}
         rows.append(row)
     families = [family for family in wording.FAMILIES if any(one.family == family for one in ordered)]
+    opened = [row for at, row in enumerate(rows) if at < _CANDIDATES_OPEN or row["chosen"]]
     return {
-        "rows": rows,
+        "open": opened,
+        "folded": [row for row in rows if row not in opened],
         "ticks": axis.ticks(),
         "free": axis.at(max(free)) if free else None,
         "families": [(family, wording.FAMILIES[family]) for family in families],

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 NOTHING = "–"
 FAMILIES = {
     "graph-free": "reads each text alone",
-    "graph": "spreads evidence over the graph, then a linear model",
-    "network": "a graph neural network",
+    "graph": "spreads evidence over the graph of texts",
+    "network": "trains a graph neural network over the texts",
 }
 _MINUS = "\N{MINUS SIGN}"
 
@@ -56,8 +56,13 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def by_accuracy(outcome: "Outcome") -> list["Scored"]:
-    """Return the candidates, best first, those that were never scored last."""
-    return sorted(outcome.candidates, key=lambda c: (not scored(c), -c.accuracy if scored(c) else 0.0))
+    """Return the candidates, best first; then those that were given up, and those never run."""
+
+    def place(one: "Scored") -> tuple[bool, bool, float]:
+        # Of one that was given up only some folds are known: its accuracy is no match for the others'.
+        return not scored(one), bool(one.note), -one.accuracy if scored(one) else 0.0
+
+    return sorted(outcome.candidates, key=place)
 
 
 def scored(candidate: "Scored") -> bool:
@@ -109,23 +114,15 @@ def gain_title(outcome: "Outcome") -> str:
     return f"The graph does not help here.{saved}"
 
 
-def gain_lines(outcome: "Outcome") -> list[str]:
-    """Say by how much the graph helps: on held-out training rows, and on the test rows if there are any."""
-    verdict = outcome.verdict
-    lines = []
-    if known(verdict.gain):
-        interval = f"{points(verdict.gain_low)} to {points(verdict.gain_high)}"
-        lines.append(
-            f"On held-out training texts, the best candidate with a graph against the best without: "
-            f"{points(verdict.gain)} points of accuracy (95% interval {interval})."
-        )
-    if outcome.test_gain is not None and all(map(known, outcome.test_gain)):
-        value, low, high = outcome.test_gain
-        lines.append(
-            f"On the test texts, the saved model against the best without a graph: "
-            f"{points(value)} points (95% interval {points(low)} to {points(high)})."
-        )
-    return lines
+def gain_on_test(outcome: "Outcome") -> str:
+    """Say by how much the graph helps on the test rows; nothing if there are none."""
+    if outcome.test_gain is None or not all(map(known, outcome.test_gain)):
+        return ""
+    value, low, high = outcome.test_gain
+    return (
+        f"On the test texts, the saved model against the best without a graph: {points(value)} points of "
+        f"accuracy (95% interval {points(low)} to {points(high)})."
+    )
 
 
 def protocol_lines(outcome: "Outcome") -> list[str]:
@@ -142,8 +139,9 @@ def protocol_lines(outcome: "Outcome") -> list[str]:
         )
     return [
         seen,
-        f"Selection: {outcome.selection.rstrip('.')}. Of candidates that are equal within one standard "
-        "error, the simplest is taken.",
+        f"Selection: {outcome.selection.rstrip('.')}. A graph is used only where it leads the best model "
+        "without one on the same rows: by more than one standard error, or at all where there are too few "
+        "rows to tell.",
         "Labels of test rows were read once, after everything was chosen, for the figures above."
         if has_test(outcome)
         else "No figure here is of texts that played no part in the choice: held-out accuracy is slightly "
