@@ -1,7 +1,31 @@
 """Sparse graphs over texts: the format, the builders, the attachment of new rows."""
 
+from graphtune.graph.fuse import Fuse
+from graphtune.graph.given import Given
+from graphtune.graph.homophily import Homophily, homophily
+from graphtune.graph.hops import AttachedLinks, Hops
+from graphtune.graph.neighbours import Neighbours
 from graphtune.graph.propagate import propagate
 from graphtune.graph.rows import Attachment, BuiltGraph, GraphBuilder, Rows
 from graphtune.graph.text_graph import TextGraph
+from graphtune.graph.words import Words
 
-__all__ = ["Attachment", "BuiltGraph", "GraphBuilder", "Rows", "TextGraph", "propagate"]
+ALL = (Fuse, Given, Neighbours, Words)
+
+__all__ = [
+    "ALL",
+    "AttachedLinks",
+    "Attachment",
+    "BuiltGraph",
+    "Fuse",
+    "Given",
+    "GraphBuilder",
+    "Homophily",
+    "Hops",
+    "Neighbours",
+    "Rows",
+    "TextGraph",
+    "Words",
+    "homophily",
+    "propagate",
+]

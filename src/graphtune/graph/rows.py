@@ -1,6 +1,6 @@
 """What a graph builder may look at, and what it gives back. Labels are not among it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -35,7 +35,9 @@ class Attachment:
     def extend(self, graph: TextGraph) -> TextGraph:
         """Return ``graph`` with the new rows behind its nodes; the stored part is unchanged."""
         blocks = [[graph.scipy(), None], [self.stored, self.among]]
-        return TextGraph.from_scipy(scipy.sparse.block_array(blocks, format="csr"), texts=graph.texts)
+        return TextGraph.from_scipy(
+            scipy.sparse.csr_array(scipy.sparse.block_array(blocks)), texts=graph.texts
+        )
 
 
 @runtime_checkable
@@ -59,4 +61,8 @@ class GraphBuilder(Protocol):
 
     def build(self, rows: Rows) -> BuiltGraph:
         """Build the graph over ``rows``."""
+        ...
+
+    def restored(self, graph: TextGraph, ids: Sequence[str], tensors: Mapping[str, Tensor]) -> BuiltGraph:
+        """Return a saved graph from its adjacency, its rows' ids and its `BuiltGraph.tensors`."""
         ...

@@ -1,0 +1,124 @@
+"""Links from each text to the texts most like it: a k-nearest-neighbour graph by cosine.
+
+Source: the symmetric kNN graph of von Luxburg, Statistics and Computing 2007, arXiv:0711.0189, section 2.2.
+Differs from the paper: new rows are attached without rebuilding; see `NeighbourGraph.attach`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.sparse
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from graphtune.errors import GraphError
+from graphtune.graph.rows import Attachment, Rows
+from graphtune.graph.text_graph import TextGraph
+
+_BLOCK_ENTRIES = 16_000_000  # similarities held at once, 64 MB
+_MOST_LINKS = 10  # times k: what one attached row may receive from, should thousands of texts be alike
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Link each row to its ``k`` nearest; weight = cosine to the power ``sharpness``.
+
+    Rows are linked when ``either`` counts the other among its nearest, or only when ``both`` do.
+    """
+
+    k: int = 15
+    sharpness: float = 1.0
+    linked: Literal["either", "both"] = "either"
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise GraphError(
+                f"k = {self.k} leaves no neighbours.", fix="set k to 1 or more; 10 to 25 is usual."
+            )
+        if not self.sharpness > 0:
+            raise GraphError(
+                f"sharpness = {self.sharpness} is not positive.", fix="use 1, or 4 for sharper weights."
+            )
+
+    def build(self, rows: Rows) -> "NeighbourGraph":
+        """Build the graph over ``rows``; a row of zeros stays isolated. Cost: O(N² F) time, O(N k) memory."""
+        features, count = rows.features, len(rows)
+        k = min(self.k, count - 1)
+        if k < 1:
+            return NeighbourGraph(self, TextGraph.empty(count), features, torch.full((count,), 2.0))
+        near, weight, threshold = [], [], []
+        for start, likeness in _likeness(features, features):
+            own = torch.arange(likeness.shape[0])
+            likeness[own, own + start] = -2.0
+            best = likeness.topk(k, dim=1)
+            near.append(best.indices)
+            weight.append(best.values)
+            threshold.append(best.values[:, -1])
+        column, value = torch.cat(near).numpy().ravel(), torch.cat(weight).numpy().ravel()
+        row = np.repeat(np.arange(count), k)
+        links = scipy.sparse.coo_array((self._weights(value), (row, column)), shape=(count, count)).tocsr()
+        turned = scipy.sparse.csr_array(links.T)
+        joined = scipy.sparse.csr_array(
+            links.maximum(turned) if self.linked == "either" else links.minimum(turned)
+        )
+        joined.eliminate_zeros()
+        return NeighbourGraph(self, TextGraph.from_scipy(joined), features, torch.cat(threshold))
+
+    def restored(
+        self, graph: TextGraph, ids: Sequence[str], tensors: Mapping[str, Tensor]
+    ) -> "NeighbourGraph":
+        """Return a saved graph from its adjacency and its `NeighbourGraph.tensors`."""
+        return NeighbourGraph(self, graph, tensors["features"], tensors["threshold"])
+
+    def _weights(self, cosine: np.ndarray) -> np.ndarray:
+        return np.maximum(cosine, 0.0) ** np.float32(self.sharpness)
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourGraph:
+    """A neighbour graph with what attaching needs."""
+
+    builder: Neighbours
+    graph: TextGraph
+    features: Float32[Tensor, "N F"]  # of the stored rows
+    threshold: Float32[Tensor, " N"]  # cosine of each stored row's k-th nearest
+
+    def attach(self, rows: Rows) -> Attachment:
+        """Link new rows as the rule of the graph would have: to their own ``k`` nearest and to every stored
+        row that would count them among its own. Degrees then look like those the model was trained on.
+
+        New rows are not linked to one another, so that a prediction does not depend on its company.
+        """
+        stored = self.features.shape[0]
+        shape = (len(rows), stored)
+        k = min(self.builder.k, stored)
+        pieces = [self._links(likeness, k) for _, likeness in _likeness(rows.features, self.features)]
+        links = scipy.sparse.vstack(pieces, format="csr") if pieces else scipy.sparse.csr_array(shape)
+        among = scipy.sparse.csr_array((len(rows), len(rows)), dtype=np.float32)
+        return Attachment(scipy.sparse.csr_array(links, dtype=np.float32), among)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the stored rows' features and thresholds."""
+        return {"features": self.features, "threshold": self.threshold}
+
+    def _links(self, likeness: Tensor, k: int) -> scipy.sparse.csr_array:
+        own = likeness >= likeness.topk(k, dim=1).values[:, -1:]
+        theirs = likeness >= self.threshold
+        chosen = (own | theirs) if self.builder.linked == "either" else (own & theirs)
+        chosen &= likeness > 0
+        row, column = (part.numpy() for part in chosen.nonzero(as_tuple=True))
+        first = np.searchsorted(row, row, side="left")
+        kept = np.arange(len(row)) - first < _MOST_LINKS * self.builder.k
+        row, column = row[kept], column[kept]
+        weight = self.builder._weights(likeness.numpy()[row, column])
+        return scipy.sparse.coo_array((weight, (row, column)), shape=tuple(likeness.shape)).tocsr()
+
+
+def _likeness(rows: Tensor, stored: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Yield the cosines of blocks of ``rows`` to all ``stored`` rows, with the first row's number."""
+    step = max(1, _BLOCK_ENTRIES // max(1, stored.shape[0]))
+    for start in range(0, rows.shape[0], step):
+        yield start, rows[start : start + step] @ stored.T

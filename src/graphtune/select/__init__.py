@@ -1,0 +1,33 @@
+"""Which model serves this table best: candidates, folds, the search within a budget, the verdict."""
+
+from graphtune.select.candidate import Candidate, Predictor
+from graphtune.select.data import Data, NewRows
+from graphtune.select.features import FeatureMaker, Features
+from graphtune.select.mean import Mean
+from graphtune.select.network import Network
+from graphtune.select.outcome import Figures, GraphReport, Outcome, Scored, Verdict
+from graphtune.select.probe import Probe
+from graphtune.select.propagated import Propagated
+from graphtune.select.smoothed import Smoothed
+
+ALL = (Mean, Network, Probe, Propagated, Smoothed)
+
+__all__ = [
+    "ALL",
+    "Candidate",
+    "Data",
+    "FeatureMaker",
+    "Features",
+    "Figures",
+    "GraphReport",
+    "Mean",
+    "Network",
+    "NewRows",
+    "Outcome",
+    "Predictor",
+    "Probe",
+    "Propagated",
+    "Scored",
+    "Smoothed",
+    "Verdict",
+]

@@ -1,0 +1,76 @@
+"""What candidates are fitted on, and the new rows they are asked about."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from graphtune.graph import AttachedLinks, Attachment, BuiltGraph, Hops, Rows
+from graphtune.select.features import Features, View
+
+if TYPE_CHECKING:
+    from graphtune.select.candidate import Candidate, Predictor
+
+_KEPT_FITTED = 8  # fitted candidates held at once: bases that several others stand on
+_KEPT_STATES = 2  # propagated features held at once; candidates that share them follow each other
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Features, graphs and labels over the same nodes. Labels reach a candidate only by its training rows."""
+
+    features: Features
+    graphs: Mapping[str, BuiltGraph]
+    labels: Int64[np.ndarray, " N"]  # −1 = unknown
+    classes: int
+    weights: Float32[np.ndarray, " N"] | None = None
+    _fitted: OrderedDict[tuple[object, bytes, int], "Predictor"] = field(
+        default_factory=OrderedDict, repr=False
+    )
+    _states: OrderedDict[tuple[str, str, Hops], Tensor] = field(default_factory=OrderedDict, repr=False)
+
+    def fitted(self, candidate: "Candidate", rows: Int64[np.ndarray, " T"], seed: int) -> "Predictor":
+        """Return ``candidate`` fitted on ``rows``; the latest few are kept."""
+        key = (candidate, rows.tobytes(), seed)
+        if key not in self._fitted:
+            while len(self._fitted) >= _KEPT_FITTED:
+                self._fitted.popitem(last=False)
+            self._fitted[key] = candidate.fit(self, rows, seed=seed)
+        self._fitted.move_to_end(key)
+        return self._fitted[key]
+
+    def propagated(self, view: View, graph: str, hops: Hops) -> Float32[Tensor, "N F"]:
+        """Return a dense view after ``hops`` over a graph; the latest few are kept."""
+        key = (view, graph, hops)
+        if key not in self._states:
+            while len(self._states) >= _KEPT_STATES:
+                self._states.popitem(last=False)
+            self._states[key] = hops.last(self.graphs[graph].graph, self.features.dense(view))
+        self._states.move_to_end(key)
+        return self._states[key]
+
+
+@dataclass(frozen=True, eq=False)
+class NewRows:
+    """Rows to predict that are no nodes: their features and, once asked for, their links to the nodes."""
+
+    features: Features
+    rows: Mapping[str, Rows]  # by the graph they are to be attached to
+    _made: dict[str, Attachment] = field(default_factory=dict, repr=False)
+    _links: dict[str, AttachedLinks] = field(default_factory=dict, repr=False)
+
+    def attachment(self, name: str, graph: BuiltGraph) -> Attachment:
+        """Return the links of the new rows to one graph."""
+        if name not in self._made:
+            self._made[name] = graph.attach(self.rows[name])
+        return self._made[name]
+
+    def links(self, name: str, graph: BuiltGraph) -> AttachedLinks:
+        """Return the same, normalised for `Hops`."""
+        if name not in self._links:
+            self._links[name] = AttachedLinks.of(graph.graph, self.attachment(name, graph))
+        return self._links[name]

@@ -1,0 +1,78 @@
+"""The matrices a candidate can read: meaning (encoder), words (TF-IDF), and both together."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+import scipy.sparse
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from graphtune.encoder import FittedEncoder, FittedTfidf, cached_encode
+
+View = Literal["meaning", "words", "both", "all"]
+VIEWS: tuple[str, ...] = get_args(View)
+
+_WORDS_IN_BOTH = 0.3  # squared length that word features have in the dense fusion
+_WORDS_IN_ALL = 0.5  # the same in the sparse one
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of the same rows in several views, each with rows of L2 norm 1.
+
+    ``meaning``: encoder, dense. ``words``: TF-IDF, sparse. ``both``: encoder and the TF-IDF's singular
+    vectors, dense. ``all``: encoder and TF-IDF side by side, sparse.
+    """
+
+    meaning: Float32[Tensor, "N F"]
+    words: scipy.sparse.csr_array
+    topics: Float32[Tensor, "N G"]  # the TF-IDF's singular vectors
+
+    def __len__(self) -> int:
+        return self.meaning.shape[0]
+
+    @cached_property
+    def both(self) -> Float32[Tensor, "N F"]:
+        """The dense fusion."""
+        share = _WORDS_IN_BOTH
+        return torch.cat([self.meaning * math.sqrt(1 - share), self.topics * math.sqrt(share)], dim=1)
+
+    @cached_property
+    def all(self) -> scipy.sparse.csr_array:
+        """The sparse fusion."""
+        share = np.float32(_WORDS_IN_ALL)
+        dense = scipy.sparse.csr_array(self.meaning.numpy() * np.sqrt(1 - share))
+        return scipy.sparse.csr_array(scipy.sparse.hstack([dense, self.words * np.sqrt(share)]))
+
+    def view(self, name: View) -> Tensor | scipy.sparse.csr_array:
+        """Return one view's matrix."""
+        return getattr(self, name)
+
+    def dense(self, name: View) -> Float32[Tensor, "N F"]:
+        """Return a view that graphs and layers can read."""
+        return self.both if name == "both" else self.meaning
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMaker:
+    """Turns texts into features; fitted on texts that training may look at."""
+
+    encoder: FittedEncoder
+    words: FittedTfidf
+
+    @property
+    def same(self) -> bool:
+        """Whether the encoder is the word features themselves, so that fusing them adds nothing."""
+        return self.encoder is self.words
+
+    def features(self, texts: Sequence[str]) -> Features:
+        """Return the features of ``texts``; encoder output comes from the cache where it holds it."""
+        sparse = self.words.sparse(texts)
+        topics = self.words.dense(sparse)
+        meaning = topics if self.same else cached_encode(self.encoder, texts)
+        return Features(meaning, sparse, topics)

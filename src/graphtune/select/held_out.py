@@ -1,0 +1,82 @@
+"""Rows whose labels decide between candidates, and never teach the candidate they judge."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from graphtune.select.candidate import Candidate
+from graphtune.select.data import Data, NewRows
+
+_REPEATED_BELOW = 300  # labelled rows; below, the folds are drawn three times
+_ONE_FOLD_FROM = 4000  # labelled rows; from here one part is held out instead of folds
+_HELD_SHARE = 6  # one part in six is held out then
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One division of the labelled rows."""
+
+    train: Int64[np.ndarray, " T"]  # nodes that are learned from
+    held: Int64[np.ndarray, " B"]  # nodes that judge; empty where new rows judge
+    new: NewRows | None  # rows outside the graph that judge
+    labels: Int64[np.ndarray, " B"]  # of the rows that judge
+
+    def predict(self, candidate: Candidate, data: Data, seed: int) -> Float32[np.ndarray, "B C"]:
+        """Fit ``candidate`` on the learning rows and return its probabilities of the judging rows."""
+        fitted = data.fitted(candidate, self.train, seed)
+        return fitted.nodes[self.held] if self.new is None else fitted.attach(data, self.new)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """All divisions, and how to speak of them."""
+
+    parts: tuple[Part, ...]
+    repeats: int  # how often each row judges
+    said: str
+
+    @classmethod
+    def folds(cls, rows: Int64[np.ndarray, " T"], labels: Int64[np.ndarray, " N"], seed: int) -> "HeldOut":
+        """Divide labelled ``rows`` into stratified folds: more often the fewer there are."""
+        from sklearn.model_selection import StratifiedKFold
+
+        known = labels[rows]
+        single = len(rows) >= _ONE_FOLD_FROM
+        count = _HELD_SHARE if single else min(5, max(2, int(np.bincount(known).max())))
+        repeats = 3 if len(rows) < _REPEATED_BELOW else 1
+        parts = []
+        for repeat in range(repeats):
+            folds = StratifiedKFold(count, shuffle=True, random_state=seed + repeat)
+            with warnings.catch_warnings():
+                # A class with fewer rows than folds is held out in some of them only.
+                warnings.filterwarnings("ignore", message="The least populated class")
+                drawn = list(folds.split(np.zeros(len(rows)), known))
+            for learn, judge in drawn[: 1 if single else count]:
+                parts.append(Part(rows[learn], rows[judge], None, labels[rows[judge]]))
+        times = {1: "once", 3: "three times"}[repeats]
+        said = (
+            f"one part in {count} of the labelled training rows held out"
+            if single
+            else f"{count} stratified folds of the labelled training rows, {times}"
+        )
+        return cls(tuple(parts), repeats, said)
+
+    @classmethod
+    def given(
+        cls, train: Int64[np.ndarray, " T"], new: NewRows, labels: Int64[np.ndarray, " B"]
+    ) -> "HeldOut":
+        """Let the table's own validation rows judge; they are attached as new texts are."""
+        part = Part(train, train[:0], new, labels)
+        return cls((part,), 1, "the table's validation rows, attached as new texts")
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " B"]:
+        """The labels of all judging rows, part after part."""
+        return np.concatenate([part.labels for part in self.parts])
+
+    @property
+    def rows(self) -> int:
+        """How many different rows judge."""
+        return len(self.labels) // self.repeats

@@ -1,0 +1,78 @@
+"""A linear classifier on dense or sparse features: scikit-learn fits it, plain products apply it."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+_NEVER = -30.0  # logit of a class without training rows
+
+Matrix = Tensor | scipy.sparse.csr_array
+
+
+@dataclass(frozen=True, eq=False)
+class LinearHead:
+    """``softmax(x W + b)``."""
+
+    weight: Float32[Tensor, "F C"]
+    bias: Float32[Tensor, " C"]
+
+    @classmethod
+    def fit(
+        cls,
+        x: Matrix,
+        labels: Int64[np.ndarray, " T"],
+        classes: int,
+        *,
+        strength: float,  # scikit-learn's C
+        weights: Float32[np.ndarray, " T"] | None = None,
+    ) -> "LinearHead":
+        """Fit multinomial logistic regression; ``strength`` is the inverse of the L2 penalty."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
+        width = tuple(x.shape or ())[1]  # SciPy types the shape as possibly absent
+        weight = torch.zeros(width, classes)
+        bias = torch.full((classes,), _NEVER)
+        seen = np.unique(labels)
+        if len(seen) < 2:
+            bias[seen] = 0.0
+            return cls(weight, bias)
+        with warnings.catch_warnings():
+            # The last digits of the optimum change no prediction.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            matrix = x.numpy() if isinstance(x, Tensor) else x
+            model = LogisticRegression(C=strength, max_iter=200, tol=1e-3)
+            model.fit(matrix, labels, sample_weight=weights)
+        learned, offset = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+        if len(seen) == 2:
+            learned, offset = np.concatenate([-learned, learned]) / 2, np.concatenate([-offset, offset]) / 2
+        weight[:, seen] = torch.from_numpy(learned.T.astype(np.float32))
+        bias[seen] = torch.from_numpy(offset.astype(np.float32))
+        return cls(weight, bias)
+
+    def probabilities(self, x: Matrix) -> Float32[np.ndarray, "N C"]:
+        """Return the class probabilities of every row of ``x``."""
+        scores = x @ self.weight if isinstance(x, Tensor) else torch.from_numpy(x @ self.weight.numpy())
+        return torch.softmax(scores + self.bias, dim=1).numpy()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the parameters by name."""
+        return {"weight": self.weight, "bias": self.bias}
+
+    @classmethod
+    def restored(cls, tensors: Mapping[str, Tensor]) -> "LinearHead":
+        """Return a saved head."""
+        return cls(tensors["weight"], tensors["bias"])
+
+
+def rows_of(x: Matrix, rows: Int64[np.ndarray, " T"]) -> Matrix:
+    """Return some rows of dense or sparse features."""
+    if isinstance(x, Tensor):
+        return x[torch.from_numpy(rows)]
+    return scipy.sparse.csr_array(x[rows])

@@ -1,0 +1,72 @@
+"""The mean of several candidates' probabilities."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from graphtune.select.candidate import Candidate, Predictor
+from graphtune.select.data import Data, NewRows
+from graphtune.select.outcome import Family
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Members that err differently, averaged."""
+
+    members: tuple[Candidate, ...]
+
+    @property
+    def family(self) -> Family:
+        """The most involved of the members' families."""
+        order: tuple[Family, ...] = get_args(Family)
+        return max((member.family for member in self.members), key=order.index)
+
+    @property
+    def graphs(self) -> frozenset[str]:
+        """Every graph a member reads."""
+        return frozenset().union(*(member.graphs for member in self.members))
+
+    def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedMean":
+        """Fit every member on the labels of ``rows``."""
+        members = tuple(data.fitted(member, rows, seed) for member in self.members)
+        return FittedMean(members, mean(*(member.nodes for member in members)))
+
+    def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedMean":
+        """Return a saved predictor."""
+        members = []
+        for number, member in enumerate(self.members):
+            prefix = f"{number}."
+            own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+            members.append(member.restored(data, own))
+        return FittedMean(tuple(members), np.zeros((0, data.classes), dtype=np.float32))
+
+    def __str__(self) -> str:
+        return "mean of " + " and ".join(f"[{member}]" for member in self.members)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMean:
+    """Fitted members and their mean."""
+
+    members: tuple[Predictor, ...]
+    nodes: Float32[np.ndarray, "N C"]
+
+    def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
+        """Return the mean of the members' probabilities."""
+        return mean(*(member.attach(data, new) for member in self.members))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every member's tensors, under its number."""
+        found: dict[str, Tensor] = {}
+        for number, member in enumerate(self.members):
+            found |= {f"{number}.{name}": tensor for name, tensor in member.tensors().items()}
+        return found
+
+
+def mean(*probabilities: Float32[np.ndarray, "N C"]) -> Float32[np.ndarray, "N C"]:
+    """Return the mean of probability tables of the same shape."""
+    return (sum(probabilities[1:], probabilities[0]) / np.float32(len(probabilities))).astype(np.float32)

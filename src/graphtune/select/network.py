@@ -1,0 +1,136 @@
+"""A graph neural network trained on the labelled nodes."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor, nn
+
+from graphtune.graph import TextGraph
+from graphtune.layer import GCN, GraphLayer
+from graphtune.model import Model, Task
+from graphtune.select.data import Data, NewRows
+from graphtune.select.features import View
+from graphtune.select.outcome import Family
+from graphtune.strategy import Full
+from graphtune.train import Training, train
+
+_ROWS_TO_STOP_ON = 20  # labelled rows a class from which some are spared to decide when to stop
+_SPARED = 0.15  # share of them
+
+
+@dataclass(frozen=True)
+class Network:
+    """``depth`` graph layers with ReLU and dropout between, then a linear head."""
+
+    layer: type[GraphLayer] = GCN
+    view: View = "meaning"
+    graph: str = "meaning"
+    width: int = 64
+    depth: int = 2
+    dropout: float = 0.5
+    rate: float = 0.01  # AdamW step size
+    decay: float = 5e-3  # AdamW decoupled weight decay
+    epochs: int = 60
+
+    @property
+    def family(self) -> Family:
+        """It reads a graph through learned layers."""
+        return "network"
+
+    @property
+    def graphs(self) -> frozenset[str]:
+        """The one graph."""
+        return frozenset({self.graph})
+
+    def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedNetwork":
+        """Train on the labels of ``rows`` only; of many, some are spared to decide when to stop."""
+        learned, spared = _spare(rows, data.labels, data.classes, seed)
+        labels = np.full_like(data.labels, -1)
+        labels[rows] = data.labels[rows]
+        weights = None if data.weights is None else torch.from_numpy(data.weights)
+        graph = data.graphs[self.graph].graph
+        x = _scaled(data.features.dense(self.view))
+        task = Task(
+            x,
+            graph,
+            torch.from_numpy(labels),
+            data.classes,
+            torch.from_numpy(learned),
+            torch.from_numpy(spared),
+            weights,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = self._model(x.shape[1], data.classes)
+        strategy = Full(rate=self.rate, decay=self.decay, epochs=self.epochs)
+        train(strategy, model, task, Training(patience=15), seed=seed)
+        return FittedNetwork(self, model, _probabilities(model, x, graph).numpy())
+
+    def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedNetwork":
+        """Return a saved network."""
+        model = self._model(data.features.dense(self.view).shape[1], data.classes)
+        model.load_state_dict(dict(tensors))
+        return FittedNetwork(self, model, np.zeros((0, data.classes), dtype=np.float32))
+
+    def __str__(self) -> str:
+        return f"{self.layer.__name__}({self.view} over {self.graph}, {self.depth}×{self.width})"
+
+    def _model(self, inputs: int, classes: int) -> Model:
+        sizes = [inputs] + [self.width] * self.depth
+        # A protocol's constructor is not part of it: every layer is made as layer(inputs, outputs).
+        make = cast(Callable[[int, int], nn.Module], self.layer)
+        layers = [make(a, b) for a, b in pairwise(sizes)]
+        return Model(layers, nn.Linear(self.width, classes), dropout=self.dropout).eval()
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNetwork:
+    """A trained network."""
+
+    candidate: Network
+    model: Model
+    nodes: Float32[np.ndarray, "N C"]
+
+    def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
+        """Return class probabilities of new rows, within the part of the graph that reaches them."""
+        candidate, built = self.candidate, data.graphs[self.candidate.graph]
+        whole = new.attachment(candidate.graph, built).extend(built.graph)
+        count, stored = len(new.features), built.graph.nodes
+        fresh = torch.arange(stored, stored + count)
+        hops = sum(layer.hops for layer in self.model.layers)  # type: ignore[misc]
+        near = whole.reach(fresh, hops)
+        x = _scaled(torch.cat([data.features.dense(candidate.view), new.features.dense(candidate.view)]))
+        return _probabilities(self.model, x[near], whole.part(near))[-count:].numpy()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the network's parameters."""
+        return {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+
+
+def _scaled(x: Tensor) -> Tensor:
+    # Rows of norm 1 have entries far below 1; layers start out for entries near 1.
+    return x * math.sqrt(x.shape[1])
+
+
+@torch.inference_mode()
+def _probabilities(model: Model, x: Tensor, graph: TextGraph) -> Tensor:
+    return torch.softmax(model.eval().logits(x, graph), dim=1).clone()
+
+
+def _spare(
+    rows: Int64[np.ndarray, " T"], labels: Int64[np.ndarray, " N"], classes: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    if len(rows) < _ROWS_TO_STOP_ON * classes:
+        return rows, rows[:0]
+    order = np.random.default_rng(seed).permutation(rows)
+    # Every class keeps its first row for learning.
+    first = np.unique(labels[order], return_index=True)[1]
+    rest = np.delete(order, first)
+    spared = rest[: int(_SPARED * len(order))]
+    return np.setdiff1d(rows, spared), np.sort(spared)

@@ -1,0 +1,93 @@
+"""What a fit says of itself; ``metrics.json`` is its written form."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Family = Literal["graph-free", "graph", "network"]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One candidate on held-out rows of the training part."""
+
+    name: str
+    family: Family
+    accuracy: float  # mean over held-out rows, 0 … 1
+    standard_error: float
+    likelihood: float  # mean negative log-likelihood after calibration, nats
+    folds: int  # folds that were run
+    seconds: float
+    note: str = ""  # why it was stopped or left out
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one predictor on one set of rows."""
+
+    rows: int
+    accuracy: float
+    accuracy_low: float  # 95 % bootstrap interval
+    accuracy_high: float
+    macro_f1: float
+    ece: float  # expected calibration error, 15 bins
+    likelihood: float  # mean negative log-likelihood, nats
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """Of one class on the test rows."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class GraphReport:
+    """One graph the search could use."""
+
+    name: str
+    nodes: int
+    edges: int  # directed
+    homophily: float | None  # share of links between labelled training rows that join equal labels
+    labelled_edges: int
+    expected: float | None  # the share if links fell at random
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the graph earns its place, on held-out rows of the training part."""
+
+    graph_helps: bool
+    gain: float  # points of accuracy: best candidate with a graph − best without
+    gain_low: float  # 95 % interval, paired over rows
+    gain_high: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything a report says."""
+
+    protocol: Literal["inductive", "transductive"]
+    encoder: str
+    seed: int
+    rows: dict[str, int]  # labelled, unlabelled, val, test
+    classes: tuple[str, ...]
+    selection: str
+    chosen: str
+    candidates: tuple[Scored, ...]
+    graphs: tuple[GraphReport, ...]
+    verdict: Verdict
+    test: Figures | None
+    test_graph_free: Figures | None  # the best candidate without a graph, on the same rows
+    test_gain: tuple[float, float, float] | None  # points, with the low and high end of 95 %
+    per_class: tuple[ClassFigures, ...] | None
+    confusion: tuple[tuple[int, ...], ...] | None  # rows = true, columns = predicted
+    temperature: float
+    seconds: dict[str, float]  # by stage
+    notes: tuple[str, ...]
+    text_column: str | None = None

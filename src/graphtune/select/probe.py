@@ -1,0 +1,65 @@
+"""The graph-free candidate: logistic regression on one view of the texts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from graphtune.select.data import Data, NewRows
+from graphtune.select.features import View
+from graphtune.select.linear import LinearHead, rows_of
+from graphtune.select.outcome import Family
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Logistic regression on a view; no text sees another."""
+
+    view: View = "meaning"
+    strength: float = 50.0  # inverse of the L2 penalty
+
+    @property
+    def family(self) -> Family:
+        """It reads no graph."""
+        return "graph-free"
+
+    @property
+    def graphs(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
+    def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedProbe":
+        """Learn from the labels of ``rows`` only; the solution is unique, so ``seed`` is not used."""
+        x = data.features.view(self.view)
+        weights = None if data.weights is None else data.weights[rows]
+        head = LinearHead.fit(
+            rows_of(x, rows), data.labels[rows], data.classes, strength=self.strength, weights=weights
+        )
+        return FittedProbe(self, head, head.probabilities(x))
+
+    def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedProbe":
+        """Return a saved probe."""
+        head = LinearHead.restored(tensors)
+        return FittedProbe(self, head, np.zeros((0, data.classes), dtype=np.float32))
+
+    def __str__(self) -> str:
+        return f"probe({self.view}, C={self.strength:g})"
+
+
+@dataclass(frozen=True, eq=False)
+class FittedProbe:
+    """A probe and its probabilities."""
+
+    candidate: Probe
+    head: LinearHead
+    nodes: Float32[np.ndarray, "N C"]
+
+    def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
+        """Return class probabilities of new rows; their links are not looked at."""
+        return self.head.probabilities(new.features.view(self.candidate.view))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the head's parameters."""
+        return self.head.tensors()

@@ -1,0 +1,79 @@
+"""A linear classifier on features that were averaged over the graph first.
+
+Source: SGC, Wu et al., ICML 2019, arXiv:1902.07153; the averaging is APPNP's, arXiv:1810.05997, eq. 4.
+Differs from the papers: the features are fixed before the classifier is fitted, and new rows are attached.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from graphtune.graph import Hops
+from graphtune.select.data import Data, NewRows
+from graphtune.select.features import View
+from graphtune.select.linear import LinearHead, rows_of
+from graphtune.select.outcome import Family
+
+
+@dataclass(frozen=True)
+class Propagated:
+    """Logistic regression on a dense view after some hops over one graph."""
+
+    view: View = "meaning"
+    graph: str = "meaning"
+    hops: Hops = Hops(2, 0.3)
+    strength: float = 50.0  # inverse of the L2 penalty
+
+    @property
+    def family(self) -> Family:
+        """It reads a graph."""
+        return "graph"
+
+    @property
+    def graphs(self) -> frozenset[str]:
+        """The one graph."""
+        return frozenset({self.graph})
+
+    def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedPropagated":
+        """Learn from the labels of ``rows`` only; the solution is unique, so ``seed`` is not used."""
+        x = data.propagated(self.view, self.graph, self.hops)
+        weights = None if data.weights is None else data.weights[rows]
+        head = LinearHead.fit(
+            rows_of(x, rows), data.labels[rows], data.classes, strength=self.strength, weights=weights
+        )
+        return FittedPropagated(self, head, head.probabilities(x))
+
+    def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedPropagated":
+        """Return a saved predictor."""
+        head = LinearHead.restored(tensors)
+        return FittedPropagated(self, head, np.zeros((0, data.classes), dtype=np.float32))
+
+    def __str__(self) -> str:
+        return f"propagated({self.view} over {self.graph}, {self.hops.count} hops α={self.hops.alpha:g})"
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPropagated:
+    """The classifier, and the stored rows' features after each hop once a new row asks for them."""
+
+    candidate: Propagated
+    head: LinearHead
+    nodes: Float32[np.ndarray, "N C"]
+    _states: list[Tensor] = field(default_factory=list, repr=False)
+
+    def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
+        """Return class probabilities of new rows, through the same hops as the stored ones."""
+        candidate = self.candidate
+        graph = data.graphs[candidate.graph]
+        if not self._states:
+            self._states.extend(candidate.hops.states(graph.graph, data.features.dense(candidate.view)))
+        links = new.links(candidate.graph, graph)
+        x = candidate.hops.attached(links, self._states, new.features.dense(candidate.view))
+        return self.head.probabilities(x)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the head's parameters."""
+        return self.head.tensors()
