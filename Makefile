@@ -31,8 +31,9 @@ help:
 demo: $(VENV)/.installed
 	$(BIN)/graphtune demo
 
+# A file stays on one process, so that what its tests share is made once.
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -n $(WORKERS) $(TESTS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: format lint types layers test
 
@@ -61,11 +62,11 @@ clean:
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps lie in .venv, so that they go with it. What is installed for developers suffices for the demo.
-$(VENV)/.installed: $(PINS) | $(BIN)/python
+$(VENV)/.installed: $(PINS) | $(BIN)/pip
 	$(call install,.)
 	@touch $@
 
-$(VENV)/.installed-dev: $(PINS) | $(BIN)/python
+$(VENV)/.installed-dev: $(PINS) | $(BIN)/pip
 	$(call install,.[dev])
 	@touch $@ $(VENV)/.installed
 
@@ -78,15 +79,17 @@ define install
 	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) -c locks/constraints.txt --no-build-isolation -e "$(1)"
 endef
 
+# pip is the last thing that a new .venv gets: where it is missing, the making of .venv was cut short.
 # The pins were tested on 3.11, which is why it is preferred where there is a choice.
-$(BIN)/python:
+$(BIN)/pip:
 	@for python in $(or $(PYTHON),python3.11 python3 python3.12 python3.13); do \
 	  $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 	  echo "making $(VENV) with $$($$python --version)"; \
 	  exec $$python -m venv $(VENV); \
 	done; \
 	for python in $(or $(PYTHON),python3); do \
-	  echo "error: $$python ($$($$python --version 2>&1 | tail -n 1)) cannot make $(VENV)." >&2; \
+	  found=$$($$python --version 2>/dev/null) || found="not found"; \
+	  echo "error: $$python ($$found) cannot make $(VENV)." >&2; \
 	done; \
 	echo "fix: graphtune needs Python 3.11 or newer with the modules venv and ensurepip (on Debian and" \
 	  "Ubuntu: apt install python3-venv). Name one: make PYTHON=/path/to/python3.11 ..." >&2; \
