@@ -2,7 +2,8 @@
 
 from graphtune.select.candidate import Candidate, Predictor
 from graphtune.select.data import Data, NewRows
-from graphtune.select.features import FeatureMaker, Features
+from graphtune.select.features import FeatureMaker, Features, View
+from graphtune.select.graphs import NamedGraph
 from graphtune.select.mean import Mean
 from graphtune.select.network import Network
 from graphtune.select.outcome import Figures, GraphReport, Outcome, Scored, Verdict
@@ -21,6 +22,7 @@ __all__ = [
     "Figures",
     "GraphReport",
     "Mean",
+    "NamedGraph",
     "Network",
     "NewRows",
     "Outcome",
@@ -30,4 +32,5 @@ __all__ = [
     "Scored",
     "Smoothed",
     "Verdict",
+    "View",
 ]

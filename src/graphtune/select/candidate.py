@@ -8,6 +8,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from graphtune.select.data import Data, NewRows
+from graphtune.select.features import View
 from graphtune.select.outcome import Family
 
 Probabilities = Float32[np.ndarray, "N C"]
@@ -43,6 +44,11 @@ class Candidate(Protocol):
     @property
     def graphs(self) -> frozenset[str]:
         """Names of the graphs it reads."""
+        ...
+
+    @property
+    def views(self) -> frozenset[View]:
+        """Dense views of the *stored* rows that attaching new rows needs."""
         ...
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> Predictor:

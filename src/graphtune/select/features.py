@@ -1,8 +1,8 @@
 """The matrices a candidate can read: meaning (encoder), words (TF-IDF), and both together."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -22,19 +22,53 @@ _WORDS_IN_ALL = 0.5  # the same in the sparse one
 
 
 @dataclass(frozen=True, eq=False)
+class FeatureMaker:
+    """Turns texts into features; fitted on texts that training may look at."""
+
+    encoder: FittedEncoder
+    words: FittedTfidf
+
+    @property
+    def same(self) -> bool:
+        """Whether the encoder is the word features themselves, so that fusing them adds nothing."""
+        return self.encoder is self.words
+
+    def features(self, texts: Sequence[str]) -> "Features":
+        """Return the features of ``texts``, each view made when it is first asked for."""
+        return Features(self, tuple(texts))
+
+
+@dataclass(frozen=True, eq=False)
 class Features:
-    """Features of the same rows in several views, each with rows of L2 norm 1.
+    """Features of the same rows in several views, each with rows of L2 norm 1, or of zeros.
 
     ``meaning``: encoder, dense. ``words``: TF-IDF, sparse. ``both``: encoder and the TF-IDF's singular
     vectors, dense. ``all``: encoder and TF-IDF side by side, sparse.
     """
 
-    meaning: Float32[Tensor, "N F"]
-    words: scipy.sparse.csr_array
-    topics: Float32[Tensor, "N G"]  # the TF-IDF's singular vectors
+    maker: FeatureMaker
+    texts: tuple[str, ...]
+    stored: Mapping[str, Tensor] = field(default_factory=dict)  # dense views that were saved
 
     def __len__(self) -> int:
-        return self.meaning.shape[0]
+        return len(self.texts)
+
+    @cached_property
+    def meaning(self) -> Float32[Tensor, "N F"]:
+        """The encoder's features; from the cache on disk where it holds them."""
+        if self.maker.same:
+            return self.topics
+        return self._saved("meaning", lambda: cached_encode(self.maker.encoder, self.texts))
+
+    @cached_property
+    def words(self) -> scipy.sparse.csr_array:
+        """The TF-IDF."""
+        return self.maker.words.sparse(self.texts)
+
+    @cached_property
+    def topics(self) -> Float32[Tensor, "N F"]:
+        """The TF-IDF's singular vectors."""
+        return self._saved("topics", lambda: self.maker.words.dense(self.words))
 
     @cached_property
     def both(self) -> Float32[Tensor, "N F"]:
@@ -57,22 +91,10 @@ class Features:
         """Return a view that graphs and layers can read."""
         return self.both if name == "both" else self.meaning
 
+    def tensors(self, views: Collection[View]) -> dict[str, Tensor]:
+        """Return what must be saved so that the dense ``views`` can be restored without the texts."""
+        needed = {"topics"} if self.maker.same else {"meaning"} | ({"topics"} if "both" in views else set())
+        return {name: getattr(self, name) for name in sorted(needed)} if views else {}
 
-@dataclass(frozen=True, eq=False)
-class FeatureMaker:
-    """Turns texts into features; fitted on texts that training may look at."""
-
-    encoder: FittedEncoder
-    words: FittedTfidf
-
-    @property
-    def same(self) -> bool:
-        """Whether the encoder is the word features themselves, so that fusing them adds nothing."""
-        return self.encoder is self.words
-
-    def features(self, texts: Sequence[str]) -> Features:
-        """Return the features of ``texts``; encoder output comes from the cache where it holds it."""
-        sparse = self.words.sparse(texts)
-        topics = self.words.dense(sparse)
-        meaning = topics if self.same else cached_encode(self.encoder, texts)
-        return Features(meaning, sparse, topics)
+    def _saved(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        return self.stored[name] if name in self.stored else make()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from graphtune.select.candidate import Candidate, Predictor
 from graphtune.select.data import Data, NewRows
+from graphtune.select.features import View
 from graphtune.select.outcome import Family
 
 
@@ -22,13 +22,20 @@ class Mean:
     @property
     def family(self) -> Family:
         """The most involved of the members' families."""
-        order: tuple[Family, ...] = get_args(Family)
-        return max((member.family for member in self.members), key=order.index)
+        families = {member.family for member in self.members}
+        if "network" in families:
+            return "network"
+        return "graph" if "graph" in families else "graph-free"
 
     @property
     def graphs(self) -> frozenset[str]:
         """Every graph a member reads."""
         return frozenset().union(*(member.graphs for member in self.members))
+
+    @property
+    def views(self) -> frozenset[View]:
+        """Every view a member needs."""
+        return frozenset().union(*(member.views for member in self.members))
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedMean":
         """Fit every member on the labels of ``rows``."""

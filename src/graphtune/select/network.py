@@ -48,6 +48,11 @@ class Network:
         """The one graph."""
         return frozenset({self.graph})
 
+    @property
+    def views(self) -> frozenset[View]:
+        """The one view."""
+        return frozenset({self.view})
+
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedNetwork":
         """Train on the labels of ``rows`` only; of many, some are spared to decide when to stop."""
         learned, spared = _spare(rows, data.labels, data.classes, seed)

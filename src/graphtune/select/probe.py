@@ -30,6 +30,11 @@ class Probe:
         """None."""
         return frozenset()
 
+    @property
+    def views(self) -> frozenset[View]:
+        """None: stored rows are not looked at again."""
+        return frozenset()
+
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedProbe":
         """Learn from the labels of ``rows`` only; the solution is unique, so ``seed`` is not used."""
         x = data.features.view(self.view)

@@ -14,8 +14,10 @@ from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data
 from graphtune.select.features import View
 from graphtune.select.held_out import HeldOut
+from graphtune.select.journal import Journal
 from graphtune.select.mean import Mean, mean
 from graphtune.select.outcome import Family, Scored
+from graphtune.select.probe import Probe
 
 _BEHIND = 2.0  # standard errors of the paired difference at which a candidate is given up
 _NEVER_BEHIND = 0.01  # share of accuracy within which none is given up
@@ -48,6 +50,7 @@ class Search:
     held_out: HeldOut
     seed: int
     deadline: float  # on the clock of time.monotonic; nothing new is begun after it
+    journal: Journal | None = None
     tried: dict[Candidate, Tried] = field(default_factory=dict)
     left_out: list[Candidate] = field(default_factory=list)
 
@@ -69,6 +72,12 @@ class Search:
             best = self.best()
             if best is not None and graphs:
                 self._try_all(grid.smoothed(best.candidate, graphs), bar)
+
+    def run_only(self, candidates: Sequence[Candidate]) -> None:
+        """Try what the user's plan asks for, and the graph-free probe that it is held against."""
+        asked = [*candidates] if any(c.family == "graph-free" for c in candidates) else [Probe(), *candidates]
+        with progress.bar("candidates", float(len(asked)), "tried") as bar:
+            self._try_all(asked, bar)
 
     def best(self, *families: Family) -> Tried | None:
         """Return the best complete candidate of some families (none named = of all)."""
@@ -114,6 +123,10 @@ class Search:
             bar.advance(1.0)
 
     def _try(self, candidate: Candidate) -> None:
+        kept = self.journal.find(str(candidate)) if self.journal else None
+        if kept is not None:
+            self._keep(candidate, *kept)
+            return
         start = time.monotonic()
         leader = self.best()
         found: list[np.ndarray] = []
@@ -123,10 +136,14 @@ class Search:
                 break
             if leader and len(found) < len(self.held_out.parts) and time.monotonic() > self.deadline:
                 break
-        self._keep(candidate, found, time.monotonic() - start)
+        probabilities, seconds = np.concatenate(found), time.monotonic() - start
+        self._keep(candidate, probabilities, seconds)
+        if self.journal:
+            self.journal.keep(str(candidate), probabilities, seconds)
+        tried = self.tried[candidate]
+        progress.say(f"  {100 * tried.accuracy:5.1f} %  {seconds:5.1f} s  {candidate}")
 
-    def _keep(self, candidate: Candidate, found: list[np.ndarray], seconds: float) -> None:
-        probabilities = np.concatenate(found)
+    def _keep(self, candidate: Candidate, probabilities: np.ndarray, seconds: float) -> None:
         labels = self.held_out.labels[: len(probabilities)]
         heat = temperature(probabilities, labels)
         truth = calibrated(probabilities, heat)[np.arange(len(labels)), labels]
@@ -136,9 +153,9 @@ class Search:
             probabilities.argmax(axis=1) == labels,
             float(-np.log(np.maximum(truth, 1e-9)).mean()),
             heat,
-            len(found),
+            int(np.searchsorted(self.held_out.ends, len(labels))) + 1,
             seconds,
-            len(found) == len(self.held_out.parts),
+            len(labels) == len(self.held_out.labels),
         )
 
     def _behind(self, found: list[np.ndarray], leader: Tried) -> bool:
@@ -154,13 +171,8 @@ class Search:
             candidate = Mean(members)
             tables = [self.tried[member].probabilities for member in members]
             start = time.monotonic()
-            self.tried.pop(candidate, None)
-            self._keep_whole(candidate, mean(*tables), time.monotonic() - start)
+            self._keep(candidate, mean(*tables), time.monotonic() - start)
             bar.advance(1.0)
-
-    def _keep_whole(self, candidate: Candidate, probabilities: np.ndarray, seconds: float) -> None:
-        sizes = np.cumsum([len(part.labels) for part in self.held_out.parts])[:-1]
-        self._keep(candidate, np.split(probabilities, sizes), seconds)
 
     def _teams(self) -> list[tuple[Candidate, ...]]:
         """Return groups whose members read different things."""

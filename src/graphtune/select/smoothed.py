@@ -15,6 +15,7 @@ from torch import Tensor
 from graphtune.graph import Hops
 from graphtune.select.candidate import Candidate, Predictor
 from graphtune.select.data import Data, NewRows
+from graphtune.select.features import View
 from graphtune.select.outcome import Family
 
 
@@ -36,6 +37,11 @@ class Smoothed:
     def graphs(self) -> frozenset[str]:
         """The base's graphs and its own."""
         return self.base.graphs | {self.graph}
+
+    @property
+    def views(self) -> frozenset[View]:
+        """The base's."""
+        return self.base.views
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedSmoothed":
         """Fit the base on ``rows``, then clamp their labels and spread."""

@@ -1,5 +1,7 @@
 """Does the graph earn its place? The choice between the best candidates with and without one."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from graphtune.metric import paired_bootstrap
@@ -9,8 +11,18 @@ from graphtune.select.search import Search, Tried
 _TOO_FEW = 300  # judging rows; with fewer, one standard error is wider than what a graph usually gains
 
 
-def choose(search: Search) -> tuple[Tried, Tried, Verdict]:
-    """Return the chosen candidate, the best graph-free one, and the verdict on the graph.
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What is saved, and what it was held against."""
+
+    chosen: Tried
+    free: Tried  # the best without a graph
+    graph: Tried | None  # the best with one
+    verdict: Verdict
+
+
+def choose(search: Search) -> Choice:
+    """Choose between the best candidates with and without a graph.
 
     One-standard-error rule: the graph-free candidate is taken unless the graph's lead is more than one
     standard error of the paired difference. Where the judging rows are too few to tell a standard error from
@@ -25,7 +37,7 @@ def choose(search: Search) -> tuple[Tried, Tried, Verdict]:
     if network is not None and (linear is None or _leads(network, linear, rows)):
         graph = network
     if graph is None:
-        return free, free, Verdict(False, 0.0, 0.0, 0.0, "No graph was tried, so none is used.")
+        return Choice(free, free, None, Verdict(False, 0.0, 0.0, 0.0, "No graph was tried, so none is used."))
     first, second = _by_row(graph, search), _by_row(free, search)
     gain = paired_bootstrap(first, second)
     value, low, high = 100 * gain.value, 100 * gain.low, 100 * gain.high
@@ -33,9 +45,10 @@ def choose(search: Search) -> tuple[Tried, Tried, Verdict]:
     said = f"{value:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}) on {rows} held-out rows"
     if helps:
         sure = "" if low > 0 else "; the interval includes 0, so this is likely rather than sure"
-        return graph, free, Verdict(True, value, low, high, f"The graph helps: {said}{sure}.")
+        verdict = Verdict(True, value, low, high, f"The graph helps: {said}{sure}.")
+        return Choice(graph, free, graph, verdict)
     text = f"The graph does not help enough: {said}. The graph-free model is saved."
-    return free, free, Verdict(False, value, low, high, text)
+    return Choice(free, free, graph, Verdict(False, value, low, high, text))
 
 
 def _leads(involved: Tried, simple: Tried, rows: int) -> bool:

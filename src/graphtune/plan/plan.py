@@ -1,0 +1,67 @@
+"""The frozen description of a run."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graphtune import encoder, graph, layer, select
+from graphtune.encoder import Tfidf
+from graphtune.errors import PlanError
+from graphtune.graph import GraphBuilder
+from graphtune.layer import GraphLayer
+from graphtune.plan.toml import from_toml, to_toml
+from graphtune.select import Candidate, NamedGraph
+
+_KINDS = {GraphBuilder: graph.ALL, GraphLayer: layer.ALL, Candidate: select.ALL}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `fit` does; empty ``graphs`` or ``candidates`` are chosen by what the table offers."""
+
+    encoder: str = "minilm"  # minilm, tfidf, a Hugging Face directory or a hub id
+    words: Tfidf = field(default_factory=Tfidf)
+    graphs: tuple[NamedGraph, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    budget_seconds: float = 300.0  # for the whole fit; what is begun is finished
+    seed: int = 0
+    transductive: bool = False  # whether unlabelled test texts join the graph
+
+    def __post_init__(self) -> None:
+        if not self.budget_seconds > 0:
+            raise PlanError(
+                f"budget_seconds = {self.budget_seconds} leaves no time.", fix="give at least a few seconds."
+            )
+        encoder.from_name(self.encoder)
+        known = {one.name for one in self.graphs}
+        if len(known) < len(self.graphs):
+            raise PlanError(
+                "Two graphs of the plan have the same name.", fix="give every graph its own name."
+            )
+        asked = frozenset().union(*(candidate.graphs for candidate in self.candidates))
+        if self.candidates and self.graphs and not asked <= known:
+            raise PlanError(
+                f"The candidates read the graphs {sorted(asked - known)}, which the plan does not have.",
+                fix=f"use {sorted(known)}, or add those graphs.",
+            )
+
+    @classmethod
+    def read(cls, path: Path) -> "Plan":
+        """Read a plan from TOML.
+
+        Raises:
+            PlanError: the file is missing or is no plan; every mistake is named.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PlanError(f"The plan {path} cannot be read: {error}.", fix="name a plan.toml.") from error
+        return cls.from_text(text)
+
+    @classmethod
+    def from_text(cls, text: str) -> "Plan":
+        """Read a plan from the text of a TOML file; errors as `read`."""
+        return from_toml(cls, text, kinds=_KINDS)
+
+    def to_text(self) -> str:
+        """Return the plan as TOML."""
+        return to_toml(self)

@@ -1,0 +1,50 @@
+"""The figures of a predictor on labelled rows."""
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from graphtune.metric import (
+    bootstrap_mean,
+    confusion,
+    expected_calibration_error,
+    f1_macro,
+    negative_log_likelihood,
+    per_class,
+)
+from graphtune.select.outcome import ClassFigures, Figures
+
+
+def figures(probabilities: Float32[np.ndarray, "B C"], labels: Int64[np.ndarray, " B"]) -> Figures:
+    """Measure on rows whose label is known (≥ 0); a label beyond the classes counts as an error."""
+    classes = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1).astype(np.int64)
+    right = (predicted == labels).astype(np.float64)
+    interval = bootstrap_mean(right)
+    known = labels < classes
+    wider = max(classes, int(labels.max(initial=0)) + 1)
+    return Figures(
+        len(labels),
+        float(right.mean()),
+        interval.low,
+        interval.high,
+        f1_macro(labels, predicted, wider),
+        expected_calibration_error(probabilities[known], labels[known]),
+        negative_log_likelihood(probabilities[known], labels[known]),
+    )
+
+
+def class_figures(
+    probabilities: Float32[np.ndarray, "B C"], labels: Int64[np.ndarray, " B"], names: tuple[str, ...]
+) -> tuple[ClassFigures, ...]:
+    """Return precision, recall, F1 and support of every class."""
+    scores = per_class(labels, probabilities.argmax(axis=1).astype(np.int64), len(names))
+    columns = zip(names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
+    return tuple(ClassFigures(n, float(p), float(r), float(f), int(s)) for n, p, r, f, s in columns)
+
+
+def confusions(
+    probabilities: Float32[np.ndarray, "B C"], labels: Int64[np.ndarray, " B"]
+) -> tuple[tuple[int, ...], ...]:
+    """Return counts: rows = true class, columns = predicted class."""
+    table = confusion(labels, probabilities.argmax(axis=1).astype(np.int64), probabilities.shape[1])
+    return tuple(tuple(int(count) for count in row) for row in table)

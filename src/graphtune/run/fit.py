@@ -1,0 +1,305 @@
+"""The whole job: from a table to a chosen, evaluated, saved classifier."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from graphtune.encoder import from_name
+from graphtune.graph import BuiltGraph, homophily
+from graphtune.metric import paired_bootstrap
+from graphtune.plan import Plan
+from graphtune.progress import say
+from graphtune.run.figures import class_figures, confusions, figures
+from graphtune.run.fitted import FittedModel, Stored
+from graphtune.run.saved import check_place, save
+from graphtune.run.split import Split, split_rows
+from graphtune.select import Candidate, Data, FeatureMaker, GraphReport, NamedGraph, NewRows, Outcome
+from graphtune.select.calibration import calibrated
+from graphtune.select.graphs import build, usual
+from graphtune.select.grid import FEW
+from graphtune.select.held_out import HeldOut, Part
+from graphtune.select.journal import Journal
+from graphtune.select.search import Search
+from graphtune.select.verdict import Choice, choose
+from graphtune.table import Links, Table
+
+_SHARE_TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
+
+
+def fit_table(
+    table: Table,
+    *,
+    plan: Plan,
+    into: Path | None,
+    links: Links | None = None,
+    resume: bool = False,
+    text_column: str | None = None,
+) -> FittedModel:
+    """Choose a model for ``table`` within the plan's budget, evaluate it, and save it under ``into``.
+
+    Rows whose split is train teach and choose (by folds, or by the val rows where there are some); test rows
+    are looked at once, at the end. With ``resume``, what an interrupted fit had found is used again.
+
+    Raises:
+        TableError: fewer than two classes have labelled training rows.
+        EncoderError: the encoder is not there.
+        OutputError: ``into`` cannot be written to; found out before any work where possible.
+    """
+    if into is not None:
+        check_place(into)
+    return _Fit(table, plan, into, links, resume, text_column).run()
+
+
+@dataclass(eq=False)
+class _Fit:
+    table: Table
+    plan: Plan
+    into: Path | None
+    links: Links | None
+    resume: bool
+    text_column: str | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> FittedModel:
+        begin = time.monotonic()
+        split = split_rows(self.table, self.plan.seed)
+        classes, labels = _seen_first(self.table, split)
+        nodes = self._nodes(split)
+        with self._stage("encode"):
+            maker = self._maker(nodes)
+            features = maker.features(self._texts(nodes))
+            say(f"encoding {len(nodes)} texts with {self.plan.encoder}")
+            features.meaning  # noqa: B018 - made here so that its time is told apart
+        with self._stage("graphs"):
+            named = self.plan.graphs or usual(links=self.links is not None, same=maker.same)
+            graphs = build(named, features, self._ids(nodes), self.links)
+        known = np.where(np.isin(nodes, split.train), labels[nodes], -1)
+        weights = None if self.table.weights is None else self.table.weights[nodes]
+        data = Data(features, graphs, known, self._classes_learned(labels, split), weights)
+        asked = {one.name: one for one in named}
+        with self._stage("select"):
+            search, journal = self._search(begin, data, maker, split, nodes, labels, asked)
+            choice = choose(search)
+        say(choice.verdict.text)
+        teach = np.flatnonzero(known >= 0)
+        with self._stage("final"):
+            predictor = data.fitted(choice.chosen.candidate, teach, self.plan.seed)
+        learned = tuple(classes[: data.classes])
+        stored = Stored(self._ids(nodes), features.texts, known)
+        blank = self._outcome(split, data, learned, search, choice, maker)
+        model = FittedModel(
+            self.plan,
+            learned,
+            choice.chosen.candidate,
+            predictor,
+            data,
+            maker,
+            asked,
+            stored,
+            choice.chosen.temperature,
+            blank,
+        )
+        with self._stage("evaluate"):
+            outcome = self._evaluated(model, choice, split, nodes, labels, classes, teach)
+        self.seconds["total"] = time.monotonic() - begin
+        model = replace(model, outcome=replace(outcome, seconds=dict(self.seconds)))
+        if self.into is not None:
+            save(model, self.into)
+            if journal is not None:
+                journal.discard()
+        return model
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - start
+
+    def _nodes(self, split: Split) -> Int64[np.ndarray, " N"]:
+        if not self.plan.transductive:
+            return split.train
+        return np.concatenate([split.train, split.val, split.test])
+
+    def _texts(self, rows: Int64[np.ndarray, " N"]) -> tuple[str, ...]:
+        return tuple(self.table.texts[row] for row in rows)
+
+    def _ids(self, rows: Int64[np.ndarray, " N"]) -> tuple[str, ...]:
+        return tuple(self.table.ids[row] for row in rows)
+
+    def _maker(self, nodes: Int64[np.ndarray, " N"]) -> FeatureMaker:
+        words = self.plan.words.fit(self._texts(nodes))
+        encoder = from_name(self.plan.encoder)
+        fitted = words if type(encoder) is type(self.plan.words) else encoder.fit(self._texts(nodes))
+        return FeatureMaker(fitted, words)
+
+    @staticmethod
+    def _classes_learned(labels: Int64[np.ndarray, " N"], split: Split) -> int:
+        return int(labels[split.train].max()) + 1
+
+    def _new(
+        self, maker: FeatureMaker, rows: Int64[np.ndarray, " B"], named: Mapping[str, NamedGraph]
+    ) -> NewRows:
+        features = maker.features(self._texts(rows))
+        places = {name: one.rows(features, self._ids(rows), self.links) for name, one in named.items()}
+        return NewRows(features, places)
+
+    def _search(
+        self,
+        begin: float,
+        data: Data,
+        maker: FeatureMaker,
+        split: Split,
+        nodes: Int64[np.ndarray, " N"],
+        labels: Int64[np.ndarray, " N"],
+        named: Mapping[str, NamedGraph],
+    ) -> tuple[Search, Journal | None]:
+        teach = np.flatnonzero(data.labels >= 0)
+        held_out = self._held_out(data, maker, split, nodes, labels, named, teach)
+        journal = None
+        if self.into is not None:
+            place = self.into.parent / f".{self.into.name}.graphtune-resume"
+            journal = Journal.opened(place, self._fingerprint(maker), resume=self.resume)
+        deadline = begin + _SHARE_TO_SEARCH * self.plan.budget_seconds
+        search = Search(data, held_out, self.plan.seed, deadline, journal)
+        few = len(teach) <= FEW * data.classes
+        say(f"choosing by {held_out.said}")
+        if self.plan.candidates:
+            search.run_only(self.plan.candidates)
+        else:
+            search.run(list(data.graphs), few=few, same=maker.same)
+        return search, journal
+
+    def _held_out(
+        self,
+        data: Data,
+        maker: FeatureMaker,
+        split: Split,
+        nodes: Int64[np.ndarray, " N"],
+        labels: Int64[np.ndarray, " N"],
+        named: Mapping[str, NamedGraph],
+        teach: Int64[np.ndarray, " T"],
+    ) -> HeldOut:
+        if not len(split.val):
+            return HeldOut.folds(teach, data.labels, self.plan.seed)
+        if self.plan.transductive:
+            held = len(split.train) + np.arange(len(split.val))
+            part = Part(teach, held, None, labels[split.val])
+            return HeldOut((part,), 1, "the table's validation rows, as unlabelled nodes of the graph")
+        return HeldOut.given(teach, self._new(maker, split.val, named), labels[split.val])
+
+    def _fingerprint(self, maker: FeatureMaker) -> str:
+        digest = hashlib.sha256()
+        for part in (self.table.ids, self.table.texts, self.table.split, self.table.classes):
+            digest.update("\0".join(part).encode("utf-8", "surrogatepass") + b"\1")
+        digest.update(self.table.labels.tobytes())
+        if self.table.weights is not None:
+            digest.update(self.table.weights.tobytes())
+        if self.links is not None:
+            digest.update(
+                "\0".join((*self.links.source, *self.links.target)).encode("utf-8", "surrogatepass")
+            )
+        digest.update(replace(self.plan, budget_seconds=1.0).to_text().encode())
+        digest.update(maker.encoder.fingerprint.encode())
+        return digest.hexdigest()
+
+    def _outcome(
+        self,
+        split: Split,
+        data: Data,
+        classes: tuple[str, ...],
+        search: Search,
+        choice: Choice,
+        maker: FeatureMaker,
+    ) -> Outcome:
+        labelled = int((data.labels >= 0).sum())
+        notes = [note.text for note in self.table.notes if note.kind == "warning"]
+        return Outcome(
+            protocol="transductive" if self.plan.transductive else "inductive",
+            encoder=self.plan.encoder,
+            seed=self.plan.seed,
+            rows={
+                "labelled": labelled,
+                "unlabelled": len(split.train) - labelled,
+                "val": len(split.val),
+                "test": len(split.test),
+            },
+            classes=classes,
+            selection=search.held_out.said,
+            chosen=str(choice.chosen.candidate),
+            candidates=search.scored(),
+            graphs=tuple(_graph_report(name, built, data.labels) for name, built in data.graphs.items()),
+            verdict=choice.verdict,
+            test=None,
+            test_graph_free=None,
+            test_gain=None,
+            per_class=None,
+            confusion=None,
+            temperature=choice.chosen.temperature,
+            seconds={},
+            notes=(*split.notes, *notes),
+            text_column=self.text_column,
+        )
+
+    def _evaluated(
+        self,
+        model: FittedModel,
+        choice: Choice,
+        split: Split,
+        nodes: Int64[np.ndarray, " N"],
+        labels: Int64[np.ndarray, " N"],
+        classes: tuple[str, ...],
+        teach: Int64[np.ndarray, " T"],
+    ) -> Outcome:
+        judged = split.test[labels[split.test] >= 0]
+        if not len(judged):
+            return model.outcome
+        new = None if self.plan.transductive else self._new(model.maker, judged, model.graphs)
+        truth, place = labels[judged], {int(row): at for at, row in enumerate(nodes)}
+
+        def predict(candidate: Candidate, heat: float) -> Float32[np.ndarray, "B C"]:
+            fitted = model.data.fitted(candidate, teach, self.plan.seed)
+            if new is not None:
+                return calibrated(fitted.attach(model.data, new), heat)
+            return calibrated(fitted.nodes[[place[int(row)] for row in judged]], heat)
+
+        ours = predict(choice.chosen.candidate, choice.chosen.temperature)
+        free = predict(choice.free.candidate, choice.free.temperature)
+        gain = None
+        if choice.graph is not None:
+            with_graph = predict(choice.graph.candidate, choice.graph.temperature)
+            right = [(table.argmax(axis=1) == truth).astype(np.float64) for table in (with_graph, free)]
+            difference = paired_bootstrap(*right)
+            gain = (100 * difference.value, 100 * difference.low, 100 * difference.high)
+        wide = np.pad(ours, ((0, 0), (0, len(classes) - ours.shape[1])))
+        return replace(
+            model.outcome,
+            test=figures(ours, truth),
+            test_graph_free=figures(free, truth),
+            test_gain=gain,
+            per_class=class_figures(wide, truth, classes),
+            confusion=confusions(wide, truth),
+        )
+
+
+def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.ndarray, " N"]]:
+    """Number the classes anew: those with labelled training rows first, each part in the table's order."""
+    seen = np.unique(table.labels[split.train][table.labels[split.train] >= 0])
+    order = np.concatenate([seen, np.setdiff1d(np.arange(len(table.classes)), seen)])
+    number = np.empty(len(order) + 1, dtype=np.int64)
+    number[order] = np.arange(len(order))
+    number[-1] = -1
+    return tuple(table.classes[at] for at in order), number[table.labels]
+
+
+def _graph_report(name: str, built: BuiltGraph, labels: Int64[np.ndarray, " N"]) -> GraphReport:
+    found = homophily(built.graph, labels)
+    said = getattr(built, "report", "")
+    return GraphReport(
+        name, built.graph.nodes, built.graph.edges, found.share, found.links, found.expected, str(said)
+    )

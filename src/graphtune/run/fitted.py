@@ -1,0 +1,111 @@
+"""A fitted classifier: predicts texts it has never seen, and names the neighbours that decided."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from graphtune.errors import ModelError
+from graphtune.graph import Rows
+from graphtune.plan import Plan
+from graphtune.select import Candidate, Data, FeatureMaker, NamedGraph, NewRows, Outcome, Predictor
+from graphtune.select.calibration import calibrated
+from graphtune.table import Links
+
+_AT_ONCE = 4096  # texts predicted together, so that memory stays bounded
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A stored text that a new text receives from."""
+
+    id: str
+    text: str
+    label: str | None  # None = unlabelled in training
+    weight: float  # of the link; larger counts more
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """The texts of the graph's nodes, for telling and for attaching."""
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    labels: Int64[np.ndarray, " N"]  # −1 = unlabelled
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """Everything prediction needs."""
+
+    plan: Plan
+    classes: tuple[str, ...]
+    candidate: Candidate
+    predictor: Predictor
+    data: Data
+    maker: FeatureMaker
+    graphs: Mapping[str, NamedGraph]
+    stored: Stored
+    temperature: float
+    outcome: Outcome
+
+    def probabilities(
+        self, texts: Sequence[str], *, ids: Sequence[str] | None = None, links: Links | None = None
+    ) -> Float32[np.ndarray, "B C"]:
+        """Return class probabilities, columns in the order of `classes`.
+
+        ``links`` may join the texts (by ``ids``) to stored texts and to one another. Without links, a text's
+        prediction does not depend on which others it comes with.
+        """
+        if not len(texts):
+            return np.zeros((0, len(self.classes)), dtype=np.float32)
+        names = [f"\0{number}" for number in range(len(texts))] if ids is None else ids
+        step = len(texts) if links is not None else _AT_ONCE
+        found = []
+        for start in range(0, len(texts), step):
+            piece = slice(start, start + step)
+            new = self._new(texts[piece], names[piece], links)
+            found.append(calibrated(self.predictor.attach(self.data, new), self.temperature))
+        return np.concatenate(found)
+
+    def neighbours(
+        self,
+        texts: Sequence[str],
+        k: int = 5,
+        *,
+        ids: Sequence[str] | None = None,
+        links: Links | None = None,
+    ) -> list[list[Neighbour]]:
+        """Return, for each text, the up to ``k`` stored texts it receives most from.
+
+        Raises:
+            ModelError: the model was saved without a graph.
+        """
+        if not self.candidate.graphs:
+            raise ModelError(
+                "This model was saved without a graph, since none helped: it has no neighbours.",
+                fix="leave --neighbours out; predictions and confidences are there without it.",
+            )
+        name = min(self.candidate.graphs)
+        names = [f"\0{number}" for number in range(len(texts))] if ids is None else ids
+        received = self._new(texts, names, links).attachment(name, self.data.graphs[name]).stored
+        told = []
+        for row in range(len(texts)):
+            part = slice(received.indptr[row], received.indptr[row + 1])
+            column, weight = received.indices[part], received.data[part]
+            best = np.lexsort((column, np.negative(weight)))[:k]
+            told.append([self._told(int(column[at]), float(weight[at])) for at in best])
+        return told
+
+    def _told(self, node: int, weight: float) -> Neighbour:
+        label = int(self.stored.labels[node])
+        name = None if label < 0 else self.classes[label]
+        return Neighbour(self.stored.ids[node], self.stored.texts[node], name, weight)
+
+    def _new(self, texts: Sequence[str], ids: Sequence[str], links: Links | None) -> NewRows:
+        features = self.maker.features(texts)
+        rows: dict[str, Rows] = {
+            name: self.graphs[name].rows(features, ids, links) for name in self.candidate.graphs
+        }
+        return NewRows(features, rows)

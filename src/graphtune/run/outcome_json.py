@@ -1,0 +1,59 @@
+"""An outcome as JSON and back."""
+
+from dataclasses import asdict
+from typing import Any
+
+from graphtune.select.outcome import ClassFigures, Figures, GraphReport, Outcome, Scored, Verdict
+
+
+def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
+    """Return plain dictionaries and lists; what is not a number becomes null."""
+    return _without_nan(asdict(outcome))
+
+
+def outcome_from_json(facts: dict[str, Any]) -> Outcome:
+    """Return the outcome that `outcome_to_json` wrote.
+
+    Raises:
+        KeyError: a field is missing.
+    """
+    scores = ("accuracy", "standard_error", "likelihood")
+    candidates = [{**c, **{n: float("nan") for n in scores if c[n] is None}} for c in facts["candidates"]]
+    return Outcome(
+        **{
+            **facts,
+            "classes": tuple(facts["classes"]),
+            "candidates": tuple(Scored(**c) for c in candidates),
+            "graphs": tuple(GraphReport(**g) for g in facts["graphs"]),
+            "verdict": Verdict(**facts["verdict"]),
+            "test": _figures(facts["test"]),
+            "test_graph_free": _figures(facts["test_graph_free"]),
+            "test_gain": None if facts["test_gain"] is None else tuple(facts["test_gain"]),
+            "per_class": _rows(facts["per_class"], lambda row: ClassFigures(**row)),
+            "confusion": _rows(facts["confusion"], tuple),
+            "notes": tuple(facts["notes"]),
+        }
+    )
+
+
+def _figures(facts: dict[str, Any] | None) -> Figures | None:
+    if facts is None:
+        return None
+    known: dict[str, Any] = {name: float("nan") if value is None else value for name, value in facts.items()}
+    return Figures(**known)
+
+
+def _rows(rows: list[Any] | None, make: Any) -> tuple[Any, ...] | None:
+    return None if rows is None else tuple(make(row) for row in rows)
+
+
+def _without_nan(value: Any) -> Any:
+    match value:
+        case float():
+            return value if value == value else None
+        case dict():
+            return {name: _without_nan(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_without_nan(inner) for inner in value]
+        case _:
+            return value

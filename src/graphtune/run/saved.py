@@ -1,0 +1,205 @@
+"""A model as a directory: written whole or not at all, and trusted only as the manifest describes it."""
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+import graphtune
+from graphtune import report
+from graphtune.artefact import altered, digests, write_json, written_directory
+from graphtune.encoder import FittedTfidf, from_name
+from graphtune.errors import ModelError, OutputError
+from graphtune.graph import TextGraph
+from graphtune.plan import Plan
+from graphtune.run.fitted import FittedModel, Stored
+from graphtune.run.outcome_json import outcome_from_json, outcome_to_json
+from graphtune.select import Data, FeatureMaker, Features, View
+
+FORMAT = 1  # of the directory; raised whenever an older graphtune could not read it
+_MANIFEST = "manifest.json"
+
+
+def check_place(directory: Path) -> None:
+    """Refuse a place that holds anything but a model of ours.
+
+    Raises:
+        OutputError: the directory has other files in it, or is a file.
+    """
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / _MANIFEST).is_file():
+        raise OutputError(
+            f"{directory} has files in it that are no graphtune model; nothing was written.",
+            fix="choose a new or empty directory.",
+        )
+    if directory.exists() and not directory.is_dir():
+        raise OutputError(f"{directory} is a file.", fix="choose a directory.")
+
+
+def save(model: FittedModel, directory: Path) -> None:
+    """Write ``model``; a model that was there stays until the new one is complete.
+
+    Raises:
+        OutputError: the place cannot be written to, or the disk is full.
+    """
+    check_place(directory)
+    with written_directory(directory) as place:
+        _write_parts(model, place)
+        files = digests(place)
+        manifest = {
+            "format": FORMAT,
+            "graphtune": graphtune.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "protocol": model.outcome.protocol,
+            "encoder": {"name": model.plan.encoder, "fingerprint": model.maker.encoder.fingerprint},
+            "files": files,
+        }
+        write_json(place / _MANIFEST, manifest)
+
+
+def load(directory: Path) -> FittedModel:
+    """Read a model that `save` wrote.
+
+    Raises:
+        ModelError: it is missing, incomplete, altered, or of a newer graphtune.
+        EncoderError: its encoder is not there, or no longer the one it was trained with.
+    """
+    manifest = _trusted_manifest(directory)
+    try:
+        return _read_parts(directory, manifest)
+    except (KeyError, ValueError, OSError) as error:
+        raise ModelError(
+            f"The model {directory} cannot be read: {error}.", fix="fit it again, or take another copy of it."
+        ) from error
+
+
+def _write_parts(model: FittedModel, place: Path) -> None:
+    used = {name: model.graphs[name] for name in sorted(model.candidate.graphs)}
+    plan = replace(model.plan, graphs=tuple(used.values()), candidates=(model.candidate,))
+    (place / "plan.toml").write_text(plan.to_text(), encoding="utf-8")
+    write_json(place / "labels.json", list(model.classes))
+    write_json(place / "calibration.json", {"temperature": model.temperature})
+    write_json(place / "metrics.json", outcome_to_json(model.outcome))
+    (place / "report.html").write_text(report.html(model.outcome), encoding="utf-8")
+    (place / "README.md").write_text(report.card(model.outcome), encoding="utf-8")
+    _write_tensors(place / "model.safetensors", model.predictor.tensors())
+    words = model.maker.words
+    write_json(place / "words.json", words.state())
+    _write_tensors(place / "words.safetensors", words.tensors())
+    if used:
+        _write_graphs(model, place / "graph")
+
+
+def _write_graphs(model: FittedModel, place: Path) -> None:
+    place.mkdir()
+    data, stored = model.data, model.stored
+    views: set[View] = {*model.candidate.views, *(model.graphs[n].view for n in model.candidate.graphs)}
+    _write_tensors(place / "features.safetensors", data.features.tensors(views))
+    for number, name in enumerate(sorted(model.candidate.graphs)):
+        built = data.graphs[name]
+        features = data.features.dense(model.graphs[name].view)
+        # The features a graph was built on are those saved above: once is enough.
+        extra = {key: t for key, t in built.tensors().items() if t is not features}
+        graph = {"crow": built.graph.crow, "col": built.graph.col, "weight": built.graph.weight}
+        named = {f"graph.{key}": t for key, t in graph.items()} | {
+            f"own.{key}": t for key, t in extra.items()
+        }
+        shared = [key for key, t in built.tensors().items() if t is features]
+        _write_tensors(place / f"{number}.safetensors", named)
+        write_json(place / f"{number}.json", {"name": name, "texts": built.graph.texts, "shared": shared})
+    rows = pa.table({"id": stored.ids, "text": stored.texts, "label": pa.array(stored.labels, pa.int64())})
+    pq.write_table(rows, place / "rows.parquet", compression="zstd")
+
+
+def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
+    plan = Plan.read(directory / "plan.toml")
+    candidate = plan.candidates[0]
+    classes = tuple(json.loads((directory / "labels.json").read_text(encoding="utf-8")))
+    state = json.loads((directory / "words.json").read_text(encoding="utf-8"))
+    words = FittedTfidf.restore(state, _read_tensors(directory / "words.safetensors"))
+    maker = _maker(plan, words, manifest["encoder"]["fingerprint"])
+    outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
+    calibration = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
+    graphs = {one.name: one for one in plan.graphs}
+    data, stored = _read_graphs(directory / "graph", plan, maker, len(classes))
+    predictor = candidate.restored(data, _read_tensors(directory / "model.safetensors"))
+    heat = float(calibration["temperature"])
+    return FittedModel(plan, classes, candidate, predictor, data, maker, graphs, stored, heat, outcome)
+
+
+def _maker(plan: Plan, words: FittedTfidf, fingerprint: str) -> FeatureMaker:
+    encoder = from_name(plan.encoder)
+    fitted = words if encoder == plan.words or plan.encoder == "tfidf" else encoder.fit(())
+    if fitted.fingerprint != fingerprint:
+        raise ModelError(
+            f"The encoder {plan.encoder} is no longer the one this model was trained with.",
+            fix="put the encoder back as it was, or fit the model again.",
+        )
+    return FeatureMaker(fitted, words)
+
+
+def _read_graphs(place: Path, plan: Plan, maker: FeatureMaker, classes: int) -> tuple[Data, Stored]:
+    if not plan.candidates[0].graphs:
+        nothing = np.zeros(0, dtype=np.int64)
+        return Data(maker.features(()), {}, nothing, classes), Stored((), (), nothing)
+    rows = pq.read_table(place / "rows.parquet")
+    ids, texts = tuple(rows["id"].to_pylist()), tuple(rows["text"].to_pylist())
+    labels = rows["label"].to_numpy().astype(np.int64)
+    features = Features(maker, texts, _read_tensors(place / "features.safetensors"))
+    built = {}
+    for number, named in enumerate(sorted(plan.graphs, key=lambda one: one.name)):
+        facts = json.loads((place / f"{number}.json").read_text(encoding="utf-8"))
+        tensors = _read_tensors(place / f"{number}.safetensors")
+        graph = TextGraph(
+            tensors["graph.crow"], tensors["graph.col"], tensors["graph.weight"], facts["texts"]
+        )
+        own = {key.removeprefix("own."): t for key, t in tensors.items() if key.startswith("own.")}
+        own |= dict.fromkeys(facts["shared"], features.dense(named.view))
+        built[named.name] = named.builder.restored(graph, ids, own)
+    return Data(features, built, labels, classes), Stored(ids, texts, labels)
+
+
+def _trusted_manifest(directory: Path) -> dict[str, Any]:
+    again = "fit the model again, or take another copy of it."
+    path = directory / _MANIFEST
+    if not directory.is_dir():
+        raise ModelError(
+            f"There is no model directory {directory}.", fix="name a directory that fit has written."
+        )
+    if not path.is_file():
+        raise ModelError(f"{directory} is no graphtune model: it has no {_MANIFEST}.", fix=again)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        version, files = int(manifest["format"]), dict(manifest["files"])
+        made_by = str(manifest["graphtune"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} was altered or cut short.", fix=again) from error
+    if version > FORMAT:
+        raise ModelError(
+            f"{directory} was written by graphtune {made_by}, newer than this one ({graphtune.__version__}).",
+            fix="update graphtune: pip install --upgrade graphtune",
+        )
+    wrong = altered(directory, files)
+    if wrong:
+        raise ModelError(f"The model {directory} is not as it was saved: {'; '.join(wrong)}.", fix=again)
+    return manifest
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    from safetensors.torch import save_file
+
+    save_file({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, path)
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(path)

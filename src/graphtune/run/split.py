@@ -1,0 +1,72 @@
+"""Which rows teach, which choose, which only judge at the end."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+
+from graphtune.errors import TableError
+from graphtune.table import Table
+
+_TEST_SHARE = 0.2
+_ROWS_TO_SPARE = 10  # labelled rows a class, on the mean, from which a test part is set aside
+_LEAST_TEST = 30  # rows; a smaller test part says nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Row numbers of a table."""
+
+    train: Int64[np.ndarray, " T"]  # labelled or not
+    val: Int64[np.ndarray, " V"]  # labelled; may be empty
+    test: Int64[np.ndarray, " B"]  # labelled or not; may be empty
+    notes: tuple[str, ...]
+
+
+def split_rows(table: Table, seed: int) -> Split:
+    """Follow the table's own split; where it has none, set a stratified test part aside.
+
+    Raises:
+        TableError: no training row has a label.
+    """
+    named = np.array(table.split)
+    notes: list[str] = []
+    if not np.isin(named, ["val", "test"]).any():
+        named, note = _set_aside(table, seed)
+        notes.append(note)
+    train = np.flatnonzero(np.isin(named, ["train", ""]))
+    val = np.flatnonzero((named == "val") & (table.labels >= 0))
+    seen = np.unique(table.labels[train][table.labels[train] >= 0])
+    if len(seen) < 2:
+        raise TableError(
+            f"The training rows have {len(seen)} class(es); at least two are needed.",
+            fix="label training rows of two or more classes (split = train, or no split at all).",
+        )
+    strange = ~np.isin(table.labels[val], seen)
+    if strange.any():
+        notes.append(f"{int(strange.sum())} validation rows have a class without training rows; not used.")
+        val = val[~strange]
+    return Split(train, val, np.flatnonzero(named == "test"), tuple(notes))
+
+
+def _set_aside(table: Table, seed: int) -> tuple[np.ndarray, str]:
+    from sklearn.model_selection import train_test_split
+
+    named = np.full(len(table), "train", dtype="<U5")
+    labelled = np.flatnonzero(table.labels >= 0)
+    counts = np.bincount(table.labels[labelled], minlength=len(table.classes))
+    # A class seen once or twice needs its rows to be learned from.
+    able = labelled[counts[table.labels[labelled]] >= 3]
+    size = int(_TEST_SHARE * len(able))
+    few = len(labelled) < _ROWS_TO_SPARE * len(table.classes)
+    if few or size < max(_LEAST_TEST, len(np.unique(table.labels[able]))):
+        return named, (
+            f"No test part was set aside: {len(labelled)} labelled rows of {len(table.classes)} classes are "
+            "too few to spare any. The figures are from held-out folds."
+        )
+    _, test = train_test_split(able, test_size=size, stratify=table.labels[able], random_state=seed)
+    named[test] = "test"
+    return named, (
+        f"The table has no split: a stratified fifth of the labelled rows ({len(test)}) was set aside for "
+        "the final figures."
+    )

@@ -1,0 +1,43 @@
+"""Which graphs a search may use, by name."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphtune.graph import BuiltGraph, Fuse, Given, GraphBuilder, Neighbours, Rows
+from graphtune.select.features import Features, View
+from graphtune.table import Links
+
+_NEIGHBOURS_BESIDE_LINKS = 0.3  # weight of likeness where the user has links of weight 1
+
+
+@dataclass(frozen=True)
+class NamedGraph:
+    """A graph builder, the view it measures likeness in, and the name candidates know it by."""
+
+    name: str
+    builder: GraphBuilder
+    view: View = "meaning"
+
+    def rows(self, features: Features, ids: Sequence[str], links: Links | None) -> Rows:
+        """Return what the builder may look at."""
+        return Rows(ids, features.texts, features.dense(self.view), links)
+
+
+def usual(*, links: bool, same: bool) -> tuple[NamedGraph, ...]:
+    """Return the graphs to try; ``links``: there are some, ``same``: the encoder is the TF-IDF itself."""
+    likeness = [NamedGraph("meaning", Neighbours(15, 1.0)), NamedGraph("meaning, sharp", Neighbours(10, 4.0))]
+    if not same:
+        likeness.append(NamedGraph("both", Neighbours(15, 1.0), "both"))
+        likeness.append(NamedGraph("both, sharp", Neighbours(10, 4.0), "both"))
+    if not links:
+        return tuple(likeness)
+    view: View = "meaning" if same else "both"
+    fused = Fuse((Given(), Neighbours(15, 1.0)), (1.0, _NEIGHBOURS_BESIDE_LINKS))
+    return (NamedGraph("links", Given(), view), NamedGraph(f"links + {view}", fused, view), *likeness[::2])
+
+
+def build(
+    named: Collection[NamedGraph], features: Features, ids: Sequence[str], links: Links | None
+) -> Mapping[str, BuiltGraph]:
+    """Build every graph over the same rows."""
+    return {one.name: one.builder.build(one.rows(features, ids, links)) for one in named}
