@@ -58,6 +58,7 @@ def written_directory(path: Path) -> Iterator[Path]:
             for file in partial.rglob("*"):
                 if file.is_file():
                     _flush(file)
+                    file.chmod(0o666 & ~_umask())  # some libraries write for their own user only
             partial.chmod(0o777 & ~_umask())
             _swap(partial, path)
         finally:

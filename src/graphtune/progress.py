@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 _shown: ContextVar[bool] = ContextVar("graphtune_progress_shown", default=False)
 _SECONDS_BETWEEN_LINES = 10.0
 
 
+@runtime_checkable
 class Bar(Protocol):
     """What long work reports to."""
 

@@ -18,7 +18,13 @@ def test_the_summary_has_the_figures_and_the_verdict():
     said = _printed(outcome())
     for part in (
         *("84.4% of 3,081 test texts are labelled right", "95% interval 83.1% to 85.6%", "85.8% ± 0.8"),
-        *("The graph helps", "+4.9 points", "+3.7 points", "not run", "1 min 24 s", "macro-F1 82.7%"),
+        *(
+            "The graph helps",
+            "+4.9 points",
+            "+3.7 points",
+            "1 given up as worse, 1 left out",
+            "macro-F1 82.7%",
+        ),
         *(
             "hardest classes: عربي | `x` **b** (F1 63%)",
             "time: 1 min 5 s (read 0.2 s",
@@ -41,4 +47,6 @@ def test_without_test_rows_there_are_no_test_figures():
 def test_of_many_candidates_the_best_are_shown():
     made = many(3)
     said = _printed(outcome(candidates=made.candidates * 4))
-    assert "and 8 more candidates in the report" in said
+    assert "4 given up as worse, 4 left out for want of time: see the report" in said
+    said = _printed(outcome(candidates=made.candidates[:2] * 5))
+    assert "2 more: see the report" in said

@@ -16,7 +16,11 @@ import typer
 from graphtune import __version__
 from graphtune.cli.cache import cache
 from graphtune.cli.check import check
+from graphtune.cli.demo import demo
 from graphtune.cli.doctor import doctor
+from graphtune.cli.evaluate import evaluate
+from graphtune.cli.fit import fit
+from graphtune.cli.predict import predict
 from graphtune.errors import GraphtuneError
 from graphtune.progress import shown
 
@@ -55,7 +59,11 @@ def _graphtune(
 
 app.command()(cache)
 app.command()(check)
+app.command()(demo)
 app.command()(doctor)
+app.command()(evaluate)
+app.command()(fit)
+app.command()(predict)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from graphtune.select import Outcome
+    from graphtune.select import Outcome, Scored
 
 _CANDIDATES_SHOWN = 8
 _WORST_SHOWN = 3
@@ -26,9 +26,7 @@ def console(outcome: "Outcome", console: "Console") -> None:
     console.print(Text("saved model: ").append(outcome.chosen, style="bold"))
     console.print()
     console.print(_candidates(outcome))
-    left = len(outcome.candidates) - _CANDIDATES_SHOWN
-    if left > 0:
-        console.print(Text(f"  and {wording.counted(left, 'more candidate')} in the report"))
+    console.print(Text(_others(outcome)))
     style = "bold green" if outcome.verdict.graph_helps else "bold yellow"
     console.print()
     console.print(Text(outcome.verdict.text, style=style))
@@ -52,20 +50,35 @@ def _candidates(outcome: "Outcome") -> "Table":
     table.add_column("family")
     table.add_column("held-out accuracy", justify="right")
     table.add_column("time", justify="right")
-    table.add_column("note", overflow="fold")
-    for one in wording.by_accuracy(outcome)[:_CANDIDATES_SHOWN]:
+    for one in _finished(outcome)[:_CANDIDATES_SHOWN]:
         mark = "bold" if one.name == outcome.chosen else ""
-        accuracy = "not run"
-        if wording.scored(one):
-            accuracy = f"{wording.percent(one.accuracy)} ± {wording.decimal(100 * one.standard_error, 1)}"
+        accuracy = f"{wording.percent(one.accuracy)} ± {wording.decimal(100 * one.standard_error, 1)}"
         table.add_row(
             Text(one.name, style=mark),
             Text(one.family, style=_STYLES.get(one.family, "default")),
             Text(accuracy, style=mark),
             wording.duration(one.seconds),
-            Text(one.note),
         )
     return table
+
+
+def _finished(outcome: "Outcome") -> list["Scored"]:
+    """Return the candidates that ran to their end, best first, and the chosen one in any case."""
+    return [one for one in wording.by_accuracy(outcome) if one.name == outcome.chosen or _whole(one)]
+
+
+def _whole(one: "Scored") -> bool:
+    return wording.scored(one) and not one.note
+
+
+def _others(outcome: "Outcome") -> str:
+    """Say what the table does not show."""
+    more = max(len(_finished(outcome)) - _CANDIDATES_SHOWN, 0)
+    given_up = sum(wording.scored(one) and not _whole(one) for one in outcome.candidates)
+    left_out = sum(not wording.scored(one) for one in outcome.candidates)
+    told = {"more": more, "given up as worse": given_up, "left out for want of time": left_out}
+    parts = [f"{count:,} {what}" for what, count in told.items() if count]
+    return f"  {', '.join(parts)}: see the report" if parts else ""
 
 
 def _print_test(outcome: "Outcome", console: "Console") -> None:

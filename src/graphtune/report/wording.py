@@ -58,9 +58,10 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 def by_accuracy(outcome: "Outcome") -> list["Scored"]:
     """Return the candidates, best first; then those that were given up, and those never run."""
 
-    def place(one: "Scored") -> tuple[bool, bool, float]:
+    def place(one: "Scored") -> tuple[bool, bool, float, bool]:
         # Of one that was given up only some folds are known: its accuracy is no match for the others'.
-        return not scored(one), bool(one.note), -one.accuracy if scored(one) else 0.0
+        accuracy = one.accuracy if scored(one) else 0.0
+        return not scored(one), bool(one.note), -accuracy, one.name != outcome.chosen
 
     return sorted(outcome.candidates, key=place)
 
@@ -120,8 +121,8 @@ def gain_on_test(outcome: "Outcome") -> str:
         return ""
     value, low, high = outcome.test_gain
     return (
-        f"On the test texts, the saved model against the best without a graph: {points(value)} points of "
-        f"accuracy (95% interval {points(low)} to {points(high)})."
+        f"On the test texts, the best model with a graph against the best without: {points(value)} points "
+        f"of accuracy (95% interval {points(low)} to {points(high)})."
     )
 
 

@@ -1,0 +1,124 @@
+"""``graphtune fit``: from a table to a saved classifier."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from graphtune.plan import Plan
+    from graphtune.select import Outcome
+    from graphtune.table import Links, Table
+
+INTO = "graphtune-model"
+
+
+def fit(
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE",
+            help="CSV, TSV, JSON Lines, Parquet, Arrow, a saved Hugging Face dataset; - is standard input.",
+        ),
+    ],
+    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
+    split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
+    id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
+    edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
+    unlabelled: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="More texts without labels; may be repeated.")
+    ] = None,
+    test: Annotated[str | None, typer.Option(metavar="FILE", help="Rows for the final figures only.")] = None,
+    into: Annotated[str, typer.Option(metavar="DIR", help="Folder of the model and its report.")] = INTO,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="minilm (the default), tfidf, a Hugging Face directory or a hub id."
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Time to choose within: 90s, 5m, 1h30m.", show_default="5m"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random choice.", show_default="0")] = None,
+    transductive: Annotated[
+        bool | None,
+        typer.Option(
+            "--transductive/--inductive",
+            help="Let the texts of test rows into the graph, never their labels.",
+            show_default="inductive",
+        ),
+    ] = None,
+    plan: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A plan.toml; options given here come first.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted fit stopped.")] = False,
+) -> None:
+    """Train a classifier on the labelled rows of a table, with a graph of all its texts.
+
+    Candidates with and without the graph are compared on held-out rows; the better is saved, with a report.
+    Columns that are not named are guessed, and the guess is said.
+    """
+    from graphtune.cli.place import check_directory
+    from graphtune.cli.rows import text_column
+    from graphtune.table import Columns, read_links, read_tables
+
+    check_directory(into)
+    options = _options(encoder, budget, seed, transductive)
+    settled = _settled(plan, options)
+    columns = Columns(text=text, label=label, split=split, id=id_)
+    rows = read_tables(table, columns, purpose="fit", unlabelled=unlabelled or (), test=test)
+    links = None if edges is None else read_links(edges, frozenset(rows.ids))
+    run(rows, settled, Path(into), links, resume=resume, text_column=text_column(table, columns))
+
+
+def run(
+    rows: "Table",
+    plan: "Plan",
+    into: Path,
+    links: "Links | None" = None,
+    *,
+    resume: bool = False,
+    text_column: str | None = None,
+) -> "Outcome":
+    """Fit, save, and print what came of it."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from graphtune.progress import say
+    from graphtune.report import console
+    from graphtune.run.fit import fit_table
+
+    for note in rows.notes:
+        say(f"{note.kind}: {note.text}")
+    model = fit_table(rows, plan=plan, into=into, links=links, resume=resume, text_column=text_column)
+    printer = Console(highlight=False, soft_wrap=True)
+    console(model.outcome, printer)
+    printer.print()
+    printer.print(Text("model:  ", style="cyan").append(str(into), style="default"))
+    printer.print(Text("report: ", style="cyan").append(str(into / "report.html"), style="default"))
+    return model.outcome
+
+
+def _options(
+    encoder: str | None, budget: str | None, seed: int | None, transductive: bool | None
+) -> dict[str, Any]:
+    """Return the plan's fields that were given as options."""
+    from graphtune.plan.budget import seconds
+
+    given = {
+        "encoder": encoder,
+        "budget_seconds": None if budget is None else seconds(budget),
+        "seed": seed,
+        "transductive": transductive,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _settled(file: str | None, options: dict[str, Any]) -> "Plan":
+    from dataclasses import replace
+
+    from graphtune.plan import Plan
+
+    return replace(Plan() if file is None else Plan.read(Path(file)), **options)

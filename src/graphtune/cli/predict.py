@@ -1,0 +1,90 @@
+"""``graphtune predict``: labels for new texts."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from graphtune.run.saved import FittedModel
+    from graphtune.table import Links, Table
+
+
+def predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder that fit has written.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Texts to label; - is standard input.")],
+    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
+    id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
+    edges: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Links of the new rows, to each other and to old ones.")
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help=".csv, .tsv, .jsonl or .parquet; - is CSV on standard output.",
+            show_default="-",
+        ),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Add a column p_CLASS for every class.")
+    ] = False,
+    neighbours: Annotated[
+        int,
+        typer.Option(
+            metavar="K", min=0, help="Add the column neighbours: the K texts nearest in the graph, as JSON."
+        ),
+    ] = 0,
+) -> None:
+    """Give every text of a table a label, and how sure it is, in the order of the table.
+
+    Writes the columns id, label and confidence. The ids are the row numbers from 0 where the table has none.
+    Neighbours have id, label (of training rows), weight and text, the nearest first: a list in JSON Lines and
+    Parquet, its JSON in CSV and TSV.
+    """
+    from graphtune.cli.place import check_file
+    from graphtune.cli.rows import read_edges, read_rows, say_notes
+    from graphtune.run.saved import load
+    from graphtune.table import write_rows
+
+    check_file(out)
+    fitted = load(Path(model))
+    column = fitted.outcome.text_column
+    rows = read_rows(table, purpose="predict", remembered=column, text=text, id_=id_)
+    say_notes(rows)
+    links = read_edges(edges, rows, fitted)
+    nested = out is not None and Path(out).suffix.lower() in {".jsonl", ".parquet"}
+    near = _neighbours(fitted, rows, links, neighbours, nested=nested) if neighbours else None
+    columns = predicted(fitted, rows, links, probabilities=probabilities)
+    write_rows(out, columns if near is None else {**columns, "neighbours": near})
+
+
+def predicted(
+    model: "FittedModel", rows: "Table", links: "Links | None", *, probabilities: bool
+) -> dict[str, Any]:
+    """Return the columns id, label and confidence, and on request one for each class."""
+    found = model.probabilities(rows.texts, ids=rows.ids, links=links)
+    columns: dict[str, Any] = {
+        "id": rows.ids,
+        "label": [model.classes[at] for at in found.argmax(axis=1)],
+        "confidence": found.max(axis=1, initial=0.0),
+    }
+    if probabilities:
+        columns |= {f"p_{name}": found[:, at] for at, name in enumerate(model.classes)}
+    return columns
+
+
+def _neighbours(
+    model: "FittedModel", rows: "Table", links: "Links | None", count: int, *, nested: bool
+) -> list[Any]:
+    if not len(rows):
+        return []
+    found = [
+        [
+            {"id": one.id, "label": one.label, "weight": round(float(one.weight), 4), "text": one.text}
+            for one in near
+        ]
+        for near in model.neighbours(rows.texts, count, ids=rows.ids, links=links)
+    ]
+    return found if nested else [json.dumps(near, ensure_ascii=False) for near in found]
