@@ -22,7 +22,6 @@ from graphtune.run.split import Split, split_rows
 from graphtune.select import Candidate, Data, FeatureMaker, GraphReport, NamedGraph, NewRows, Outcome
 from graphtune.select.calibration import calibrated
 from graphtune.select.graphs import build, usual
-from graphtune.select.grid import FEW
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
@@ -139,7 +138,7 @@ class _Fit:
         return FeatureMaker(fitted, words)
 
     @staticmethod
-    def _classes_learned(labels: Int64[np.ndarray, " N"], split: Split) -> int:
+    def _classes_learned(labels: Int64[np.ndarray, " T"], split: Split) -> int:
         return int(labels[split.train].max()) + 1
 
     def _new(
@@ -156,7 +155,7 @@ class _Fit:
         maker: FeatureMaker,
         split: Split,
         nodes: Int64[np.ndarray, " N"],
-        labels: Int64[np.ndarray, " N"],
+        labels: Int64[np.ndarray, " T"],
         named: Mapping[str, NamedGraph],
     ) -> tuple[Search, Journal | None]:
         teach = np.flatnonzero(data.labels >= 0)
@@ -167,12 +166,11 @@ class _Fit:
             journal = Journal.opened(place, self._fingerprint(maker), resume=self.resume)
         deadline = begin + _SHARE_TO_SEARCH * self.plan.budget_seconds
         search = Search(data, held_out, self.plan.seed, deadline, journal)
-        few = len(teach) <= FEW * data.classes
         say(f"choosing by {held_out.said}")
         if self.plan.candidates:
             search.run_only(self.plan.candidates)
         else:
-            search.run(list(data.graphs), few=few, same=maker.same)
+            search.run(tuple(named.values()), same=maker.same)
         return search, journal
 
     def _held_out(
@@ -181,9 +179,9 @@ class _Fit:
         maker: FeatureMaker,
         split: Split,
         nodes: Int64[np.ndarray, " N"],
-        labels: Int64[np.ndarray, " N"],
+        labels: Int64[np.ndarray, " T"],
         named: Mapping[str, NamedGraph],
-        teach: Int64[np.ndarray, " T"],
+        teach: Int64[np.ndarray, " B"],
     ) -> HeldOut:
         if not len(split.val):
             return HeldOut.folds(teach, data.labels, self.plan.seed)
@@ -252,9 +250,9 @@ class _Fit:
         choice: Choice,
         split: Split,
         nodes: Int64[np.ndarray, " N"],
-        labels: Int64[np.ndarray, " N"],
+        labels: Int64[np.ndarray, " T"],
         classes: tuple[str, ...],
-        teach: Int64[np.ndarray, " T"],
+        teach: Int64[np.ndarray, " B"],
     ) -> Outcome:
         judged = split.test[labels[split.test] >= 0]
         if not len(judged):
@@ -287,7 +285,7 @@ class _Fit:
         )
 
 
-def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.ndarray, " N"]]:
+def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.ndarray, " T"]]:
     """Number the classes anew: those with labelled training rows first, each part in the table's order."""
     seen = np.unique(table.labels[split.train][table.labels[split.train] >= 0])
     order = np.concatenate([seen, np.setdiff1d(np.arange(len(table.classes)), seen)])

@@ -15,7 +15,7 @@ from graphtune.select.features import Features, View
 if TYPE_CHECKING:
     from graphtune.select.candidate import Candidate, Predictor
 
-_KEPT_FITTED = 8  # fitted candidates held at once: bases that several others stand on
+_KEPT_FITTED = 16  # fitted candidates held at once: bases that several others stand on
 _KEPT_STATES = 2  # propagated features held at once; candidates that share them follow each other
 
 

@@ -11,6 +11,7 @@ from graphtune.graph import Hops
 from graphtune.layer import GAT, GCN, SAGE
 from graphtune.select.candidate import Candidate
 from graphtune.select.features import View
+from graphtune.select.graphs import NamedGraph
 from graphtune.select.network import Network
 from graphtune.select.probe import Probe
 from graphtune.select.propagated import Propagated
@@ -24,30 +25,35 @@ _SPREAD, _SPREAD_NEAR = Hops(10, 0.3), Hops(5, 0.5)
 
 def probes(*, few: bool, same: bool) -> list[Candidate]:
     """Return the graph-free candidates; ``same`` = the encoder is the TF-IDF itself."""
-    if few:
-        return [Probe("meaning", 50.0), Probe("words", 50.0), *([] if same else [Probe("all", 20.0)])]
-    found: list[Candidate] = [Probe("meaning", 5.0), Probe("meaning", 50.0)]
-    found += [Probe("words", 5.0), Probe("words", 50.0)]
-    return found if same else [*found, Probe("all", 5.0), Probe("all", 20.0), Probe("all", 100.0)]
+    strengths = (50.0,) if few else (5.0, 50.0)
+    views: tuple[View, ...] = ("meaning", "words")
+    found: list[Candidate] = [Probe(view, strength) for view in views for strength in strengths]
+    return (
+        found
+        if same
+        else [*found, *(Probe("all", strength) for strength in ((20.0,) if few else (5.0, 20.0, 100.0)))]
+    )
 
 
-def propagated(graphs: Sequence[str], views: Sequence[View], *, few: bool) -> list[Candidate]:
+def propagated(named: Sequence[NamedGraph], *, few: bool) -> list[Candidate]:
     """Return linear candidates over every graph, each followed by its smoothed form.
 
     Candidates that share propagated features follow each other, since those are kept.
     """
     found: list[Candidate] = []
     reaches = (_NEAR, _FAR) if few else (_NEAR, Hops(2, 0.5))
-    for graph, view, hops in product(graphs, views, reaches):
-        base = Propagated(view, graph, hops)
-        found += [base, Smoothed(base, graph, _SPREAD if few else _SPREAD_NEAR)]
+    for graph, reach in product(named, reaches):
+        views: tuple[View, ...] = ("meaning",) if graph.view == "meaning" else ("meaning", "both")
+        for view in views:
+            base = Propagated(view, graph.name, reach)
+            found += [base, Smoothed(base, graph.name, _SPREAD if few else _SPREAD_NEAR)]
     return found
 
 
-def smoothed(base: Candidate, graphs: Sequence[str]) -> list[Candidate]:
+def smoothed(base: Candidate, named: Sequence[NamedGraph], *, few: bool) -> list[Candidate]:
     """Return the Correct & Smooth forms of one base."""
-    ways = ((_SPREAD_NEAR, 0.0), (_SPREAD, 0.0), (_SPREAD_NEAR, 1.0))
-    return [Smoothed(base, graph, hops, correct) for graph, (hops, correct) in product(graphs, ways)]
+    ways = ((_SPREAD, 0.0),) if few else ((_SPREAD_NEAR, 0.0), (_SPREAD, 0.0), (_SPREAD_NEAR, 1.0))
+    return [Smoothed(base, graph.name, hops, correct) for graph, (hops, correct) in product(named, ways)]
 
 
 def networks(graph: str, view: View) -> list[Candidate]:

@@ -13,12 +13,14 @@ from graphtune.select.calibration import calibrated, temperature
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data
 from graphtune.select.features import View
+from graphtune.select.graphs import NamedGraph
 from graphtune.select.held_out import HeldOut
 from graphtune.select.journal import Journal
 from graphtune.select.mean import Mean, mean
 from graphtune.select.outcome import Family, Scored
 from graphtune.select.probe import Probe
 
+_TEAM = 5  # candidates with a graph that are averaged
 _BEHIND = 2.0  # standard errors of the paired difference at which a candidate is given up
 _NEVER_BEHIND = 0.01  # share of accuracy within which none is given up
 
@@ -54,24 +56,28 @@ class Search:
     tried: dict[Candidate, Tried] = field(default_factory=dict)
     left_out: list[Candidate] = field(default_factory=list)
 
-    def run(self, graphs: Sequence[str], *, few: bool, same: bool) -> None:
+    def run(self, named: Sequence[NamedGraph], *, same: bool) -> None:
         """Try everything the grid holds for these graphs, then means of the best."""
-        probes = grid.probes(few=few, same=same)
-        views: tuple[View, ...] = ("meaning",) if same else ("meaning", "both")
-        with progress.bar("candidates", float(len(probes) + 8 * len(graphs) + 10), "tried") as bar:
+        few = self.few
+        linear = grid.propagated(named, few=few)
+        with progress.bar("candidates", float(len(linear) + 8 + 3 * len(named)), "tried") as bar:
+            probes = grid.probes(few=few, same=same)
+            # Whatever the time, the simplest candidates with and without a graph are there to compare.
+            self._try_all([*probes[:1], *linear[:2]], bar, always=True)
             self._try_all(probes, bar)
-            self._try_all(grid.propagated(graphs, views, few=few), bar)
-            free, graph = self.best("graph-free"), self.best("graph")
-            if free is None:
-                return
-            self._try_all(grid.smoothed(free.candidate, graphs), bar)
-            if graph is not None and graphs:
-                place = self._place(graph.candidate)
-                self._try_all(grid.networks(*place), bar)
+            self._try_all(linear, bar)
+            self._try_all(grid.smoothed(self.first("graph-free").candidate, named, few=few), bar)
+            best = self.best("graph")
+            if best is not None:
+                self._try_all(grid.networks(*self._place(best.candidate)), bar)
             self._try_means(bar)
-            best = self.best()
-            if best is not None and graphs:
-                self._try_all(grid.smoothed(best.candidate, graphs), bar)
+            if not few:
+                self._try_all(grid.smoothed(self.first().candidate, named, few=few), bar)
+
+    @property
+    def few(self) -> bool:
+        """Whether labels are few, so that whole probabilities tell more than counts of right answers."""
+        return int((self.data.labels >= 0).sum()) <= grid.FEW * self.data.classes
 
     def run_only(self, candidates: Sequence[Candidate]) -> None:
         """Try what the user's plan asks for, and the graph-free probe that it is held against."""
@@ -80,11 +86,37 @@ class Search:
             self._try_all(asked, bar)
 
     def best(self, *families: Family) -> Tried | None:
-        """Return the best complete candidate of some families (none named = of all)."""
-        able = [t for t in self.tried.values() if t.complete]
-        if families:
-            able = [t for t in able if t.candidate.family in families]
-        return max(able, key=lambda t: (round(t.accuracy, 6), -t.likelihood), default=None)
+        """Return the best complete candidate of some families (none named = of all), if there is one."""
+        return self._best([t for t in self._complete() if not families or t.candidate.family in families])
+
+    def first(self, *families: Family) -> Tried:
+        """Return what `best` does, where the search always has one."""
+        found = self.best(*families)
+        if found is None:
+            raise AssertionError(f"no candidate of {families or 'any family'} was tried")
+        return found
+
+    def leads(self, involved: Tried, simple: Tried) -> bool:
+        """Say whether ``involved`` is better by enough to be worth it.
+
+        Enough is one standard error of the paired difference in accuracy; with few labels, where that is
+        wider than what a graph usually gains, it is the better likelihood.
+        """
+        if self.few:
+            return involved.likelihood < simple.likelihood
+        difference = involved.right.astype(float) - simple.right
+        return bool(difference.mean() > difference.std() / np.sqrt(self.held_out.rows))
+
+    def _complete(self) -> list[Tried]:
+        return [tried for tried in self.tried.values() if tried.complete]
+
+    def _best(self, able: Sequence[Tried]) -> Tried | None:
+        return max(able, key=self._merit, default=None)
+
+    def _merit(self, tried: Tried) -> tuple[float, float]:
+        # Right answers are counted in steps of whole rows: too coarse a measure where few rows judge.
+        accuracy = round(tried.accuracy, 6)
+        return (-tried.likelihood, accuracy) if self.few else (accuracy, -tried.likelihood)
 
     def scored(self) -> tuple[Scored, ...]:
         """Return every candidate's figures, the best first, then those without a figure."""
@@ -111,18 +143,17 @@ class Search:
             note,
         )
 
-    def _try_all(self, candidates: Iterable[Candidate], bar: progress.Bar) -> None:
+    def _try_all(self, candidates: Iterable[Candidate], bar: progress.Bar, *, always: bool = False) -> None:
         for candidate in candidates:
             if candidate in self.tried:
                 continue
-            # The first candidate is always tried: without it there would be no model at all.
-            if self.tried and time.monotonic() > self.deadline:
+            if not always and time.monotonic() > self.deadline:
                 self.left_out.append(candidate)
             else:
-                self._try(candidate)
+                self._try(candidate, whole=always)
             bar.advance(1.0)
 
-    def _try(self, candidate: Candidate) -> None:
+    def _try(self, candidate: Candidate, *, whole: bool) -> None:
         kept = self.journal.find(str(candidate)) if self.journal else None
         if kept is not None:
             self._keep(candidate, *kept)
@@ -132,9 +163,9 @@ class Search:
         found: list[np.ndarray] = []
         for part in self.held_out.parts:
             found.append(part.predict(candidate, self.data, self.seed))
-            if len(found) < len(self.held_out.parts) and leader and self._behind(found, leader):
-                break
-            if leader and len(found) < len(self.held_out.parts) and time.monotonic() > self.deadline:
+            last = len(found) == len(self.held_out.parts)
+            late = time.monotonic() > self.deadline
+            if not (whole or last) and (late or (leader and self._behind(found, leader))):
                 break
         probabilities, seconds = np.concatenate(found), time.monotonic() - start
         self._keep(candidate, probabilities, seconds)
@@ -175,22 +206,22 @@ class Search:
             bar.advance(1.0)
 
     def _teams(self) -> list[tuple[Candidate, ...]]:
-        """Return groups whose members read different things."""
-        meaning = self._best_probe("meaning")
-        words = self._best_probe("words")
+        """Return groups whose members read different things, and the best few of those with a graph."""
+        meaning, words = self._best_probe("meaning"), self._best_probe("words")
         free, graph, network = self.best("graph-free"), self.best("graph"), self.best("network")
         groups = [(meaning, words), (free, graph), (graph, network), (meaning, words, graph)]
+        ranked = sorted(self._complete(), key=self._merit, reverse=True)
+        groups.append(tuple([t for t in ranked if t.candidate.family == "graph"][:_TEAM]))
         teams: list[tuple[Candidate, ...]] = []
         for group in groups:
             members = tuple(dict.fromkeys(t.candidate for t in group if t is not None))
-            if len(members) == len(group) and members not in teams:
+            if len(members) == len(group) > 1 and members not in teams:
                 teams.append(members)
         return teams
 
     def _best_probe(self, view: View) -> Tried | None:
-        able = [t for t in self.tried.values() if t.complete and getattr(t.candidate, "view", "") == view]
-        able = [t for t in able if t.candidate.family == "graph-free"]
-        return max(able, key=lambda t: (round(t.accuracy, 6), -t.likelihood), default=None)
+        able = [t for t in self._complete() if isinstance(t.candidate, Probe) and t.candidate.view == view]
+        return self._best(able)
 
     @staticmethod
     def _place(candidate: Candidate) -> tuple[str, View]:

@@ -8,8 +8,6 @@ from graphtune.metric import paired_bootstrap
 from graphtune.select.outcome import Verdict
 from graphtune.select.search import Search, Tried
 
-_TOO_FEW = 300  # judging rows; with fewer, one standard error is wider than what a graph usually gains
-
 
 @dataclass(frozen=True, eq=False)
 class Choice:
@@ -24,24 +22,19 @@ class Choice:
 def choose(search: Search) -> Choice:
     """Choose between the best candidates with and without a graph.
 
-    One-standard-error rule: the graph-free candidate is taken unless the graph's lead is more than one
-    standard error of the paired difference. Where the judging rows are too few to tell a standard error from
-    nothing, the better mean decides.
+    The graph-free candidate is taken unless the graph's lead is worth it; see `Search.leads`.
     """
-    free = search.best("graph-free")
-    if free is None:
-        raise AssertionError("the first candidate of every search is graph-free")
-    linear, network = search.best("graph"), search.best("network")
+    free, linear, network = search.first("graph-free"), search.best("graph"), search.best("network")
     rows = search.held_out.rows
     graph = linear
-    if network is not None and (linear is None or _leads(network, linear, rows)):
+    if network is not None and (linear is None or search.leads(network, linear)):
         graph = network
     if graph is None:
         return Choice(free, free, None, Verdict(False, 0.0, 0.0, 0.0, "No graph was tried, so none is used."))
     first, second = _by_row(graph, search), _by_row(free, search)
     gain = paired_bootstrap(first, second)
     value, low, high = 100 * gain.value, 100 * gain.low, 100 * gain.high
-    helps = _leads(graph, free, rows)
+    helps = search.leads(graph, free)
     said = f"{value:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}) on {rows} held-out rows"
     if helps:
         sure = "" if low > 0 else "; the interval includes 0, so this is likely rather than sure"
@@ -49,15 +42,6 @@ def choose(search: Search) -> Choice:
         return Choice(graph, free, graph, verdict)
     text = f"The graph does not help enough: {said}. The graph-free model is saved."
     return Choice(free, free, graph, Verdict(False, value, low, high, text))
-
-
-def _leads(involved: Tried, simple: Tried, rows: int) -> bool:
-    difference = involved.right.astype(float) - simple.right
-    if rows < _TOO_FEW:
-        return bool(
-            difference.mean() > 0 or (difference.mean() == 0 and involved.likelihood < simple.likelihood)
-        )
-    return bool(difference.mean() > difference.std() / np.sqrt(rows))
 
 
 def _by_row(tried: Tried, search: Search) -> np.ndarray:
