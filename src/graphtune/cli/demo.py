@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
 
+    from graphtune.plan import Plan
     from graphtune.run.saved import FittedModel
     from graphtune.table import Table
 
@@ -49,7 +50,6 @@ def demo(
 
     from graphtune.cli.fit import run
     from graphtune.cli.place import check_directory
-    from graphtune.plan import Plan
     from graphtune.progress import say
     from graphtune.run.saved import load
     from graphtune.table import Columns, read_table
@@ -68,9 +68,8 @@ def demo(
     ):
         say(f"comparing with {name}")
         compared.append(_baseline(name, table, features))
-    plan = Plan(encoder=_ENCODER, budget_seconds=_BUDGET)
     with _timed() as fitting:
-        run(table, plan, Path(into), text_column="text")
+        run(table, _plan(), Path(into), text_column="text")
     model = load(Path(into))
     test = _rows(table, "test")
     probabilities = model.probabilities([table.texts[at] for at in test])
@@ -78,6 +77,12 @@ def demo(
     _print_predictions(table, model, compared[-1].predicted, ours.predicted, console)
     _print_comparison(table, [*compared, ours], encoding.seconds, console)
     _print_end(into, time.monotonic() - start, console)
+
+
+def _plan() -> "Plan":
+    from graphtune.plan import Plan
+
+    return Plan(encoder=_ENCODER, budget_seconds=_BUDGET)
 
 
 @dataclass

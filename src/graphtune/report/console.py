@@ -26,7 +26,8 @@ def console(outcome: "Outcome", console: "Console") -> None:
     console.print(Text("saved model: ").append(outcome.chosen, style="bold"))
     console.print()
     console.print(_candidates(outcome))
-    console.print(Text(_others(outcome)))
+    if _others(outcome):
+        console.print(Text(_others(outcome)))
     style = "bold green" if outcome.verdict.graph_helps else "bold yellow"
     console.print()
     console.print(Text(outcome.verdict.text, style=style))

@@ -1,0 +1,225 @@
+"""``graphtune fit``: what it leaves behind, and how every bad input ends."""
+
+import errno
+import json
+import os
+from itertools import pairwise
+
+import pytest
+from small_table import COLUMNS, PLAN, listing, metrics, rows, write_csv
+from test_check import BAD, BAD_LINES
+
+from graphtune.cli.app import main
+
+QUICK = ("--plan", "quick.toml")
+
+
+def test_a_fit_leaves_a_model_its_figures_its_report_and_its_card(model):
+    names = {path.name for path in model.iterdir()}
+    assert {"manifest.json", "metrics.json", "report.html", "README.md"} <= names
+    found = metrics(model)
+    assert found["rows"]["labelled"] == 9
+    assert found["rows"]["test"] == 21
+    assert sorted(found["classes"]) == sorted(["退款 😀", "شحن", "<b>login</b>"])
+    assert found["test"]["accuracy"] > 0.6
+    report = (model / "report.html").read_text(encoding="utf-8")
+    assert "退款 😀" in report
+    assert "&lt;b&gt;login&lt;/b&gt;" in report
+    assert "شحن" in (model / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_says_what_it_guessed_what_it_found_and_where_it_is(table, tmp_path, capsys):
+    assert main(["fit", str(table), *COLUMNS[:4], *QUICK, "--into", "made"]) == 0
+    out, err = capsys.readouterr()
+    assert "split = 'split'" in err
+    assert "of 21 test texts are labelled right" in out
+    assert "held-out accuracy" in out
+    assert out.rstrip().endswith("report: made/report.html")
+    assert (tmp_path / "made" / "report.html").is_file()
+
+
+def test_more_unlabelled_files_and_a_test_file_are_read(tmp_path, capsys):
+    known = [{"text": row["النص"], "label": row["标签"]} for row in rows()]
+    write_csv(tmp_path / "rows.csv", [row for row in known if row["label"]][:20])
+    write_csv(tmp_path / "more.csv", [{"text": row["text"]} for row in known if not row["label"]])
+    write_csv(tmp_path / "even more.csv", [{"text": "one more text"}])
+    write_csv(tmp_path / "judge.csv", [row for row in known if row["label"]][20:])
+    arguments = ["--unlabelled", "more.csv", "--unlabelled", "even more.csv", "--test", "judge.csv"]
+    assert main(["fit", "rows.csv", *arguments, *QUICK, "--into", "made"]) == 0
+    found = metrics(tmp_path / "made")["rows"]
+    unlabelled = sum(not row["label"] for row in known) + 1
+    assert found == {"labelled": 20, "unlabelled": unlabelled, "val": 0, "test": 10}
+
+
+def test_edges_are_a_graph_of_their_own(table, tmp_path):
+    ids = [row["编号"] for row in rows()]
+    links = PLAN.replace('name = "meaning"', 'name = "links"').replace('graph = "meaning"', 'graph = "links"')
+    links = links.replace('{ kind = "Neighbours", k = 5 }', '"Given"')
+    (tmp_path / "links.toml").write_text(links)
+    pairs = [{"source": a, "target": b} for a, b in pairwise(ids)]
+    write_csv(tmp_path / "edges.csv", pairs)
+    assert (
+        main(["fit", str(table), *COLUMNS, "--edges", "edges.csv", "--plan", "links.toml", "--into", "made"])
+        == 0
+    )
+    (graph,) = metrics(tmp_path / "made")["graphs"]
+    # A link that ends at a test row is left for the prediction of that row.
+    assert (graph["name"], graph["note"][:19]) == ("links", "38 of 62 links used")
+    write_csv(tmp_path / "new.csv", [{"id": "new", "text": "nothing known here"}])
+    for label, words in {"退款 😀": "ر0😀", "شحن": "ر21😀", "<b>login</b>": "ر42😀"}.items():
+        write_csv(tmp_path / "new edges.csv", [{"source": words, "target": "new"}])
+        out = ["--edges", "new edges.csv", "--neighbours", "1", "--out", "out.jsonl"]
+        assert main(["predict", "made", "new.csv", *out]) == 0
+        found = json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8"))
+        assert (found["label"], found["neighbours"][0]["id"]) == (label, words)
+
+
+def test_options_come_before_the_plan(table, model, tmp_path):
+    (tmp_path / "plan.toml").write_text("seed = 3\ntransductive = true\n" + PLAN)
+    options = ["--seed", "4", "--inductive", "--budget", "1m"]
+    assert main(["fit", str(table), *COLUMNS, "--plan", "plan.toml", *options, "--into", "made"]) == 0
+    found = metrics(tmp_path / "made")
+    assert (found["encoder"], found["seed"], found["protocol"]) == ("tfidf", 4, "inductive")
+    assert "budget_seconds = 60.0" in (tmp_path / "made" / "plan.toml").read_text()
+
+
+def test_the_texts_of_test_rows_join_the_graph_only_when_asked(table, model, tmp_path):
+    assert main(["fit", str(table), *COLUMNS, *QUICK, "--transductive", "--into", "made"]) == 0
+    found = metrics(tmp_path / "made")
+    assert found["protocol"] == "transductive"
+    assert found["graphs"][0]["nodes"] == 63
+    assert metrics(model)["graphs"][0]["nodes"] == 42
+
+
+def test_an_old_model_is_replaced(table, model):
+    before = (model / "metrics.json").read_bytes()
+    assert main(["fit", str(table), *COLUMNS, *QUICK, "--seed", "9", "--into", str(model)]) == 0
+    assert (model / "metrics.json").read_bytes() != before
+    assert metrics(model)["seed"] == 9
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_table_is_refused_with_its_fix(case, tmp_path, refused):
+    content, problem, fix = BAD[case]
+    (tmp_path / "rows.csv").write_bytes(content)
+    said = refused("fit", "rows.csv", *QUICK, folder=tmp_path)
+    assert problem in said[0]
+    assert fix in said[1]
+
+
+@pytest.mark.parametrize("case", BAD_LINES)
+def test_a_bad_json_file_is_refused_with_its_fix(case, tmp_path, refused):
+    content, problem, fix = BAD_LINES[case]
+    (tmp_path / "rows.jsonl").write_bytes(content)
+    said = refused("fit", "rows.jsonl", *QUICK, folder=tmp_path)
+    assert problem in said[0]
+    assert fix in said[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("--text", "النصص", "no column 'النصص' for the text"),
+        ("--label", "label", "no column 'label' for the label"),
+        ("--split", "part", "no column 'part' for the split"),
+        ("--id", "number", "no column 'number' for the id"),
+        ("--edges", "no.csv", "no.csv does not exist"),
+        ("--unlabelled", "no.csv", "no.csv does not exist"),
+        ("--test", "no.csv", "no.csv does not exist"),
+        ("--plan", "no.toml", "no.toml cannot be read"),
+        ("--budget", "soon", "'soon' is no time"),
+        ("--budget", "0", "no time to do anything"),
+        ("--encoder", "no/such-encoder", "no/such-encoder"),
+        ("--encoder", "./nowhere", "nowhere"),
+        ("--into", "rows.csv", "rows.csv is a file"),
+        ("--into", "rows.csv/model", "is a file, not a folder"),
+        ("--into", "full", "full has files in it that are no graphtune model"),
+    ],
+)
+def test_a_bad_option_is_refused(option, value, problem, table, tmp_path, refused, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("keep me")
+    said = refused("fit", table, *COLUMNS, "--budget", "3s", option, value, folder=tmp_path)
+    assert problem in said[0]
+    assert said[1].strip()
+
+
+def test_missing_file_and_directory(tmp_path, refused):
+    assert "does not exist" in refused("fit", "nothing.csv", *QUICK, folder=tmp_path)[0]
+    (tmp_path / "folder").mkdir()
+    assert "is a directory" in refused("fit", "folder", *QUICK, folder=tmp_path)[0]
+
+
+def test_edges_to_unknown_ids_are_refused(table, tmp_path, refused):
+    (tmp_path / "edges.csv").write_text("source,target\nر0😀,ر1😀\nر1😀,nobody\n", encoding="utf-8")
+    problem, fix = refused("fit", table, *COLUMNS, "--edges", "edges.csv", *QUICK, folder=tmp_path)
+    assert "row 2: 'nobody'" in problem
+    assert "--id" in fix
+
+
+@pytest.mark.parametrize("plan", ["budget_second = 3\n", "seed = 'x'\n", "not toml", 'encoder = "nowhere"\n'])
+def test_a_bad_plan_is_refused(plan, table, tmp_path, refused):
+    (tmp_path / "plan.toml").write_text(plan)
+    problem, fix = refused("fit", table, *COLUMNS, "--plan", "plan.toml", folder=tmp_path)
+    assert problem
+    assert fix.strip()
+
+
+@pytest.mark.parametrize("at", [1, 3, "swap"])
+def test_a_full_disk_costs_the_new_model_and_never_the_old(at, table, model, tmp_path, monkeypatch, capsys):
+    from graphtune import artefact
+
+    calls = []
+
+    def full(*arguments):
+        calls.append(arguments)
+        if at == "swap" or len(calls) == at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(artefact, "_swap" if at == "swap" else "_flush", full)
+    before = listing(tmp_path)
+    assert main(["fit", str(table), *COLUMNS, *QUICK, "--seed", "1", "--into", str(model)]) == 2
+    assert calls
+    assert "The disk is full" in capsys.readouterr().err
+    # What `--resume` goes on from may stay, nothing else.
+    after = {name: held for name, held in listing(tmp_path).items() if "graphtune-resume" not in name}
+    assert after == before
+
+
+def test_a_seed_or_flag_that_is_none_ends_with_usage(table, capsys):
+    assert main(["fit", str(table), "--seed", "x"]) == 2
+    assert "Usage: graphtune fit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "graphtune.run.fit.split_rows",
+        "graphtune.run.fit.build",
+        "graphtune.select.journal.Journal.keep",
+        "graphtune.run.fit.choose",
+        "graphtune.run.fit.figures",
+        "graphtune.run.saved.digests",
+        "graphtune.artefact._swap",
+    ],
+)
+def test_an_interrupted_fit_leaves_nothing_half_written_and_goes_on(
+    stage, table, model, tmp_path, monkeypatch, capsys
+):
+    def stop(*_arguments, **_settings):
+        raise KeyboardInterrupt
+
+    before = listing(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(stage, stop)
+        assert main(["fit", str(table), *COLUMNS, *QUICK, "--into", str(model)]) == 130
+    assert "with --resume" in capsys.readouterr().err
+    after = {name: held for name, held in listing(tmp_path).items() if "graphtune-resume" not in name}
+    assert after == before
+    expected = metrics(model)
+    assert main(["fit", str(table), *COLUMNS, *QUICK, "--into", str(model), "--resume"]) == 0
+    assert not any("graphtune-resume" in name for name in listing(tmp_path))
+    found = metrics(model)
+    for key in ("test", "chosen", "temperature", "confusion", "verdict"):
+        assert found[key] == expected[key]

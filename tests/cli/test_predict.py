@@ -1,0 +1,208 @@
+"""``graphtune predict``: labels in the order of the input, in every format, and how bad input ends."""
+
+import csv
+import io
+import json
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+from small_table import rows, write_csv
+from test_check import BAD, BAD_LINES
+
+from graphtune.cli.app import main
+
+CLASSES = {"退款 😀", "شحن", "<b>login</b>"}
+TEXT_CASES = (
+    "bytes of latin-1",
+    "header of gb18030",
+    "bytes of utf-16",
+    "ragged row",
+    "open quote",
+    "stray quote",
+)
+TEXT_CASES += ("a 10-MB text", "NUL bytes", "duplicate ids", "no id", "all texts empty", "a spreadsheet")
+TEXT_CASES += ("damaged gzip", "damaged parquet")
+
+
+@pytest.fixture
+def new(tmp_path):
+    """Return a table to label: its ids in no order, its columns named as at the fit."""
+    table = [{"编号": row["编号"], "النص": row["النص"]} for row in reversed(rows())]
+    return write_csv(tmp_path / "new.csv", table)
+
+
+def _labelled(capsys, *arguments) -> list[dict]:
+    assert main(["predict", *map(str, arguments)]) == 0
+    return list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+
+
+def test_labels_come_in_the_order_of_the_table(model, new, capsys):
+    found = _labelled(capsys, model, new, "--id", "编号")
+    assert list(found[0]) == ["id", "label", "confidence"]
+    assert [row["id"] for row in found] == [row["编号"] for row in reversed(rows())]
+    assert {row["label"] for row in found} == CLASSES
+    assert all(0 <= float(row["confidence"]) <= 1 for row in found)
+    truth = {row["编号"]: row["标签"] for row in rows() if row["标签"]}
+    right = [row["label"] == truth[row["id"]] for row in found if row["id"] in truth]
+    assert sum(right) / len(right) > 0.7
+
+
+def test_the_text_column_of_the_fit_is_remembered(model, tmp_path, capsys):
+    table = [{"a much longer column of words": "x " * 99, "النص": row["النص"]} for row in rows()[:6]]
+    write_csv(tmp_path / "wide.csv", table)
+    found = _labelled(capsys, model, "wide.csv")
+    plain = _labelled(capsys, model, "wide.csv", "--text", "النص")
+    assert found == plain
+    other = _labelled(capsys, model, "wide.csv", "--text", "a much longer column of words")
+    assert [row["confidence"] for row in other] != [row["confidence"] for row in found]
+
+
+def test_standard_input_is_read(model, capsys, monkeypatch):
+    text = "text\nwhere is my parcel\nsalut 😀\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8"))
+    found = _labelled(capsys, model, "-")
+    assert [row["id"] for row in found] == ["0", "1"]
+    assert found[0]["label"] == "شحن"
+
+
+def test_probabilities_have_a_column_for_every_class_and_sum_to_one(model, new, capsys):
+    found = _labelled(capsys, model, new, "--probabilities")
+    names = [name for name in found[0] if name.startswith("p_")]
+    assert {name.removeprefix("p_") for name in names} == CLASSES
+    for row in found:
+        assert sum(float(row[name]) for name in names) == pytest.approx(1, abs=1e-4)
+        assert float(row[f"p_{row['label']}"]) == pytest.approx(float(row["confidence"]), abs=1e-6)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_every_format_says_the_same(ending, model, new, tmp_path, capsys):
+    expected = _labelled(capsys, model, new, "--id", "编号")
+    out = tmp_path / f"out{ending}"
+    assert (
+        main(["predict", str(model), str(new), "--id", "编号", "--neighbours", "2", "--out", str(out)]) == 0
+    )
+    assert capsys.readouterr().out == ""
+    if ending == ".parquet":
+        found = pq.read_table(out).to_pylist()
+    elif ending == ".jsonl":
+        found = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    else:
+        with out.open(encoding="utf-8", newline="") as stream:
+            found = list(csv.DictReader(stream, delimiter="\t" if ending == ".tsv" else ","))
+    assert [(row["id"], row["label"]) for row in found] == [(row["id"], row["label"]) for row in expected]
+    near = found[0]["neighbours"]
+    near = near if isinstance(near, list) else json.loads(near)
+    assert list(near[0]) == ["id", "label", "weight", "text"]
+    assert len(near) <= 2
+    assert {one["id"] for row in [near] for one in row} <= {row["编号"] for row in rows()}
+
+
+def test_no_rows_are_no_error(model, tmp_path, capsys):
+    for name, content in {"none.csv": b"", "header.csv": "النص\n".encode(), "blank.jsonl": b"\n"}.items():
+        (tmp_path / name).write_bytes(content)
+        assert main(["predict", str(model), name]) == 0
+        assert capsys.readouterr().out == "id,label,confidence\n"
+        assert main(["predict", str(model), name, "--out", "out.jsonl", "--neighbours", "1"]) == 0
+        assert (tmp_path / "out.jsonl").read_bytes() == b""
+        assert main(["predict", str(model), name, "--out", "out.parquet", "--probabilities"]) == 0
+        assert pq.read_table("out.parquet").num_rows == 0
+        capsys.readouterr()
+
+
+@pytest.mark.parametrize("case", TEXT_CASES)
+def test_a_bad_table_is_refused_with_its_fix(case, model, tmp_path, refused):
+    content, problem, fix = BAD[case]
+    (tmp_path / "rows.csv").write_bytes(content)
+    said = refused("predict", model, "rows.csv", "--out", "out.csv", folder=tmp_path)
+    assert problem in said[0] or "is damaged" in said[0]
+    assert fix in said[1] or said[1].strip()
+
+
+@pytest.mark.parametrize("case", ["broken JSON", "no texts", "half a letter", "a cut array"])
+def test_a_bad_json_file_is_refused_with_its_fix(case, model, tmp_path, refused):
+    content, problem, fix = BAD_LINES[case]
+    (tmp_path / "rows.jsonl").write_bytes(content)
+    said = refused("predict", model, "rows.jsonl", folder=tmp_path)
+    assert problem in said[0]
+    assert fix in said[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("no.csv",), "no.csv does not exist"),
+        ((".",), "is a directory"),
+        (("new.csv", "--text", "txt"), "no column 'txt' for the text; its columns are"),
+        (("new.csv", "--id", "no"), "no column 'no' for the id"),
+        (("new.csv", "--edges", "no.csv"), "no.csv does not exist"),
+        (("new.csv", "--id", "编号", "--edges", "edges.csv"), "row 1: 'nobody'"),
+        (("numbers.csv",), "no text column was found"),
+        (("new.csv", "--out", "out.xlsx"), "out.xlsx ends in '.xlsx'"),
+        (("new.csv", "--out", "out"), "out ends in ''"),
+        (("new.csv", "--out", "folder.csv"), "folder.csv is a directory"),
+        (("new.csv", "--out", "new.csv/out.csv"), "is a file, not a folder"),
+    ],
+)
+def test_a_bad_argument_is_refused(arguments, problem, model, new, tmp_path, refused):
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "numbers.csv").write_text("a,b\n1,2\n3,4\n")
+    (tmp_path / "edges.csv").write_text("source,target\nر0😀,nobody\n", encoding="utf-8")
+    assert problem in refused("predict", model, *arguments, folder=tmp_path)[0]
+
+
+def test_a_bad_place_is_refused_before_anything_is_read(tmp_path, refused):
+    problem, _ = refused("predict", "no-model", "no.csv", "--out", "out.xlsx", folder=tmp_path)
+    assert "out.xlsx" in problem
+
+
+@pytest.mark.parametrize("name", ["nowhere", "new.csv", "folder"])
+def test_a_folder_without_a_model_is_refused(name, new, tmp_path, refused):
+    (tmp_path / "folder").mkdir()
+    problem, fix = refused("predict", name, new, folder=tmp_path)
+    assert name in problem
+    assert fix.strip()
+
+
+def _damages():
+    yield "missing", lambda path: path.unlink()
+    yield "cut short", lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    yield "altered", lambda path: path.write_bytes(b"x" + path.read_bytes()[1:])
+
+
+@pytest.mark.parametrize("damage", dict(_damages()))
+def test_a_model_with_a_damaged_file_is_refused(damage, model, new, tmp_path, refused):
+    spoil = dict(_damages())[damage]
+    files = [path for path in model.rglob("*") if path.is_file()]
+    assert len(files) > 4
+    for path in files:
+        before = path.read_bytes()
+        spoil(path)
+        problem, fix = refused("predict", model, new, folder=tmp_path)
+        assert path.name in problem
+        assert fix.strip()
+        path.write_bytes(before)
+
+
+def test_a_model_of_a_newer_version_is_refused(model, new, tmp_path, refused):
+    manifest = json.loads((model / "manifest.json").read_text())
+    manifest |= {"format": 999, "graphtune": "999.0"}
+    (model / "manifest.json").write_text(json.dumps(manifest))
+    problem, fix = refused("predict", model, new, folder=tmp_path)
+    assert "999" in problem
+    assert "graphtune" in fix
+
+
+def test_a_full_disk_leaves_what_was_there(model, new, tmp_path, monkeypatch, refused):
+    import errno
+    import os
+
+    from graphtune import artefact
+
+    def full(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "out.csv").write_text("old")
+    monkeypatch.setattr(artefact, "_flush", full)
+    problem, _ = refused("predict", model, new, "--out", "out.csv", folder=tmp_path)
+    assert "The disk is full" in problem
