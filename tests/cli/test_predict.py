@@ -7,7 +7,7 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
-from small_table import rows, write_csv
+from small_table import COLUMNS, rows, write_csv
 from test_check import BAD, BAD_LINES
 
 from graphtune.cli.app import main
@@ -206,3 +206,15 @@ def test_a_full_disk_leaves_what_was_there(model, new, tmp_path, monkeypatch, re
     monkeypatch.setattr(artefact, "_flush", full)
     problem, _ = refused("predict", model, new, "--out", "out.csv", folder=tmp_path)
     assert "The disk is full" in problem
+
+
+def test_a_model_without_a_graph_predicts_but_names_no_neighbours(table, new, tmp_path, refused, capsys):
+    (tmp_path / "plain.toml").write_text('encoder = "tfidf"\n[[candidates]]\nkind = "Probe"\n')
+    assert main(["fit", str(table), *COLUMNS, "--plan", "plain.toml", "--into", "plain"]) == 0
+    (tmp_path / "edges.csv").write_text("source,target\na,b\n")
+    capsys.readouterr()
+    assert main(["predict", "plain", str(new), "--edges", "edges.csv", "--out", "out.csv"]) == 0
+    assert "saved without a graph: the edges change nothing" in capsys.readouterr().err
+    problem, fix = refused("predict", "plain", new, "--neighbours", "3", folder=tmp_path)
+    assert "saved without a graph" in problem
+    assert "--neighbours" in fix

@@ -173,8 +173,9 @@ def _print_predictions(
         right = "" if ours[at] == truth[at] else f"; the right one is {table.classes[truth[at]]}"
         console.print(Text(f"\n“{text}”", style="italic"))
         console.print(Text("  → ").append(label, style="bold").append(f"  ({said}{right})"))
-        for one in found:
-            known = one.label or "no label"
+        guessed = model.probabilities([one.text for one in found]).argmax(axis=1)
+        for one, guess in zip(found, guessed, strict=True):
+            known = one.label or f"unlabelled, taken for {model.classes[guess]}"
             console.print(Text(f"    {one.weight:.2f}  “{one.text}” ").append(f"[{known}]", style="cyan"))
 
 
@@ -199,8 +200,9 @@ def _print_comparison(table: "Table", compared: list[Compared], encoding: float,
     console.print()
     console.print(shown)
     console.print(
-        f"All three learned from the same labelled questions. Embedding all {len(table):,} texts, once, took "
-        f"{encoding:.1f} s; it is not in the table. What is embedded once is kept (graphtune cache)."
+        "All three learned from the same labelled questions; graphtune also read those without a label. "
+        f"Embedding all {len(table):,} texts, once, took {encoding:.1f} s; it is not in the table. What is "
+        "embedded once is kept (graphtune cache)."
     )
 
 

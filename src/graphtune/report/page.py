@@ -67,7 +67,11 @@ def _candidates(outcome: "Outcome") -> dict[str, Any]:
             row |= {"dot": axis.at(one.accuracy), "left": left, "width": round(right - left, 2)}
         rows.append(row)
     families = [family for family in wording.FAMILIES if any(one.family == family for one in ordered)]
-    opened = [row for at, row in enumerate(rows) if at < _CANDIDATES_OPEN or row["chosen"]]
+    opened = [
+        row
+        for at, row in enumerate(rows)
+        if (at < _CANDIDATES_OPEN and row["dot"] is not None) or row["chosen"]
+    ]
     return {
         "open": opened,
         "folded": [row for row in rows if row not in opened],
