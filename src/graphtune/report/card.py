@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from graphtune import __version__
 from graphtune.report import wording
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _opening(outcome: "Outcome") -> list[str]:
         "# Text classifier",
         "",
         f"Gives a text one of {wording.counted(len(outcome.classes), 'class', 'classes')}. "
-        f"Made by graphtune {__version__} with the encoder {escaped(outcome.encoder)}.",
+        f"Made by graphtune {version('graphtune')} with the encoder {escaped(outcome.encoder)}.",
         "",
         f"**{wording.headline(outcome)}.** {sure}",
         "",

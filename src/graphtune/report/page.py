@@ -1,9 +1,9 @@
 """The report as one HTML file: nothing is loaded, nothing runs."""
 
 import math
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from graphtune import __version__
 from graphtune.report import wording
 from graphtune.report.axis import Axis
 
@@ -26,7 +26,7 @@ def html(outcome: "Outcome") -> str:
     template = _environment().get_template("page.html")
     return template.render(
         outcome=outcome,
-        version=__version__,
+        version=version("graphtune"),
         words=wording,
         best=wording.chosen(outcome),
         candidates=_candidates(outcome),
