@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -12,6 +13,8 @@ from graphtune.plan import Plan
 from graphtune.select import Candidate, Data, FeatureMaker, NamedGraph, NewRows, Outcome, Predictor
 from graphtune.select.calibration import calibrated
 from graphtune.table import Links
+
+LabelKind = Literal["text", "whole", "number", "truth"]  # what a class name is the ``str`` of
 
 _AT_ONCE = 4096  # texts predicted together, so that memory stays bounded
 
@@ -49,6 +52,7 @@ class FittedModel:
     stored: Stored
     temperature: float
     outcome: Outcome
+    label_kind: LabelKind = "text"
 
     def probabilities(
         self, texts: Sequence[str], *, ids: Sequence[str] | None = None, links: Links | None = None

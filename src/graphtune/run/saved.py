@@ -60,6 +60,7 @@ def save(model: FittedModel, directory: Path) -> None:
             "python": platform.python_version(),
             "protocol": model.outcome.protocol,
             "encoder": {"name": model.plan.encoder, "fingerprint": model.maker.encoder.fingerprint},
+            "labels": model.label_kind,
             "files": files,
         }
         write_json(place / _MANIFEST, manifest)
@@ -132,7 +133,8 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     data, stored = _read_graphs(directory / "graph", plan, maker, len(classes))
     predictor = candidate.restored(data, _read_tensors(directory / "model.safetensors"))
     heat = float(calibration["temperature"])
-    return FittedModel(plan, classes, candidate, predictor, data, maker, graphs, stored, heat, outcome)
+    kind = manifest.get("labels", "text")
+    return FittedModel(plan, classes, candidate, predictor, data, maker, graphs, stored, heat, outcome, kind)
 
 
 def _maker(plan: Plan, words: FittedTfidf, fingerprint: str) -> FeatureMaker:

@@ -26,14 +26,19 @@ class Split:
 def split_rows(table: Table, seed: int) -> Split:
     """Follow the table's own split; where it has none, set a stratified test part aside.
 
+    A table that calls all its labelled rows "train" has said so: none is set aside then.
+
     Raises:
         TableError: no training row has a label.
     """
     named = np.array(table.split)
     notes: list[str] = []
     if not np.isin(named, ["val", "test"]).any():
-        named, note = _set_aside(table, seed)
-        notes.append(note)
+        if (named[table.labels >= 0] == "train").any():
+            notes.append("Every labelled row is for training: no test part, so the figures are from folds.")
+        else:
+            named, note = _set_aside(table, seed)
+            notes.append(note)
     train = np.flatnonzero(np.isin(named, ["train", ""]))
     val = np.flatnonzero((named == "val") & (table.labels >= 0))
     seen = np.unique(table.labels[train][table.labels[train] >= 0])

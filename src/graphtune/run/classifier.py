@@ -1,0 +1,298 @@
+"""A text classifier with scikit-learn's conventions."""
+
+import inspect
+import numbers
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float32, Shaped
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_is_fitted
+
+from graphtune import progress
+from graphtune.errors import PlanError, TableError
+from graphtune.plan import Plan
+from graphtune.plan.budget import seconds
+from graphtune.run.fit import fit_table
+from graphtune.run.fitted import FittedModel, LabelKind, Neighbour
+from graphtune.run.saved import load, save
+from graphtune.select import Outcome
+from graphtune.table import Links, Source, Table, from_lists, read_links
+from graphtune.table.cell import CellError, as_identifier, as_label
+
+_READ = {"text": str, "whole": int, "number": float, "truth": lambda name: name == "True"}
+
+Edges = Links | Source | Iterable[Sequence[object]]
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):
+    """Choose, train and apply the classifier that serves labelled texts best, with or without a graph.
+
+    All labelled rows are learned from; candidates are compared on folds of them, and no test part is set
+    aside. The constructor only keeps its arguments, which are looked at by `fit`.
+
+    Args:
+        encoder: ``minilm``, ``tfidf``, a Hugging Face directory or a hub id.
+        budget: time for the whole fit: ``"90s"``, ``"5m"``, ``"1h30m"``, or a number of seconds.
+        seed: of every random choice.
+        transductive: whether the ``unlabelled`` texts of `fit` count as those to be predicted. They are in
+            the graph either way; this is what the outcome's protocol then says.
+        plan: a `Plan` or the path of one, in place of all of the above.
+        verbose: whether progress is written to standard error.
+    """
+
+    # Texts and labels are what others call X and y: they are no metadata to be routed.
+    __metadata_request__fit: ClassVar = {"texts": UNUSED, "labels": UNUSED}
+    __metadata_request__predict: ClassVar = {"texts": UNUSED}
+    __metadata_request__predict_proba: ClassVar = {"texts": UNUSED}
+
+    def __init__(
+        self,
+        encoder: str = "minilm",
+        budget: str | float = "5m",
+        seed: int = 0,
+        transductive: bool = False,
+        plan: Plan | str | Path | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.encoder = encoder
+        self.budget = budget
+        self.seed = seed
+        self.transductive = transductive
+        self.plan = plan
+        self.verbose = verbose
+
+    def fit(
+        self,
+        texts: Iterable[object],
+        labels: Iterable[object],
+        *,
+        unlabelled: Iterable[object] | None = None,
+        edges: Edges | None = None,
+        ids: Iterable[object] | None = None,
+        sample_weight: Iterable[object] | None = None,
+    ) -> Self:
+        """Choose and train a classifier.
+
+        Args:
+            texts: the texts.
+            labels: one of each text: text, whole numbers, numbers or truth values; None, NaN and the number
+                -1 mean "unlabelled".
+            unlabelled: more texts without a label; they number on after ``texts``.
+            edges: links between rows: pairs (source, target) or triples with a weight, of ids or, where there
+                are no ``ids``, of row numbers; or a `Links`; or a frame or file as for ``graphtune fit``.
+            ids: one of each text, or one of each text and each unlabelled text.
+            sample_weight: of each text, 0 or more.
+
+        Raises:
+            TableError: texts, labels or edges that cannot be used, with everything that is wrong with them.
+            PlanError: settings that cannot be carried out.
+            EncoderError: the encoder is not there.
+        """
+        plan = self._plan()
+        table, kind, dtype = _table(texts, labels, unlabelled, ids, sample_weight, plan.transductive)
+        links = _links(edges, table.ids, "fit")
+        with progress.shown(self.verbose):
+            model = fit_table(table, plan=plan, into=None, links=links)
+        return self._took(replace(model, label_kind=kind), dtype)
+
+    def predict(
+        self,
+        texts: Iterable[object],
+        *,
+        ids: Iterable[object] | None = None,
+        edges: Edges | None = None,
+    ) -> Shaped[np.ndarray, " B"]:
+        """Return each text's most probable class, as a value of `classes_`; arguments as `predict_proba`."""
+        return self.classes_[self.predict_proba(texts, ids=ids, edges=edges).argmax(axis=1)]
+
+    def predict_proba(
+        self,
+        texts: Iterable[object],
+        *,
+        ids: Iterable[object] | None = None,
+        edges: Edges | None = None,
+    ) -> Float32[np.ndarray, "B C"]:
+        """Return each text's class probabilities, columns in the order of ``classes_``.
+
+        Args:
+            texts: the texts.
+            ids: one of each text, for ``edges`` to name it by.
+            edges: links of these texts to those of `fit` and to one another, as for `fit`.
+
+        Raises:
+            NotFittedError: `fit` comes first.
+            TableError: texts or edges that cannot be used.
+        """
+        model, table, links = self._asked(texts, ids, edges)
+        with progress.shown(self.verbose):
+            found = model.probabilities(table.texts, ids=None if ids is None else table.ids, links=links)
+        return found[:, [model.classes.index(str(as_label(value))) for value in self.classes_]]
+
+    def neighbours(
+        self,
+        texts: Iterable[object],
+        k: int = 5,
+        *,
+        ids: Iterable[object] | None = None,
+        edges: Edges | None = None,
+    ) -> list[list[Neighbour]]:
+        """Return, for each text, the up to ``k`` texts of `fit` it receives most from, labels by their names.
+
+        Raises:
+            ModelError: the graph did not help, so the chosen model has none.
+        """
+        model, table, links = self._asked(texts, ids, edges)
+        return model.neighbours(table.texts, k, ids=None if ids is None else table.ids, links=links)
+
+    @property
+    def outcome_(self) -> Outcome:
+        """What the fit says of itself: candidates, graphs, and whether a graph helps."""
+        check_is_fitted(self, "model_")
+        return self.model_.outcome
+
+    def save(self, directory: str | Path) -> None:
+        """Write the model as ``graphtune fit`` does; the command can read it.
+
+        Raises:
+            NotFittedError: `fit` comes first.
+            OutputError: the place cannot be written to; what was there before is untouched.
+        """
+        check_is_fitted(self, "model_")
+        save(self.model_, Path(directory))
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Self:
+        """Read a model that `save` or ``graphtune fit`` wrote.
+
+        Raises:
+            ModelError: it is missing, incomplete, altered, or of a newer graphtune.
+            EncoderError: its encoder is not there, or no longer the one it was trained with.
+        """
+        model = load(Path(directory))
+        plan = model.plan
+        made = cls(plan.encoder, plan.budget_seconds, plan.seed, plan.transductive)
+        return made._took(model, None)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def _took(self, model: FittedModel, dtype: np.dtype[Any] | None) -> Self:
+        self.model_ = model
+        self.classes_ = np.array(sorted(map(_READ[model.label_kind], model.classes)), dtype=dtype)
+        return self
+
+    def _asked(
+        self, texts: Iterable[object], ids: Iterable[object] | None, edges: Edges | None
+    ) -> tuple[FittedModel, Table, Links | None]:
+        check_is_fitted(self, "model_")
+        if edges is not None and ids is None:
+            raise TableError(
+                "Edges were given, but no ids that say which text is which.", fix="give ids, one a text."
+            )
+        table = from_lists(texts, ids=ids)
+        return self.model_, table, _links(edges, table.ids, "predict")
+
+    def _plan(self) -> Plan:
+        if self.plan is None:
+            return Plan(
+                encoder=self.encoder,
+                budget_seconds=seconds(str(self.budget)),
+                seed=self.seed,
+                transductive=self.transductive,
+            )
+        usual = inspect.signature(type(self)).parameters
+        settings = ("encoder", "budget", "seed", "transductive")
+        asked = [name for name in settings if getattr(self, name) != usual[name].default]
+        if asked:
+            said = ", ".join(f"{name}={getattr(self, name)!r}" for name in asked)
+            raise PlanError(
+                f"Both a plan and {said} are given.",
+                fix="say it in the plan, or leave the plan out.",
+            )
+        return self.plan if isinstance(self.plan, Plan) else Plan.read(Path(self.plan))
+
+
+def _table(
+    texts: Iterable[object],
+    labels: Iterable[object],
+    unlabelled: Iterable[object] | None,
+    ids: Iterable[object] | None,
+    weights: Iterable[object] | None,
+    transductive: bool,
+) -> tuple[Table, LabelKind, np.dtype[Any] | None]:
+    """Return the rows, what kind of value the labels are, and their NumPy type where they are numbers."""
+    if isinstance(texts, str) or isinstance(unlabelled, str):
+        raise TableError("The texts are one str, not a list of them.", fix="give a list: [text].")
+    first, second = list(texts), [] if unlabelled is None else list(unlabelled)
+    given, names = list(labels), None if ids is None else list(ids)
+    if names is not None and len(names) == len(first):
+        names += [f"unlabelled:{number}" for number in range(len(second))]
+    own = None if weights is None else [*weights, *[1.0] * len(second)]
+    # Where the texts to be predicted are known, they are to a fit what a table's test rows are.
+    split = ["train"] * len(first) + ["test" if transductive else "train"] * len(second)
+    table = from_lists([*first, *second], [*given, *[None] * len(second)], names, split, own)
+    known = [value for value, label in zip(given, table.labels, strict=False) if label >= 0]
+    kind = _kind(known)
+    return table, kind, np.asarray(known).dtype if kind in ("whole", "number") else None
+
+
+def _kind(known: Sequence[object]) -> LabelKind:
+    kinds: dict[LabelKind, object] = {}
+    for value in known:
+        match value:
+            case bool() | np.bool_():
+                kinds.setdefault("truth", value)
+            case numbers.Integral():
+                kinds.setdefault("whole", value)
+            case numbers.Real():
+                kinds.setdefault("number", value)
+            case _:
+                kinds.setdefault("text", value)
+    if kinds.keys() == {"whole", "number"}:
+        return "number"
+    if len(kinds) > 1:
+        seen = " and ".join(repr(value) for value in kinds.values())
+        raise TableError(f"The labels are of several types, such as {seen}.", fix="give all of one type.")
+    return next(iter(kinds))
+
+
+def _links(edges: Edges | None, ids: Sequence[str], purpose: str) -> Links | None:
+    if edges is None or isinstance(edges, Links):
+        return edges
+    frame: Any = edges
+    if not isinstance(edges, str | Path) and not hasattr(edges, "__arrow_c_stream__"):
+        rows = [tuple(edge) for edge in edges]  # type: ignore[union-attr]
+        if not rows:
+            return None
+        frame = _frame(rows)
+    # Links of new texts may lead to texts that the model does not hold; those of a fit should not.
+    if purpose == "predict":
+        return read_links(frame, purpose="predict")
+    return read_links(frame, frozenset(ids))
+
+
+def _frame(rows: list[tuple[Any, ...]]) -> pa.Table:
+    widths = {len(row) for row in rows}
+    if widths not in ({2}, {3}):
+        raise TableError(
+            f"Edges are pairs, or triples with a weight; here are some of {sorted(widths)} parts.",
+            fix="give (source, target) or (source, target, weight) for each.",
+        )
+    try:
+        columns = {
+            name: [as_identifier(row[at]) for row in rows] for at, name in enumerate(("source", "target"))
+        }
+        if widths == {3}:
+            columns["weight"] = [as_identifier(row[2]) for row in rows]
+    except CellError as error:
+        raise TableError(f"An edge has {error} in it.", fix="use ids or row numbers, and numbers.") from None
+    return pa.table(columns)
