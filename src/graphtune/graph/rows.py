@@ -44,7 +44,10 @@ class Attachment:
 class BuiltGraph(Protocol):
     """A graph with what is needed to attach new rows to it without rebuilding it."""
 
-    graph: TextGraph
+    @property
+    def graph(self) -> TextGraph:
+        """The graph over the stored rows."""
+        ...
 
     def attach(self, rows: Rows) -> Attachment:
         """Connect new rows as if they had been there, the stored nodes staying as they are."""
