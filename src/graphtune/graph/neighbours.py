@@ -20,6 +20,7 @@ from graphtune.graph.text_graph import TextGraph
 
 _BLOCK_ENTRIES = 16_000_000  # similarities held at once, 64 MB
 _MOST_LINKS = 10  # times k: what one attached row may receive from, should thousands of texts be alike
+_ROOM = -2.0  # below every cosine: the threshold of a row that has fewer than k others
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,15 @@ class Neighbours:
         features, count = rows.features, len(rows)
         k = min(self.k, count - 1)
         if k < 1:
-            return NeighbourGraph(self, TextGraph.empty(count), features, torch.full((count,), 2.0))
+            return NeighbourGraph(self, TextGraph.empty(count), features, torch.full((count,), _ROOM))
         near, weight, threshold = [], [], []
         for start, likeness in _likeness(features, features):
             own = torch.arange(likeness.shape[0])
-            likeness[own, own + start] = -2.0
+            likeness[own, own + start] = _ROOM
             best = likeness.topk(k, dim=1)
             near.append(best.indices)
             weight.append(best.values)
-            threshold.append(best.values[:, -1])
+            threshold.append(best.values[:, -1] if k == self.k else best.values.new_full((len(own),), _ROOM))
         column, value = torch.cat(near).numpy().ravel(), torch.cat(weight).numpy().ravel()
         row = np.repeat(np.arange(count), k)
         links = scipy.sparse.coo_array((self._weights(value), (row, column)), shape=(count, count)).tocsr()
@@ -84,7 +85,7 @@ class NeighbourGraph:
     builder: Neighbours
     graph: TextGraph
     features: Float32[Tensor, "N F"]  # of the stored rows
-    threshold: Float32[Tensor, " N"]  # cosine of each stored row's k-th nearest
+    threshold: Float32[Tensor, " N"]  # cosine of each stored row's k-th nearest; −2 = it has fewer
 
     def attach(self, rows: Rows) -> Attachment:
         """Link new rows as the rule of the graph would have: to their own ``k`` nearest and to every stored
@@ -110,11 +111,14 @@ class NeighbourGraph:
         chosen = (own | theirs) if self.builder.linked == "either" else (own & theirs)
         chosen &= likeness > 0
         row, column = (part.numpy() for part in chosen.nonzero(as_tuple=True))
-        first = np.searchsorted(row, row, side="left")
-        kept = np.arange(len(row)) - first < _MOST_LINKS * self.builder.k
-        row, column = row[kept], column[kept]
-        weight = self.builder._weights(likeness.numpy()[row, column])
-        return scipy.sparse.coo_array((weight, (row, column)), shape=tuple(likeness.shape)).tocsr()
+        cosine = likeness.numpy()[row, column]
+        best = np.lexsort((column, -cosine, row))  # row by row, the most alike first
+        rank = np.arange(len(row)) - np.searchsorted(row, row, side="left")
+        kept = best[rank < _MOST_LINKS * self.builder.k]
+        weight = self.builder._weights(cosine[kept])
+        return scipy.sparse.coo_array(
+            (weight, (row[kept], column[kept])), shape=tuple(likeness.shape)
+        ).tocsr()
 
 
 def _likeness(rows: Tensor, stored: Tensor) -> Iterator[tuple[int, Tensor]]:
