@@ -1,0 +1,45 @@
+"""Run the benchmarks; ``make bench`` calls this.
+
+    python bench/run.py [NAME...] [--list]
+
+A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
+folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import bars
+import latency
+
+BENCHMARKS = (bars, latency)
+RESULTS = Path(__file__).parent / "results"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmarks that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("name", nargs="*", help="names of benchmarks or of rows of the bars; none = all")
+    parser.add_argument("--list", action="store_true", help="print the names")
+    given = parser.parse_args(arguments)
+    by_name = {benchmark.NAME: benchmark for benchmark in BENCHMARKS}
+    rows = [row.name for row in bars.ROWS]
+    if given.list:
+        print("\n".join([*by_name, *(f"  {name}" for name in rows)]))
+        return 0
+    wrong = [name for name in given.name if name not in by_name and name not in rows]
+    if wrong:
+        print(f"error: no benchmark is called {', '.join(wrong)}.\nfix: see --list.", file=sys.stderr)
+        return 2
+    status = 0
+    for name in given.name or by_name:
+        if name in by_name:
+            by_name[name].run(RESULTS)
+        else:
+            status |= bars.main([name])
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
