@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
-from laws import random_graph
 from nodes import links, rows, unit
 
 from graphtune.errors import GraphError
 from graphtune.graph import AttachedLinks, Attachment, Fuse, Given, Hops, Neighbours, TextGraph
+from laws import random_graph
 
 EXACT = {"rtol": 0, "atol": 1e-6}
 
