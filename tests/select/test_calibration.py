@@ -1,0 +1,59 @@
+"""The temperature against a search by hand, and what calibrating keeps."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphtune.select.calibration import calibrated, temperature
+
+
+def drawn(sharpness: float, *, rows: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities that are ``sharpness`` times too sure (as logits), and labels."""
+    random = np.random.default_rng(seed)
+    honest = random.normal(size=(rows, 4))
+    shares = np.exp(honest) / np.exp(honest).sum(axis=1, keepdims=True)
+    labels = np.array([random.choice(4, p=share) for share in shares])
+    sure = np.exp(sharpness * honest)
+    return (sure / sure.sum(axis=1, keepdims=True)).astype(np.float32), labels
+
+
+def loss(probabilities: np.ndarray, labels: np.ndarray, heat: float) -> float:
+    truth = calibrated(probabilities, heat)[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(truth, 1e-30)).mean())
+
+
+@pytest.mark.parametrize("sharpness", [0.2, 1.0, 3.0])
+def test_is_the_best_of_a_fine_grid(sharpness):
+    probabilities, labels = drawn(sharpness)
+    found = temperature(probabilities, labels)
+    grid = np.exp(np.linspace(np.log(0.05), np.log(20), 400))
+    best = min(loss(probabilities, labels, heat) for heat in grid)
+    assert loss(probabilities, labels, found) <= best + 1e-5
+    assert found == pytest.approx(sharpness, rel=0.25)
+
+
+def test_stays_within_its_bounds():
+    certain = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]]
+    assert 0.05 <= temperature(certain, np.array([0, 1, 2, 0])) < 1
+    assert 1 < temperature(certain, np.array([1, 2, 0, 2])) <= 20.01
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 1000), min_size=4, max_size=4, unique=True), min_size=1, max_size=8),
+    st.floats(0.05, 20),
+)
+def test_the_winner_stays_and_shares_add_up(counts, heat):
+    table = np.array(counts, dtype=np.float64) + 1
+    table = (table / table.sum(axis=1, keepdims=True)).astype(np.float32)
+    found = calibrated(table, heat)
+    assert np.array_equal(found.argmax(axis=1), table.argmax(axis=1))
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert (found >= 0).all()
+
+
+def test_temperature_one_changes_nothing_and_no_rows_are_fine():
+    probabilities, _ = drawn(1.0, rows=20)
+    np.testing.assert_allclose(calibrated(probabilities, 1.0), probabilities, atol=1e-6)
+    assert calibrated(probabilities[:0], 2.0).shape == (0, 4)

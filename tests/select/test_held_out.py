@@ -1,0 +1,88 @@
+"""Folds are partitions; a judging row never teaches."""
+
+import numpy as np
+import pytest
+from corpus import setting
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphtune.select import Probe
+from graphtune.select.held_out import HeldOut
+
+
+def folds(counts: list[int], *, seed: int = 0) -> tuple[HeldOut, np.ndarray, np.ndarray]:
+    """Return folds of as many labelled rows of each class, with unlabelled rows between them."""
+    known = np.repeat(np.arange(len(counts)), counts)
+    labels = np.full(2 * len(known), -1, dtype=np.int64)
+    rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[: len(known)])
+    labels[rows] = np.random.default_rng(seed + 1).permutation(known)
+    return HeldOut.folds(rows, labels, seed), rows, labels
+
+
+def repeats_of(held_out: HeldOut) -> list[tuple]:
+    size = len(held_out.parts) // held_out.repeats
+    return [held_out.parts[start : start + size] for start in range(0, len(held_out.parts), size)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 12), min_size=2, max_size=6).filter(lambda c: max(c) > 1), st.integers(0, 99))
+def test_each_repeat_divides_the_labelled_rows(counts, seed):
+    held_out, rows, labels = folds(counts, seed=seed)
+    for parts in repeats_of(held_out):
+        assert np.array_equal(np.sort(np.concatenate([part.held for part in parts])), rows)
+    for part in held_out.parts:
+        assert np.array_equal(np.sort(np.concatenate([part.train, part.held])), rows)
+        assert np.array_equal(part.labels, labels[part.held])
+        assert part.new is None
+    assert held_out.rows == len(rows)
+    assert np.array_equal(held_out.labels, labels[np.concatenate([part.held for part in held_out.parts])])
+    assert held_out.ends[-1] == len(held_out.labels)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(5, 12), min_size=2, max_size=5))
+def test_folds_are_stratified(counts):
+    held_out, _, _ = folds(counts)
+    for part in held_out.parts:
+        share = np.bincount(part.labels, minlength=len(counts))
+        assert (np.abs(share - np.array(counts) / 5) < 1).all()
+
+
+def test_few_rows_judge_three_times_in_different_folds():
+    held_out, _, _ = folds([10, 10])
+    first, second, third = repeats_of(held_out)
+    assert held_out.repeats == 3
+    drawn = {tuple(map(tuple, (part.held for part in parts))) for parts in (first, second, third)}
+    assert len(drawn) == 3
+    assert "5 stratified folds" in held_out.said
+    assert "three times" in held_out.said
+
+
+def test_more_rows_judge_once_and_many_in_one_part():
+    held_out, _, _ = folds([200, 200])
+    assert (held_out.repeats, len(held_out.parts), held_out.rows) == (1, 5, 400)
+    held_out, _, _ = folds([2500, 1700])
+    assert (held_out.repeats, len(held_out.parts), held_out.rows) == (1, 1, 700)
+    assert "one part in 6" in held_out.said
+
+
+@pytest.mark.parametrize(("counts", "parts"), [([2, 2, 2], 2), ([1, 2, 2], 2), ([1, 3], 3), ([9, 1, 1], 5)])
+def test_classes_seen_once_or_twice(counts, parts):
+    held_out, _, _ = folds(counts)
+    assert len(held_out.parts) == 3 * parts
+
+
+def test_the_same_seed_draws_the_same_folds():
+    first, again, other = folds([9, 9])[0], folds([9, 9])[0], folds([9, 9], seed=1)[0]
+    assert all(np.array_equal(a.held, b.held) for a, b in zip(first.parts, again.parts, strict=True))
+    assert any(not np.array_equal(a.held, b.held) for a, b in zip(first.parts, other.parts, strict=True))
+
+
+def test_given_rows_judge_as_new_texts():
+    data, new = setting()
+    labels = np.arange(12) % 3
+    held_out = HeldOut.given(np.arange(45), new, labels)
+    (part,) = held_out.parts
+    expected = Probe("words").fit(data, np.arange(45), seed=0).attach(data, new)
+    assert np.array_equal(part.predict(Probe("words"), data, 0), expected)
+    assert held_out.rows == 12
