@@ -202,6 +202,8 @@ class _Fit:
             digest.update(
                 "\0".join((*self.links.source, *self.links.target)).encode("utf-8", "surrogatepass")
             )
+            weight = b"" if self.links.weight is None else self.links.weight.tobytes()
+            digest.update(repr((self.links.directed, self.links.kind)).encode() + weight)
         digest.update(replace(self.plan, budget_seconds=1.0).to_text().encode())
         digest.update(maker.encoder.fingerprint.encode())
         return digest.hexdigest()

@@ -57,7 +57,9 @@ class Propagated:
         return FittedPropagated(self, head, np.zeros((0, data.classes), dtype=np.float32))
 
     def __str__(self) -> str:
-        return f"propagated({self.view} over {self.graph}, {self.hops.count} hops α={self.hops.alpha:g})"
+        how = f"{self.hops.count} hops α={self.hops.alpha:g}"
+        strength = "" if self.strength == Propagated.strength else f", C={self.strength:g}"
+        return f"propagated({self.view} over {self.graph}, {how}{strength})"
 
 
 @dataclass(frozen=True, eq=False)

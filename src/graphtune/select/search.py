@@ -83,6 +83,7 @@ class Search:
         """Try what the user's plan asks for, and the graph-free probe that it is held against."""
         asked = [*candidates] if any(c.family == "graph-free" for c in candidates) else [Probe(), *candidates]
         with progress.bar("candidates", float(len(asked)), "tried") as bar:
+            self._try_all([c for c in asked if c.family == "graph-free"][:1], bar, always=True)
             self._try_all(asked, bar)
 
     def best(self, *families: Family) -> Tried | None:
@@ -154,7 +155,7 @@ class Search:
             bar.advance(1.0)
 
     def _try(self, candidate: Candidate, *, whole: bool) -> None:
-        kept = self.journal.find(str(candidate)) if self.journal else None
+        kept = self.journal.find(repr(candidate)) if self.journal else None
         if kept is not None:
             self._keep(candidate, *kept)
             return
@@ -169,9 +170,10 @@ class Search:
                 break
         probabilities, seconds = np.concatenate(found), time.monotonic() - start
         self._keep(candidate, probabilities, seconds)
-        if self.journal:
-            self.journal.keep(str(candidate), probabilities, seconds)
         tried = self.tried[candidate]
+        # What only the time cut short is tried whole after a resume. A name does not tell every setting.
+        if self.journal and (tried.complete or time.monotonic() <= self.deadline):
+            self.journal.keep(repr(candidate), probabilities, seconds)
         progress.say(f"  {100 * tried.accuracy:5.1f} %  {seconds:5.1f} s  {candidate}")
 
     def _keep(self, candidate: Candidate, probabilities: np.ndarray, seconds: float) -> None:
