@@ -57,9 +57,7 @@ def read(protocol: Protocol, seed: int, smoke_rows: int | None = None) -> tuple[
     folder = data_root() / protocol.dataset
     path = folder / "nodes.parquet" if folder.is_dir() else folder.with_suffix(".parquet")
     if not path.is_file():
-        raise AbsentDataError(
-            f"{path.name} of {protocol.dataset} is not in {data_root()}; set GRAPHTUNE_DATA."
-        )
+        raise AbsentDataError(f"{path.relative_to(data_root())} is not in {data_root()}; set GRAPHTUNE_DATA.")
     columns = pq.read_table(path).to_pydict()
     labels, parts = np.array(columns["label"], object), np.array(columns[protocol.split], object)
     given = np.isin(parts, _PARTS)

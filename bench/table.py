@@ -56,9 +56,9 @@ ENGLISH = Words(
     caption=(
         "Accuracy on the test rows in %; ± is the standard deviation over the seeds. *Gain of the graph*: "
         "points on the test rows between the best candidate with a graph and the best without, whichever was "
-        "saved, with its 95 % interval; of several seeds the mean, the smallest and the largest. LR: logistic "
-        "regression whose strength was chosen on held-out rows. *Seconds*: one fit, with what was encoded "
-        "before in the cache."
+        "saved, with its 95 % interval; of several seeds the mean, the smallest and the largest. LR: "
+        "logistic regression whose strength was chosen on held-out rows. *Seconds*: one fit, with what was "
+        "encoded before in the cache."
     ),
     made_with="Made by `make bench` with {made}; every figure is in `bench/results/bars/`.",
     none="No results are committed yet; `make bench` makes them.",
