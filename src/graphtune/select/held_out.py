@@ -19,7 +19,7 @@ class Part:
     """One division of the labelled rows."""
 
     train: Int64[np.ndarray, " T"]  # nodes that are learned from
-    held: Int64[np.ndarray, " B"]  # nodes that judge; empty where new rows judge
+    held: Int64[np.ndarray, " M"]  # nodes that judge; empty where new rows judge
     new: NewRows | None  # rows outside the graph that judge
     labels: Int64[np.ndarray, " B"]  # of the rows that judge
 
