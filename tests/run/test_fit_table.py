@@ -1,0 +1,272 @@
+"""From a table to a model: what is chosen, what it predicts, and what must not change that."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from subjects import QUICK, linked, plan, table, texts
+
+from graphtune.errors import ModelError, TableError
+from graphtune.graph import Fuse, Given, Hops, Neighbours
+from graphtune.layer import SAGE
+from graphtune.run import fit_table, load
+from graphtune.select import Mean, NamedGraph, Network, Probe, Propagated, Smoothed
+from graphtune.select.search import Search
+from graphtune.table import Links, Table, from_lists
+
+EVERY = texts()[0]
+NEW = ["refund late", "parcel courier door", "login zebra", "", "zebra", "送货 😀"]
+PROPAGATED = Propagated("meaning", "meaning")
+
+
+@pytest.fixture
+def graph_wins(monkeypatch):
+    monkeypatch.setattr(Search, "leads", lambda self, involved, simple: True)
+    monkeypatch.setattr(Search, "_behind", lambda self, *_, **__: False)
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        Propagated("both", "meaning", Hops(3, 0.2)),
+        Smoothed(Probe("words"), "meaning", Hops(4, 0.3), 1.0),
+        Network(SAGE, "meaning", "meaning", epochs=5, width=8),
+        Mean((Probe("words"), Smoothed(PROPAGATED, "meaning"))),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("graph_wins")
+def test_a_saved_model_predicts_the_same_bits(candidate, tmp_path):
+    model = fit_table(table(), plan=plan(Probe(), candidate), into=tmp_path / "model")
+    assert model.candidate == candidate
+    again = load(tmp_path / "model")
+    assert np.array_equal(again.probabilities(EVERY + NEW), model.probabilities(EVERY + NEW))
+    assert again.neighbours(NEW, 3) == model.neighbours(NEW, 3)
+    assert again.outcome == replace(model.outcome, seconds=again.outcome.seconds)
+    assert again.classes == model.classes == ("bill", "parcel", "screen")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_graph_free_model_is_saved_without_a_graph(tmp_path):
+    random = np.random.default_rng(1)
+    words = "one two three four five six".split()
+    every = [f"{a} {b}" for a in words for b in ("red", "blue", "green")] * 8
+    labels = random.integers(2, size=len(every)).tolist()
+    split = ["train"] * len(every)
+    model = fit_table(from_lists(every, labels, split=split), plan=plan(), into=tmp_path / "model")
+    assert not model.outcome.verdict.graph_helps
+    assert not model.candidate.graphs
+    assert "graph-free model is saved" in model.outcome.verdict.text
+    assert not (tmp_path / "model" / "graph").exists()
+    again = load(tmp_path / "model")
+    assert np.array_equal(again.probabilities(every), model.probabilities(every))
+    for fitted in (model, again):
+        with pytest.raises(ModelError, match="without a graph"):
+            fitted.neighbours(["one red"])
+
+
+def test_learns_what_the_graph_tells(tmp_path):
+    found = fit_table(table(labelled=3), plan=plan(), into=None).outcome
+    assert found.verdict.graph_helps
+    assert found.test is not None
+    assert found.test_graph_free is not None
+    assert found.test.accuracy >= max(found.test_graph_free.accuracy, 0.85)
+    assert found.test.rows == 24
+    assert found.rows == {"labelled": 9, "unlabelled": 63, "val": 0, "test": 24}
+    assert sum(map(sum, found.confusion or ())) == 24
+    assert [row.support for row in found.per_class or ()] == [8, 8, 8]
+
+
+@pytest.mark.usefixtures("graph_wins")
+def test_a_prediction_does_not_depend_on_its_company():
+    model = fit_table(table(), plan=plan(), into=None)
+    together = model.probabilities(EVERY + NEW)
+    alone = np.concatenate([model.probabilities([text]) for text in EVERY + NEW])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    turned = model.probabilities((EVERY + NEW)[::-1])[::-1]
+    np.testing.assert_allclose(together, turned, atol=1e-5)
+    assert model.probabilities([]).shape == (0, 3)
+    assert model.neighbours([]) == []
+
+
+@pytest.mark.usefixtures("graph_wins")
+def test_many_texts_are_predicted_piece_by_piece(monkeypatch):
+    model = fit_table(table(), plan=plan(), into=None)
+    whole = model.probabilities(EVERY)
+    monkeypatch.setattr("graphtune.run.fitted._AT_ONCE", 7)
+    np.testing.assert_allclose(model.probabilities(EVERY), whole, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    asked = plan(Probe(), Network(epochs=5, width=8), PROPAGATED, seed=4)
+    first, second = (fit_table(table(), plan=asked, into=None) for _ in range(2))
+    assert np.array_equal(first.probabilities(EVERY), second.probabilities(EVERY))
+    assert first.outcome.verdict == second.outcome.verdict
+
+
+def test_neighbours_are_stored_texts_with_their_labels():
+    rows = table(labelled=3)
+    model = fit_table(rows, plan=plan(), into=None)
+    (found,) = model.neighbours([EVERY[0]], 4)
+    assert len(found) == 4
+    assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
+    for one in found:
+        row = rows.ids.index(one.id)
+        assert rows.texts[row] == one.text
+        assert rows.split[row] == "train"
+        assert one.label == (None if rows.labels[row] < 0 else rows.classes[rows.labels[row]])
+    assert model.neighbours(["zebra"]) == [[]]
+
+
+def test_test_texts_join_the_graph_only_where_asked():
+    rows = table(labelled=3)
+    inductive = fit_table(rows, plan=plan(), into=None)
+    transductive = fit_table(rows, plan=plan(transductive=True), into=None)
+    assert inductive.outcome.protocol == "inductive"
+    assert inductive.outcome.graphs[0].nodes == 72
+    assert transductive.outcome.protocol == "transductive"
+    assert transductive.outcome.graphs[0].nodes == 96
+    assert transductive.outcome.test is not None
+    assert transductive.outcome.test.accuracy > 0.8
+    assert (transductive.stored.labels >= 0).sum() == 9
+
+
+@pytest.mark.parametrize("transductive", [False, True])
+def test_val_rows_choose_and_do_not_teach(transductive):
+    rows = table(labelled=3, val=4)
+    model = fit_table(rows, plan=plan(transductive=transductive), into=None)
+    found = model.outcome
+    assert "validation rows" in found.selection
+    assert found.rows == {"labelled": 9, "unlabelled": 51, "val": 12, "test": 24}
+    assert found.graphs[0].nodes == (96 if transductive else 60)
+    assert (model.stored.labels >= 0).sum() == 9
+    assert all(scored.folds == 1 for scored in found.candidates)
+
+
+def shuffled(rows: Table, part: str) -> Table:
+    """Return the table with the labels of one part of it dealt out anew."""
+    chosen = np.flatnonzero((np.array(rows.split) == part) & (rows.labels >= 0))
+    labels = rows.labels.copy()
+    labels[chosen] = np.roll(labels[chosen], 5)
+    assert (labels != rows.labels).any()
+    return replace(rows, labels=labels)
+
+
+@pytest.mark.parametrize("transductive", [False, True])
+@pytest.mark.parametrize("val", [0, 3])
+def test_test_labels_change_no_bit_of_the_model(val, transductive):
+    rows = table(val=val)
+    asked = plan(Probe(), PROPAGATED, Smoothed(Probe(), "meaning"), transductive=transductive)
+    first = fit_table(rows, plan=asked, into=None)
+    second = fit_table(shuffled(rows, "test"), plan=asked, into=None)
+    assert first.outcome.test != second.outcome.test
+    assert first.candidate == second.candidate
+    assert first.temperature == second.temperature
+    assert np.array_equal(first.probabilities(EVERY + NEW), second.probabilities(EVERY + NEW))
+
+
+@pytest.mark.parametrize("transductive", [False, True])
+@pytest.mark.usefixtures("graph_wins")
+def test_val_labels_choose_but_reach_neither_graph_nor_weights(transductive):
+    rows = table(val=4)
+    asked = plan(Probe(), PROPAGATED, transductive=transductive)
+    first = fit_table(rows, plan=asked, into=None)
+    second = fit_table(shuffled(rows, "val"), plan=asked, into=None)
+    assert first.outcome.candidates != second.outcome.candidates
+    assert first.outcome.graphs == second.outcome.graphs
+    for name, tensor in first.predictor.tensors().items():
+        assert (tensor == second.predictor.tensors()[name]).all()
+
+
+@pytest.mark.parametrize(
+    "builder", [Given(), Fuse((Given(), Neighbours(4)), (1.0, 0.1))], ids=["given", "fused"]
+)
+def test_links_decide_where_texts_say_nothing(builder, tmp_path):
+    rows, links, said, joined, truth = linked()
+    graphs = (NamedGraph("links", builder),)
+    asked = plan(Probe(), Smoothed(Probe("meaning", 0.01), "links", Hops(10, 0.3)), graphs=graphs)
+    model = fit_table(rows, plan=asked, into=tmp_path / "model", links=links)
+    assert model.outcome.verdict.graph_helps
+    names = [f"n{number}" for number in range(len(said))]
+    for fitted in (model, load(tmp_path / "model")):
+        found = fitted.probabilities(said, ids=names, links=joined)
+        assert [fitted.classes[best] for best in found.argmax(axis=1)] == truth
+        # The far end of a chain of new texts is sure of it less, and without links nothing is known.
+        assert found[:2].max(axis=1).min() > found[-2:].max(axis=1).max()
+    assert np.array_equal(found, model.probabilities(said, ids=names, links=joined))
+    (close, *_) = model.neighbours(said, ids=names, links=joined)
+    assert close[0].id == "s0"
+    assert model.outcome.graphs[0].homophily == (1.0 if builder == Given() else pytest.approx(0.74, abs=0.01))
+
+
+def test_without_a_plan_everything_the_table_offers_is_tried():
+    rows, links, *_ = linked(count=40)
+    found = fit_table(rows, plan=plan(candidates=(), graphs=()), into=None, links=links).outcome
+    assert {one.name for one in found.graphs} >= {"links", "meaning"}
+    assert {one.family for one in found.candidates} == {"graph-free", "graph", "network"}
+    assert found.verdict.graph_helps
+
+
+def test_a_budget_that_is_over_at_once_still_gives_a_model():
+    for asked in (plan(PROPAGATED, budget_seconds=0.001), plan(candidates=(), budget_seconds=0.001)):
+        model = fit_table(table(), plan=asked, into=None)
+        assert model.probabilities(NEW).shape == (len(NEW), 3)
+        assert any("no time" in scored.note for scored in model.outcome.candidates)
+
+
+def test_a_class_that_only_the_test_rows_have_counts_as_missed():
+    rows = table(labelled=3, test=8)
+    labels = [None if label < 0 else rows.classes[label] for label in rows.labels]
+    strange = [row for row, part in enumerate(rows.split) if part == "test"][:4]
+    for row in strange:
+        labels[row] = "a new one"
+    model = fit_table(from_lists(rows.texts, labels, split=rows.split), plan=plan(), into=None)
+    found = model.outcome
+    assert model.classes == ("bill", "parcel", "screen")
+    assert found.test is not None
+    assert found.test.accuracy <= 20 / 24
+    assert [row.name for row in found.per_class or ()][-1] == "a new one"
+    assert (found.per_class or ())[-1].recall == 0
+    assert (found.confusion or ())[-1][-1] == 0
+    assert any("no training row" in note for note in found.notes)
+
+
+@pytest.mark.usefixtures("graph_wins")
+def test_weights_of_rows_count():
+    rows = table(labelled=4)
+    heavy = np.where(rows.labels == 0, 50, 1).astype(np.float32)
+    plain = fit_table(rows, plan=plan(), into=None)
+    weighted = fit_table(replace(rows, weights=heavy), plan=plan(), into=None)
+    tables = [m.predictor.attach(m.data, m._new(NEW[4:5], ["x"], None)) for m in (plain, weighted)]
+    assert tables[1][0, 0] > tables[0][0, 0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "problem"),
+    [
+        (["a"] * 6 + [None] * 6, "one class"),
+        ([None] * 12, "no row has a label"),
+        (["a"] * 5 + ["b"] + [None] * 6, "one training row only"),
+    ],
+)
+def test_too_few_labels_are_refused(labels, problem):
+    with pytest.raises(TableError, match=problem):
+        fit_table(from_lists(EVERY[:12], labels, split=["train"] * 12), plan=plan(), into=None)
+
+
+def test_training_rows_of_one_class_are_refused_before_any_work(tmp_path):
+    rows = replace(table(val=3), split=tuple(["train"] * 96))
+    only = replace(rows, labels=np.where(rows.labels == 1, 1, -1))
+    with pytest.raises(TableError, match=r"1 class\(es\)"):
+        fit_table(only, plan=plan(), into=tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_links_of_other_tables_leave_every_row_alone():
+    rows, *_ = linked()
+    graphs = (NamedGraph("links", Given()), *QUICK)
+    asked = plan(Probe(), Smoothed(Probe(), "links"), graphs=graphs)
+    found = fit_table(rows, plan=asked, into=None, links=Links(("x",), ("y",))).outcome
+    assert found.graphs[0].edges == 0
+    assert found.graphs[0].homophily is None
+    assert "0 of 1 links used" in found.graphs[0].note
