@@ -49,7 +49,7 @@ def test_a_saved_model_predicts_the_same_bits(candidate, tmp_path):
 
 def test_a_graph_free_model_is_saved_without_a_graph(tmp_path):
     random = np.random.default_rng(1)
-    words = "one two three four five six".split()
+    words = ["one", "two", "three", "four", "five", "six"]
     every = [f"{a} {b}" for a in words for b in ("red", "blue", "green")] * 8
     labels = random.integers(2, size=len(every)).tolist()
     split = ["train"] * len(every)

@@ -5,7 +5,7 @@ import numbers
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,7 @@ from graphtune.table.cell import CellError, as_identifier, as_label
 
 _READ = {"text": str, "whole": int, "number": float, "truth": lambda name: name == "True"}
 
-Edges = Links | Source | Iterable[Sequence[object]]
+Edges = Links | Source | Iterable[Any]  # of pairs or triples
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):
@@ -54,7 +54,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         encoder: str = "minilm",
-        budget: str | float = "5m",
+        budget: str | float | int = "5m",
         seed: int = 0,
         transductive: bool = False,
         plan: Plan | str | Path | None = None,
@@ -76,7 +76,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         edges: Edges | None = None,
         ids: Iterable[object] | None = None,
         sample_weight: Iterable[object] | None = None,
-    ) -> Self:
+    ) -> "TextClassifier":
         """Choose and train a classifier.
 
         Args:
@@ -109,7 +109,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         edges: Edges | None = None,
     ) -> Shaped[np.ndarray, " B"]:
         """Return each text's most probable class, as a value of `classes_`; arguments as `predict_proba`."""
-        return self.classes_[self.predict_proba(texts, ids=ids, edges=edges).argmax(axis=1)]
+        best = self.predict_proba(texts, ids=ids, edges=edges).argmax(axis=1)
+        return self.classes_[best]
 
     def predict_proba(
         self,
@@ -167,7 +168,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         save(self.model_, Path(directory))
 
     @classmethod
-    def load(cls, directory: str | Path) -> Self:
+    def load(cls, directory: str | Path) -> "TextClassifier":
         """Read a model that `save` or ``graphtune fit`` wrote.
 
         Raises:
@@ -185,7 +186,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         return tags
 
-    def _took(self, model: FittedModel, dtype: np.dtype[Any] | None) -> Self:
+    def _took(self, model: FittedModel, dtype: np.dtype[Any] | None) -> "TextClassifier":
         self.model_ = model
         self.classes_ = np.array(sorted(map(_READ[model.label_kind], model.classes)), dtype=dtype)
         return self

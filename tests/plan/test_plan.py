@@ -1,0 +1,106 @@
+"""A plan and its TOML."""
+
+import pytest
+
+from graphtune import layer
+from graphtune.encoder import Tfidf
+from graphtune.errors import PlanError
+from graphtune.graph import Fuse, Given, Hops, Neighbours, Words
+from graphtune.plan import Plan
+from graphtune.select import Mean, NamedGraph, Network, Probe, Propagated, Smoothed
+
+FULL = Plan(
+    encoder="tfidf",
+    words=Tfidf(width=32, min_df=2),
+    graphs=(
+        NamedGraph("meaning", Neighbours(7, 4.0, "both")),
+        NamedGraph("links", Given(directed=True, kinds=("cites", "replies")), "both"),
+        NamedGraph("sum", Fuse((Given(), Neighbours(3)), (1.0, 0.5))),
+        NamedGraph("words", Words(window=10, word_edges=False)),
+    ),
+    candidates=(
+        Probe("words", 5.0),
+        Propagated("both", "links", Hops(6, 0.2), 1.0),
+        Smoothed(Smoothed(Probe(), "sum"), "meaning", Hops(1, 0.0), 0.5),
+        Mean((Probe(), Network(layer.GATv2, "both", "meaning", 32, 3, 0.1, 0.001, 0.0, 9))),
+    ),
+    budget_seconds=12.5,
+    seed=7,
+    transductive=True,
+)
+
+
+@pytest.mark.parametrize("plan", [Plan(), FULL], ids=["default", "full"])
+def test_comes_back_from_its_text(plan, tmp_path):
+    assert Plan.from_text(plan.to_text()) == plan
+    (tmp_path / "plan.toml").write_text(plan.to_text(), encoding="utf-8")
+    assert Plan.read(tmp_path / "plan.toml") == plan
+
+
+@pytest.mark.parametrize("kind", layer.ALL)
+def test_every_layer_can_be_planned(kind):
+    plan = Plan(candidates=(Network(kind),))
+    assert Plan.from_text(plan.to_text()) == plan
+
+
+def test_what_is_left_out_takes_its_default():
+    assert Plan.from_text("") == Plan()
+    found = Plan.from_text('seed = 3\n[[candidates]]\nkind = "Propagated"\nhops = { count = 4 }\n')
+    assert found == Plan(seed=3, candidates=(Propagated(hops=Hops(4)),))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("sed = 3", ["sed", "did you mean 'seed'?"]),
+        ("seed = 1.5", ["seed", "1.5", "a whole number"]),
+        ("budget_seconds = 0", ["budget_seconds = 0.0"]),
+        ('encoder = "minlim"', ["minlim"]),
+        ('[[candidates]]\nkind = "Prob"', ["candidates[0].kind", "did you mean 'Probe'?"]),
+        ('[[candidates]]\nkind = "Probe"\nview = "meanings"', ["candidates[0].view", "'meaning'"]),
+        (
+            '[[candidates]]\nkind = "Network"\nlayer = "GATv3"',
+            ["candidates[0].layer", "did you mean 'GATv2'?"],
+        ),
+        ('[[graphs]]\nname = "a"\nbuilder = { kind = "Neighbours", k = 0 }', ["graphs[0].builder", "k = 0"]),
+        ('[[graphs]]\nname = "a"', ["graphs[0].builder", "is missing"]),
+        ("seed = ", ["not TOML"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(text, named):
+    with pytest.raises(PlanError) as refused:
+        Plan.from_text(text)
+    for part in named:
+        assert part in str(refused.value)
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(PlanError) as refused:
+        Plan.from_text('sed = 3\ntransductive = "yes"\n[[candidates]]\nkind = "Prob"\n')
+    assert "3 mistakes" in refused.value.problem
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, float("nan")])
+def test_a_budget_without_time_is_refused(budget):
+    with pytest.raises(PlanError, match="no time"):
+        Plan(budget_seconds=budget)
+
+
+def test_graphs_have_names_of_their_own():
+    with pytest.raises(PlanError, match="same name"):
+        Plan(graphs=(NamedGraph("a", Neighbours()), NamedGraph("a", Given())))
+
+
+def test_candidates_read_graphs_that_are_there():
+    graphs = (NamedGraph("a", Neighbours()),)
+    with pytest.raises(PlanError, match=r"\['b'\]"):
+        Plan(graphs=graphs, candidates=(Smoothed(Propagated(graph="a"), "b"),))
+    assert Plan(graphs=graphs, candidates=(Propagated(graph="a"), Probe())).graphs == graphs
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_refused(content, tmp_path):
+    if content is not None:
+        (tmp_path / "plan.toml").write_bytes(content)
+    with pytest.raises(PlanError, match="cannot be read"):
+        Plan.read(tmp_path / "plan.toml")
