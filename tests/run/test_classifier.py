@@ -314,7 +314,7 @@ def test_progress_is_shown_only_where_asked(capsys):
 
 def test_a_loaded_model_keeps_its_settings(tmp_path):
     model = TextClassifier("tfidf", budget="90s", seed=5).set_params(plan=None)
-    model.set_params(budget=4).fit(FEW, LABELS[:24]).save(tmp_path / "model")
+    model.set_params(budget=0.5).fit(FEW, LABELS[:24]).save(tmp_path / "model")
     again = TextClassifier.load(str(tmp_path / "model"))
-    assert (again.encoder, again.budget, again.seed, again.transductive) == ("tfidf", 4.0, 5, False)
+    assert (again.encoder, again.budget, again.seed, again.transductive) == ("tfidf", 0.5, 5, False)
     assert repr(again.outcome_) == repr(model.outcome_)  # what was left out has no number
