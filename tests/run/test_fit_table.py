@@ -208,10 +208,15 @@ def test_without_a_plan_everything_the_table_offers_is_tried():
 
 
 def test_a_budget_that_is_over_at_once_still_gives_a_model():
-    for asked in (plan(PROPAGATED, budget_seconds=0.001), plan(candidates=(), budget_seconds=0.001)):
-        model = fit_table(table(), plan=asked, into=None)
-        assert model.probabilities(NEW).shape == (len(NEW), 3)
-        assert any("no time" in scored.note for scored in model.outcome.candidates)
+    model = fit_table(table(), plan=plan(candidates=(), budget_seconds=0.001), into=None)
+    assert model.probabilities(NEW).shape == (len(NEW), 3)
+    assert any("no time" in scored.note for scored in model.outcome.candidates)
+
+
+def test_the_candidates_that_a_plan_names_are_tried_whatever_the_budget():
+    outcome = fit_table(table(), plan=plan(PROPAGATED, budget_seconds=0.001), into=None).outcome
+    assert not any(scored.note for scored in outcome.candidates)
+    assert {scored.family for scored in outcome.candidates} == {"graph-free", "graph"}
 
 
 def test_a_class_that_only_the_test_rows_have_counts_as_missed():

@@ -13,12 +13,14 @@ import scipy.sparse
 import torch
 from jaxtyping import Float32
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from graphtune.errors import GraphError
 from graphtune.graph.rows import Attachment, Rows
 from graphtune.graph.text_graph import TextGraph
 
 _BLOCK_ENTRIES = 16_000_000  # similarities held at once, 64 MB
+_searched = WeakTensorKeyDictionary()  # features → cosines and numbers of their nearest rows
 _MOST_LINKS = 10  # times k: what one attached row may receive from, should thousands of texts be alike
 _ROOM = -2.0  # below every cosine: the threshold of a row that has fewer than k others
 
@@ -50,15 +52,10 @@ class Neighbours:
         k = min(self.k, count - 1)
         if k < 1:
             return NeighbourGraph(self, TextGraph.empty(count), features, torch.full((count,), _ROOM))
-        near, weight, threshold = [], [], []
-        for start, likeness in _likeness(features, features):
-            own = torch.arange(likeness.shape[0])
-            likeness[own, own + start] = _ROOM
-            best = likeness.topk(k, dim=1)
-            near.append(best.indices)
-            weight.append(best.values)
-            threshold.append(best.values[:, -1] if k == self.k else best.values.new_full((len(own),), _ROOM))
-        column, value = torch.cat(near).numpy().ravel(), torch.cat(weight).numpy().ravel()
+        values, columns = (part[:, :k] for part in _nearest(features, k))
+        # A row with fewer than k others has room for any more.
+        threshold = values[:, -1].clone() if k == self.k else values.new_full((count,), _ROOM)
+        column, value = columns.numpy().ravel(), values.numpy().ravel()
         row = np.repeat(np.arange(count), k)
         links = scipy.sparse.coo_array((self._weights(value), (row, column)), shape=(count, count)).tocsr()
         turned = scipy.sparse.csr_array(links.T)
@@ -66,7 +63,7 @@ class Neighbours:
             links.maximum(turned) if self.linked == "either" else links.minimum(turned)
         )
         joined.eliminate_zeros()
-        return NeighbourGraph(self, TextGraph.from_scipy(joined), features, torch.cat(threshold))
+        return NeighbourGraph(self, TextGraph.from_scipy(joined), features, threshold)
 
     def restored(
         self, graph: TextGraph, ids: Sequence[str], tensors: Mapping[str, Tensor]
@@ -119,6 +116,24 @@ class NeighbourGraph:
         return scipy.sparse.coo_array(
             (weight, (row[kept], column[kept])), shape=tuple(likeness.shape)
         ).tocsr()
+
+
+def _nearest(features: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return cosines and numbers of at least the ``k`` nearest other rows, the nearest first.
+
+    Graphs that differ in k or in their weights only share one search.
+    """
+    if features in _searched and _searched[features][0].shape[1] >= k:
+        return _searched[features]
+    values, indices = [], []
+    for start, likeness in _likeness(features, features):
+        own = torch.arange(likeness.shape[0])
+        likeness[own, own + start] = _ROOM
+        best = likeness.topk(k, dim=1)
+        values.append(best.values)
+        indices.append(best.indices)
+    _searched[features] = torch.cat(values), torch.cat(indices)
+    return _searched[features]
 
 
 def _likeness(rows: Tensor, stored: Tensor) -> Iterator[tuple[int, Tensor]]:

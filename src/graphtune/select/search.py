@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Float64
 
 from graphtune import progress
 from graphtune.select import grid
@@ -32,7 +32,7 @@ class Tried:
     candidate: Candidate
     probabilities: Float32[np.ndarray, "B C"]
     right: Bool[np.ndarray, " B"]
-    likelihood: float  # mean negative log-likelihood after calibration, nats
+    losses: Float64[np.ndarray, " B"]  # negative log-likelihood of each row after calibration, nats
     temperature: float
     parts: int
     seconds: float
@@ -42,6 +42,11 @@ class Tried:
     def accuracy(self) -> float:
         """Mean over judging rows, 0 … 1."""
         return float(self.right.mean())
+
+    @property
+    def likelihood(self) -> float:
+        """Mean negative log-likelihood after calibration, nats."""
+        return float(self.losses.mean())
 
 
 @dataclass(eq=False)
@@ -55,6 +60,7 @@ class Search:
     journal: Journal | None = None
     tried: dict[Candidate, Tried] = field(default_factory=dict)
     left_out: list[Candidate] = field(default_factory=list)
+    spread: Candidate | None = None  # with few labels: the mean over the best candidate of every graph
 
     def run(self, named: Sequence[NamedGraph], *, same: bool) -> None:
         """Try everything the grid holds for these graphs, then means of the best."""
@@ -83,8 +89,7 @@ class Search:
         """Try what the user's plan asks for, and the graph-free probe that it is held against."""
         asked = [*candidates] if any(c.family == "graph-free" for c in candidates) else [Probe(), *candidates]
         with progress.bar("candidates", float(len(asked)), "tried") as bar:
-            self._try_all([c for c in asked if c.family == "graph-free"][:1], bar, always=True)
-            self._try_all(asked, bar)
+            self._try_all(asked, bar, always=True)
 
     def best(self, *families: Family) -> Tried | None:
         """Return the best complete candidate of some families (none named = of all), if there is one."""
@@ -103,16 +108,23 @@ class Search:
         Enough is one standard error of the paired difference in accuracy; with few labels, where that is
         wider than what a graph usually gains, it is the better likelihood.
         """
-        if self.few:
-            return involved.likelihood < simple.likelihood
         difference = involved.right.astype(float) - simple.right
+        if self.few:
+            return involved.likelihood < simple.likelihood and bool(difference.mean() > -_NEVER_BEHIND)
         return bool(difference.mean() > difference.std() / np.sqrt(self.held_out.rows))
 
     def _complete(self) -> list[Tried]:
         return [tried for tried in self.tried.values() if tried.complete]
 
     def _best(self, able: Sequence[Tried]) -> Tried | None:
-        return max(able, key=self._merit, default=None)
+        best = max(able, key=self._merit, default=None)
+        spread = next((t for t in able if t.candidate == self.spread), None)
+        if best is None or spread is None:
+            return best
+        # Which of two graphs is better is the least certain thing that few labels decide: averaging over all
+        # graphs is the safer choice wherever it is not clearly worse.
+        difference = spread.losses - best.losses
+        return spread if difference.mean() <= difference.std() / np.sqrt(self.held_out.rows) else best
 
     def _merit(self, tried: Tried) -> tuple[float, float]:
         # Right answers are counted in steps of whole rows: too coarse a measure where few rows judge.
@@ -166,7 +178,8 @@ class Search:
             found.append(part.predict(candidate, self.data, self.seed))
             last = len(found) == len(self.held_out.parts)
             late = time.monotonic() > self.deadline
-            if not (whole or last) and (late or (leader and self._behind(found, leader))):
+            costly = candidate.family == "network"
+            if not (whole or last) and (late or (leader and self._behind(found, leader, costly=costly))):
                 break
         probabilities, seconds = np.concatenate(found), time.monotonic() - start
         self._keep(candidate, probabilities, seconds)
@@ -184,18 +197,21 @@ class Search:
             candidate,
             probabilities,
             probabilities.argmax(axis=1) == labels,
-            float(-np.log(np.maximum(truth, 1e-9)).mean()),
+            -np.log(np.maximum(truth, 1e-9)).astype(np.float64),
             heat,
             int(np.searchsorted(self.held_out.ends, len(labels))) + 1,
             seconds,
             len(labels) == len(self.held_out.labels),
         )
 
-    def _behind(self, found: list[np.ndarray], leader: Tried) -> bool:
+    def _behind(self, found: list[np.ndarray], leader: Tried, *, costly: bool) -> bool:
+        # A network costs as much as all linear candidates: it must be level after two parts to go on.
         probabilities = np.concatenate(found)
         labels = self.held_out.labels[: len(probabilities)]
         right = (probabilities.argmax(axis=1) == labels).astype(float)
         difference = leader.right[: len(right)] - right
+        if costly:
+            return len(found) > 1 and bool(difference.mean() > 0)
         error = difference.std() / np.sqrt(len(right))
         return bool(difference.mean() > max(_BEHIND * error, _NEVER_BEHIND))
 
@@ -213,7 +229,13 @@ class Search:
         free, graph, network = self.best("graph-free"), self.best("graph"), self.best("network")
         groups = [(meaning, words), (free, graph), (graph, network), (meaning, words, graph)]
         ranked = sorted(self._complete(), key=self._merit, reverse=True)
-        groups.append(tuple([t for t in ranked if t.candidate.family == "graph"][:_TEAM]))
+        linear = [t for t in ranked if t.candidate.family == "graph"]
+        groups.append(tuple(linear[:_TEAM]))
+        if self.few:
+            graphs = dict.fromkeys(min(t.candidate.graphs) for t in linear)
+            firsts = [next(t for t in linear if min(t.candidate.graphs) == graph) for graph in graphs]
+            groups.append(tuple(firsts))
+            self.spread = Mean(tuple(t.candidate for t in firsts)) if len(firsts) > 1 else None
         teams: list[tuple[Candidate, ...]] = []
         for group in groups:
             members = tuple(dict.fromkeys(t.candidate for t in group if t is not None))
