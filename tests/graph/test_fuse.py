@@ -22,16 +22,15 @@ def test_is_the_weighted_sum_of_normalised_parts():
     here = rows(unit(8), LINKS)
     parts = [part.build(here).graph.scipy().toarray() for part in BUILDER.parts]
     expected = normalised(parts[0]) + 0.25 * normalised(parts[1])
+    expected *= (parts[0] + 0.25 * parts[1]).sum() / expected.sum()
     np.testing.assert_allclose(BUILDER.build(here).graph.scipy().toarray(), expected, atol=1e-6)
 
 
 def test_by_hand():
     here = rows(unit(3), links(("s0", "s1"), ("s1", "s2")))
     built = Fuse((Given(),), (2.0,)).build(here)
-    half = 2 / np.sqrt(2)
-    np.testing.assert_allclose(
-        built.graph.scipy().toarray(), [[0, half, 0], [half, 0, half], [0, half, 0]], atol=1e-6
-    )
+    # Four links of weight 1, doubled: whatever normalising does to each, their sum stays 8.
+    np.testing.assert_allclose(built.graph.scipy().toarray(), [[0, 2, 0], [2, 0, 2], [0, 2, 0]], atol=1e-6)
 
 
 def test_new_rows_join_the_parts_before_they_are_summed():
@@ -42,7 +41,9 @@ def test_new_rows_join_the_parts_before_they_are_summed():
         built = part.build(here)
         whole = built.attach(new).extend(built.graph)
         expected = expected + weight * normalised(whole.scipy().toarray())[8:]
-    attached = BUILDER.build(here).attach(new)
+    fused = BUILDER.build(here)
+    expected = expected * fused.scale
+    attached = fused.attach(new)
     found = np.concatenate([attached.stored.toarray(), attached.among.toarray()], axis=1)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert found[0, 1] > 0

@@ -20,7 +20,8 @@ from graphtune.graph.text_graph import TextGraph
 class Fuse:
     """Sum of ``parts``, each normalised to ``D^-1/2 A D^-1/2`` first so that their scales compare.
 
-    All parts must have text nodes only.
+    The sum is scaled back to the mean degree of the parts' plain weighted sum: the loops of weight 1 that
+    layers add then weigh as little as they do in the parts. All parts must have text nodes only.
     """
 
     parts: tuple[GraphBuilder, ...]
@@ -59,6 +60,7 @@ class FusedGraph:
     builder: Fuse
     graph: TextGraph
     parts: tuple[BuiltGraph, ...]
+    scale: float  # of the sum of normalised parts
 
     @classmethod
     def of(cls, builder: Fuse, parts: tuple[BuiltGraph, ...]) -> "FusedGraph":
@@ -73,7 +75,15 @@ class FusedGraph:
         total = scipy.sparse.csr_array((nodes, nodes), dtype=np.float32)
         for part, weight in zip(parts, builder.weights, strict=True):
             total = total + part.graph.normalised().scipy() * np.float32(weight)
-        return cls(builder, TextGraph.from_scipy(scipy.sparse.csr_array(total)), parts)
+        degree = sum(
+            float(part.graph.degree.sum()) * weight
+            for part, weight in zip(parts, builder.weights, strict=True)
+        )
+        normalised = float(total.sum())
+        scale = degree / normalised if normalised > 0 else 1.0
+        return cls(
+            builder, TextGraph.from_scipy(scipy.sparse.csr_array(total * np.float32(scale))), parts, scale
+        )
 
     def attach(self, rows: Rows) -> Attachment:
         """Attach to every part, normalise as the part was, and add up."""
@@ -82,7 +92,7 @@ class FusedGraph:
         for part, weight in zip(self.parts, self.builder.weights, strict=True):
             links = part.attach(rows)
             received = np.asarray(links.stored.sum(axis=1) + links.among.sum(axis=1)).ravel()
-            own = scipy.sparse.diags_array(_inverse_root(received) * np.float32(weight))
+            own = scipy.sparse.diags_array(_inverse_root(received) * np.float32(weight * self.scale))
             theirs = scipy.sparse.diags_array(_inverse_root(part.graph.degree.numpy()))
             stored = stored + own @ links.stored @ theirs
             among = among + own @ links.among @ scipy.sparse.diags_array(_inverse_root(received))

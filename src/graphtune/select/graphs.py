@@ -18,6 +18,12 @@ class NamedGraph:
     builder: GraphBuilder
     view: View = "meaning"
 
+    @property
+    def has_links(self) -> bool:
+        """Whether the user's own links are in it."""
+        parts = self.builder.parts if isinstance(self.builder, Fuse) else (self.builder,)
+        return any(isinstance(part, Given) for part in parts)
+
     def rows(self, features: Features, ids: Sequence[str], links: Links | None) -> Rows:
         """Return what the builder may look at."""
         return Rows(ids, features.texts, features.dense(self.view), links)

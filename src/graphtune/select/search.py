@@ -19,6 +19,7 @@ from graphtune.select.journal import Journal
 from graphtune.select.mean import Mean, mean
 from graphtune.select.outcome import Family, Scored
 from graphtune.select.probe import Probe
+from graphtune.select.smoothed import Smoothed
 
 _TEAM = 5  # candidates with a graph that are averaged
 _BEHIND = 2.0  # standard errors of the paired difference at which a candidate is given up
@@ -60,11 +61,14 @@ class Search:
     journal: Journal | None = None
     tried: dict[Candidate, Tried] = field(default_factory=dict)
     left_out: list[Candidate] = field(default_factory=list)
-    spread: Candidate | None = None  # with few labels: the mean over the best candidate of every graph
+    trusted: frozenset[str] = frozenset()  # graphs that hold the user's links, or all where there are none
+    spread: Candidate | None = None  # with few labels: the mean over every graph's best smoothed candidate
 
     def run(self, named: Sequence[NamedGraph], *, same: bool) -> None:
         """Try everything the grid holds for these graphs, then means of the best."""
         few = self.few
+        linked = frozenset(one.name for one in named if one.has_links)
+        self.trusted = linked or frozenset(one.name for one in named)
         linear = grid.propagated(named, few=few)
         with progress.bar("candidates", float(len(linear) + 8 + 3 * len(named)), "tried") as bar:
             probes = grid.probes(few=few, same=same)
@@ -121,8 +125,8 @@ class Search:
         spread = next((t for t in able if t.candidate == self.spread), None)
         if best is None or spread is None:
             return best
-        # Which of two graphs is better is the least certain thing that few labels decide: averaging over all
-        # graphs is the safer choice wherever it is not clearly worse.
+        # Which of two graphs is better is the least certain thing that few labels decide: averaging over
+        # them is the safer choice wherever it is not clearly worse.
         difference = spread.losses - best.losses
         return spread if difference.mean() <= difference.std() / np.sqrt(self.held_out.rows) else best
 
@@ -232,8 +236,10 @@ class Search:
         linear = [t for t in ranked if t.candidate.family == "graph"]
         groups.append(tuple(linear[:_TEAM]))
         if self.few:
-            graphs = dict.fromkeys(min(t.candidate.graphs) for t in linear)
-            firsts = [next(t for t in linear if min(t.candidate.graphs) == graph) for graph in graphs]
+            smooth = [t for t in linear if t.candidate.graphs <= self.trusted]
+            smooth = [t for t in smooth if isinstance(t.candidate, Smoothed)]
+            graphs = dict.fromkeys(t.candidate.graph for t in smooth if isinstance(t.candidate, Smoothed))
+            firsts = [next(t for t in smooth if t.candidate.graphs == {graph}) for graph in graphs]
             groups.append(tuple(firsts))
             self.spread = Mean(tuple(t.candidate for t in firsts)) if len(firsts) > 1 else None
         teams: list[tuple[Candidate, ...]] = []
