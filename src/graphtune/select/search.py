@@ -209,13 +209,13 @@ class Search:
         )
 
     def _behind(self, found: list[np.ndarray], leader: Tried, *, costly: bool) -> bool:
-        # A network costs as much as all linear candidates: it must be level after two parts to go on.
+        # A network costs as much as all linear candidates: it must be level from the first part on.
         probabilities = np.concatenate(found)
         labels = self.held_out.labels[: len(probabilities)]
         right = (probabilities.argmax(axis=1) == labels).astype(float)
         difference = leader.right[: len(right)] - right
         if costly:
-            return len(found) > 1 and bool(difference.mean() > 0)
+            return bool(difference.mean() > 0)
         error = difference.std() / np.sqrt(len(right))
         return bool(difference.mean() > max(_BEHIND * error, _NEVER_BEHIND))
 
