@@ -76,13 +76,14 @@ class Search:
             self._try_all([*probes[:1], *linear[:2]], bar, always=True)
             self._try_all(probes, bar)
             self._try_all(linear, bar)
-            self._try_all(grid.smoothed(self.first("graph-free").candidate, named, few=few), bar)
+            if not few:
+                self._try_all(grid.smoothed(self.first("graph-free").candidate, named), bar)
             best = self.best("graph")
             if best is not None:
                 self._try_all(grid.networks(*self._place(best.candidate)), bar)
             self._try_means(bar)
             if not few:
-                self._try_all(grid.smoothed(self.first().candidate, named, few=few), bar)
+                self._try_all(grid.smoothed(self.first().candidate, named), bar)
 
     @property
     def few(self) -> bool:
