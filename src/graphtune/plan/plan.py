@@ -31,6 +31,10 @@ class Plan:
             raise PlanError(
                 f"budget_seconds = {self.budget_seconds} leaves no time.", fix="give at least a few seconds."
             )
+        if not 0 <= self.seed < 2**31:
+            raise PlanError(
+                f"seed = {self.seed} is out of range.", fix="use a whole number from 0 to 2147483647."
+            )
         encoder.from_name(self.encoder)
         known = {one.name for one in self.graphs}
         if len(known) < len(self.graphs):

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from graphtune.encoder import from_name
-from graphtune.graph import BuiltGraph, homophily
+from graphtune.errors import PlanError
+from graphtune.graph import BuiltGraph, Words, homophily
 from graphtune.metric import paired_bootstrap
 from graphtune.plan import Plan
 from graphtune.progress import say
@@ -51,6 +52,8 @@ def fit_table(
         OutputError: ``into`` cannot be written to; found out before any work where possible.
     """
     if into is not None:
+        # A bare "." has no name to put the journal and the partial model beside.
+        into = into.absolute()
         check_place(into)
     return _Fit(table, plan, into, links, resume, text_column).run()
 
@@ -77,6 +80,7 @@ class _Fit:
             features.meaning  # noqa: B018 - made here so that its time is told apart
         with self._stage("graphs"):
             named = self.plan.graphs or usual(links=self.links is not None, same=maker.same)
+            self._check_graphs(named)
             graphs = build(named, features, self._ids(nodes), self.links)
         known = np.where(np.isin(nodes, split.train), labels[nodes], -1)
         weights = None if self.table.weights is None else self.table.weights[nodes]
@@ -113,6 +117,20 @@ class _Fit:
             if journal is not None:
                 journal.discard()
         return model
+
+    def _check_graphs(self, named: tuple[NamedGraph, ...]) -> None:
+        known = {one.name for one in named}
+        asked = frozenset().union(*(candidate.graphs for candidate in self.plan.candidates))
+        if not asked <= known:
+            raise PlanError(
+                f"The plan's candidates read the graphs {sorted(asked - known)}, which are not there.",
+                fix=f"use {sorted(known)}, or add those graphs to the plan.",
+            )
+        if any(isinstance(one.builder, Words) for one in named):
+            raise PlanError(
+                "A graph with word nodes (Words) has no features for them: no candidate can read it yet.",
+                fix="use Neighbours, Given or Fuse.",
+            )
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy.sparse
 from jaxtyping import Float32, Int64
 
 from graphtune.errors import ModelError
@@ -26,7 +27,7 @@ class Neighbour:
     id: str
     text: str
     label: str | None  # None = unlabelled in training
-    weight: float  # of the link; larger counts more
+    weight: float  # share of all that the new text receives, 0 … 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +92,8 @@ class FittedModel:
                 "This model was saved without a graph, since none helped: it has no neighbours.",
                 fix="leave --neighbours out; predictions and confidences are there without it.",
             )
-        name = min(self.candidate.graphs)
         names = [f"\0{number}" for number in range(len(texts))] if ids is None else ids
-        received = self._new(texts, names, links).attachment(name, self.data.graphs[name]).stored
+        received = self._received(self._new(texts, names, links))
         told = []
         for row in range(len(texts)):
             part = slice(received.indptr[row], received.indptr[row + 1])
@@ -101,6 +101,16 @@ class FittedModel:
             best = np.lexsort((column, np.negative(weight)))[:k]
             told.append([self._told(int(column[at]), float(weight[at])) for at in best])
         return told
+
+    def _received(self, new: NewRows) -> scipy.sparse.csr_array:
+        """Return what each new row receives from each stored row, every graph counting the same."""
+        total = scipy.sparse.csr_array((len(new.features), len(self.stored.ids)), dtype=np.float32)
+        for name in sorted(self.candidate.graphs):
+            stored = new.attachment(name, self.data.graphs[name]).stored
+            sums = np.asarray(stored.sum(axis=1)).ravel()
+            share = scipy.sparse.diags_array(1.0 / np.maximum(sums, 1e-12) / len(self.candidate.graphs))
+            total = total + share @ stored
+        return scipy.sparse.csr_array(total)
 
     def _told(self, node: int, weight: float) -> Neighbour:
         label = int(self.stored.labels[node])

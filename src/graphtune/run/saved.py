@@ -49,6 +49,7 @@ def save(model: FittedModel, directory: Path) -> None:
     Raises:
         OutputError: the place cannot be written to, or the disk is full.
     """
+    directory = directory.absolute()
     check_place(directory)
     with written_directory(directory) as place:
         _write_parts(model, place)

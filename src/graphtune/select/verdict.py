@@ -28,7 +28,8 @@ def choose(search: Search) -> Choice:
     rows = search.held_out.rows
     graph = linear
     if network is not None and (linear is None or search.leads(network, linear)):
-        graph = network
+        # A network that does not lead the graph-free candidate must not cost a linear one that does.
+        graph = network if linear is None or search.leads(network, free) else linear
     if graph is None:
         return Choice(free, free, None, Verdict(False, 0.0, 0.0, 0.0, "No graph was tried, so none is used."))
     first, second = _by_row(graph, search), _by_row(free, search)
@@ -37,7 +38,11 @@ def choose(search: Search) -> Choice:
     helps = search.leads(graph, free)
     said = f"{value:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}) on {rows} held-out rows"
     if helps:
-        sure = "" if low > 0 else "; the interval includes 0, so this is likely rather than sure"
+        sure = (
+            ""
+            if low > 0
+            else "; the interval does not lie above 0: its probabilities are better, its answers not surely"
+        )
         verdict = Verdict(True, value, low, high, f"The graph helps: {said}{sure}.")
         return Choice(graph, free, graph, verdict)
     text = f"The graph does not help enough: {said}. The graph-free model is saved."
