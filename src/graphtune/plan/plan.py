@@ -10,6 +10,7 @@ from graphtune.graph import GraphBuilder
 from graphtune.layer import GraphLayer
 from graphtune.plan.toml import from_toml, to_toml
 from graphtune.select import Candidate, NamedGraph
+from graphtune.select.graphs import check_names
 
 _KINDS = {GraphBuilder: graph.ALL, GraphLayer: layer.ALL, Candidate: select.ALL}
 
@@ -41,12 +42,8 @@ class Plan:
             raise PlanError(
                 "Two graphs of the plan have the same name.", fix="give every graph its own name."
             )
-        asked = frozenset().union(*(candidate.graphs for candidate in self.candidates))
-        if self.candidates and self.graphs and not asked <= known:
-            raise PlanError(
-                f"The candidates read the graphs {sorted(asked - known)}, which the plan does not have.",
-                fix=f"use {sorted(known)}, or add those graphs.",
-            )
+        if self.graphs:
+            check_names(self.candidates, self.graphs)
 
     @classmethod
     def read(cls, path: Path) -> "Plan":

@@ -22,7 +22,7 @@ from graphtune.run.saved import check_place, save
 from graphtune.run.split import Split, split_rows
 from graphtune.select import Candidate, Data, FeatureMaker, GraphReport, NamedGraph, NewRows, Outcome
 from graphtune.select.calibration import calibrated
-from graphtune.select.graphs import build, usual
+from graphtune.select.graphs import build, check_names, usual
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
@@ -95,7 +95,7 @@ class _Fit:
             predictor = data.fitted(choice.chosen.candidate, teach, self.plan.seed)
         learned = tuple(classes[: data.classes])
         stored = Stored(self._ids(nodes), features.texts, known)
-        blank = self._outcome(split, data, learned, search, choice, maker)
+        blank = self._outcome(split, data, learned, search, choice)
         model = FittedModel(
             self.plan,
             learned,
@@ -119,13 +119,7 @@ class _Fit:
         return model
 
     def _check_graphs(self, named: tuple[NamedGraph, ...]) -> None:
-        known = {one.name for one in named}
-        asked = frozenset().union(*(candidate.graphs for candidate in self.plan.candidates))
-        if not asked <= known:
-            raise PlanError(
-                f"The plan's candidates read the graphs {sorted(asked - known)}, which are not there.",
-                fix=f"use {sorted(known)}, or add those graphs to the plan.",
-            )
+        check_names(self.plan.candidates, named)
         if any(isinstance(one.builder, Words) for one in named):
             raise PlanError(
                 "A graph with word nodes (Words) has no features for them: no candidate can read it yet.",
@@ -233,7 +227,6 @@ class _Fit:
         classes: tuple[str, ...],
         search: Search,
         choice: Choice,
-        maker: FeatureMaker,
     ) -> Outcome:
         labelled = int((data.labels >= 0).sum())
         notes = [note.text for note in self.table.notes if note.kind == "warning"]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import scipy.sparse
@@ -15,7 +15,6 @@ from torch import Tensor
 from graphtune.encoder import FittedEncoder, FittedTfidf, cached_encode
 
 View = Literal["meaning", "words", "both", "all"]
-VIEWS: tuple[str, ...] = get_args(View)
 
 _WORDS_IN_BOTH = 0.3  # squared length that word features have in the dense fusion
 _WORDS_IN_ALL = 0.5  # the same in the sparse one

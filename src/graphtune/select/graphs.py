@@ -3,7 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, Fuse, Given, GraphBuilder, Neighbours, Rows
+from graphtune.select.candidate import Candidate
 from graphtune.select.features import Features, View
 from graphtune.table import Links
 
@@ -47,3 +49,18 @@ def build(
 ) -> Mapping[str, BuiltGraph]:
     """Build every graph over the same rows."""
     return {one.name: one.builder.build(one.rows(features, ids, links)) for one in named}
+
+
+def check_names(candidates: Collection[Candidate], named: Collection[NamedGraph]) -> None:
+    """See that every graph the candidates read is there.
+
+    Raises:
+        PlanError: one is not.
+    """
+    known = {one.name for one in named}
+    asked = frozenset().union(*(candidate.graphs for candidate in candidates))
+    if not asked <= known:
+        raise PlanError(
+            f"The candidates read the graphs {sorted(asked - known)}, which the plan does not have.",
+            fix=f"use {sorted(known)}, or add those graphs.",
+        )
