@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from damages import DAMAGES
 from sklearn.metrics import accuracy_score, f1_score
 from small_table import COLUMNS, metrics, rows, write_csv
-from test_check import BAD
+from test_check import BAD, BAD_LINES
 
 from graphtune.cli.app import main
 from graphtune.cli.evaluate import judged
@@ -86,6 +87,15 @@ def test_a_bad_table_is_refused_with_its_fix(case, model, tmp_path, refused):
     assert fix in said[1]
 
 
+@pytest.mark.parametrize("case", BAD_LINES)
+def test_a_bad_json_file_is_refused_with_its_fix(case, model, tmp_path, refused):
+    content, problem, fix = BAD_LINES[case]
+    (tmp_path / "rows.jsonl").write_bytes(content)
+    said = refused("evaluate", model, "rows.jsonl", "--out", "figures.json", folder=tmp_path)
+    assert problem in said[0]
+    assert fix in said[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -108,3 +118,16 @@ def test_a_missing_model_is_refused(table, tmp_path, refused):
     problem, fix = refused("evaluate", "nowhere", table, folder=tmp_path)
     assert "nowhere" in problem
     assert fix.strip()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_model_with_a_damaged_file_is_refused(damage, model, table, tmp_path, refused):
+    files = [path for path in model.rglob("*") if path.is_file()]
+    assert len(files) > 4
+    for path in files:
+        before = path.read_bytes()
+        DAMAGES[damage](path)
+        problem, fix = refused("evaluate", model, table, *NAMES, "--out", "figures.json", folder=tmp_path)
+        assert path.name in problem
+        assert fix.strip()
+        path.write_bytes(before)

@@ -7,6 +7,7 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
+from damages import DAMAGES
 from small_table import COLUMNS, rows, write_csv
 from test_check import BAD, BAD_LINES
 
@@ -164,20 +165,13 @@ def test_a_folder_without_a_model_is_refused(name, new, tmp_path, refused):
     assert fix.strip()
 
 
-def _damages():
-    yield "missing", lambda path: path.unlink()
-    yield "cut short", lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    yield "altered", lambda path: path.write_bytes(b"x" + path.read_bytes()[1:])
-
-
-@pytest.mark.parametrize("damage", dict(_damages()))
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_model_with_a_damaged_file_is_refused(damage, model, new, tmp_path, refused):
-    spoil = dict(_damages())[damage]
     files = [path for path in model.rglob("*") if path.is_file()]
     assert len(files) > 4
     for path in files:
         before = path.read_bytes()
-        spoil(path)
+        DAMAGES[damage](path)
         problem, fix = refused("predict", model, new, folder=tmp_path)
         assert path.name in problem
         assert fix.strip()
