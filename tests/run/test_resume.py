@@ -64,8 +64,8 @@ def test_goes_on_after_an_interrupt(judged, tmp_path):
     assert not (tmp_path / ".model.graphtune-resume").exists()
 
 
-@pytest.mark.parametrize("change", ["no resume", "another seed", "another table"])
-def test_begins_anew_where_it_must(judged, tmp_path, change):
+@pytest.mark.parametrize("change", ["no resume", "another seed", "another table", "another version"])
+def test_begins_anew_where_it_must(judged, tmp_path, change, monkeypatch):
     calls, stop = judged
     stop[0] = 30
     with pytest.raises(KeyboardInterrupt):
@@ -74,6 +74,8 @@ def test_begins_anew_where_it_must(judged, tmp_path, change):
     if change != "another seed":
         asked = PLAN
     rows = table(seed=1) if change == "another table" else table()
+    if change == "another version":
+        monkeypatch.setattr("graphtune.__version__", "0.0.0")
     calls.clear()
     stop[0] = 1
     with pytest.raises(KeyboardInterrupt):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64
 
+import graphtune
 from graphtune.encoder import from_name
 from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, Words, homophily
@@ -204,7 +205,8 @@ class _Fit:
         return HeldOut.given(teach, self._new(maker, split.val, named), labels[split.val])
 
     def _fingerprint(self, maker: FeatureMaker) -> str:
-        digest = hashlib.sha256()
+        # What another version found may rest on other features, folds or settings under the same names.
+        digest = hashlib.sha256(graphtune.__version__.encode() + b"\1")
         for part in (self.table.ids, self.table.texts, self.table.split, self.table.classes):
             digest.update("\0".join(part).encode("utf-8", "surrogatepass") + b"\1")
         digest.update(self.table.labels.tobytes())

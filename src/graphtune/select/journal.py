@@ -27,7 +27,10 @@ class Journal:
         mark = directory / "fingerprint"
         same = mark.is_file() and mark.read_text(encoding="utf-8") == fingerprint
         if resume and mark.is_file() and not same:
-            say("The table or the settings changed since the interrupted fit: starting from the beginning.")
+            say(
+                "The table, the settings or graphtune changed since the interrupted fit: starting from the "
+                "beginning."
+            )
         if not (resume and same):
             shutil.rmtree(directory, ignore_errors=True)
             with written(mark) as partial:
