@@ -158,6 +158,17 @@ def test_edges_to_unknown_ids_are_refused(table, tmp_path, refused):
     assert "--id" in fix
 
 
+@pytest.mark.parametrize("label", ["", "z"])
+def test_nothing_to_choose_by_is_refused(label, tmp_path, refused):
+    # A val row without a label, or of a class that is not learned, cannot judge.
+    (tmp_path / "rows.csv").write_text(
+        f"text,label,split\nparcel,x,train\nrefund,y,train\nlogin,{label},val\n"
+    )
+    problem, fix = refused("fit", "rows.csv", "--encoder", "tfidf", folder=tmp_path)
+    assert "Each of the 2 classes has one labelled training row only" in problem
+    assert "val rows" in fix
+
+
 @pytest.mark.parametrize("plan", ["budget_second = 3\n", "seed = 'x'\n", "not toml", 'encoder = "nowhere"\n'])
 def test_a_bad_plan_is_refused(plan, table, tmp_path, refused):
     (tmp_path / "plan.toml").write_text(plan)

@@ -48,7 +48,7 @@ def fit_table(
     are looked at once, at the end. With ``resume``, what an interrupted fit had found is used again.
 
     Raises:
-        TableError: fewer than two classes have labelled training rows.
+        TableError: fewer than two classes have labelled training rows, or no row is left to choose by.
         EncoderError: the encoder is not there.
         OutputError: ``into`` cannot be written to; found out before any work where possible.
     """

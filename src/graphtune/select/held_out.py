@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from graphtune.errors import TableError
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data, NewRows
 
@@ -39,10 +40,20 @@ class HeldOut:
 
     @classmethod
     def folds(cls, rows: Int64[np.ndarray, " T"], labels: Int64[np.ndarray, " N"], seed: int) -> "HeldOut":
-        """Divide labelled ``rows`` into stratified folds: more often the fewer there are."""
+        """Divide labelled ``rows`` into stratified folds: more often the fewer there are.
+
+        Raises:
+            TableError: no class has two of them.
+        """
         from sklearn.model_selection import StratifiedKFold
 
         known = labels[rows]
+        if np.bincount(known).max() < 2:
+            raise TableError(
+                f"Each of the {len(rows)} classes has one labelled training row only, and no val row is of "
+                "one of them: nothing is left to choose a model by.",
+                fix="label more training rows, or val rows of the same classes.",
+            )
         single = len(rows) >= _ONE_FOLD_FROM
         count = _HELD_SHARE if single else min(5, max(2, int(np.bincount(known).max())))
         repeats = 3 if len(rows) < _REPEATED_BELOW else 1
