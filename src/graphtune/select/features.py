@@ -73,14 +73,19 @@ class Features:
     def both(self) -> Float32[Tensor, "N F"]:
         """The dense fusion."""
         share = _WORDS_IN_BOTH
-        return torch.cat([self.meaning * math.sqrt(1 - share), self.topics * math.sqrt(share)], dim=1)
+        joined = torch.cat([self.meaning * math.sqrt(1 - share), self.topics * math.sqrt(share)], dim=1)
+        # A text without known terms, or without meaning, has one part only.
+        return joined.div_(joined.norm(dim=1, keepdim=True).clamp_min_(1e-12))
 
     @cached_property
     def all(self) -> scipy.sparse.csr_array:
         """The sparse fusion."""
+        from sklearn.preprocessing import normalize
+
         share = np.float32(_WORDS_IN_ALL)
         dense = scipy.sparse.csr_array(self.meaning.numpy() * np.sqrt(1 - share))
-        return scipy.sparse.csr_array(scipy.sparse.hstack([dense, self.words * np.sqrt(share)]))
+        joined = scipy.sparse.csr_array(scipy.sparse.hstack([dense, self.words * np.sqrt(share)]))
+        return scipy.sparse.csr_array(normalize(joined, copy=False))
 
     def view(self, name: View) -> Tensor | scipy.sparse.csr_array:
         """Return one view's matrix."""
