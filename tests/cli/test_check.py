@@ -194,6 +194,22 @@ def test_warnings_do_not_make_a_table_unusable(tmp_path, capsys):
     assert "blanks around 1 label were removed" in out
 
 
+def test_a_class_seen_once_passes_where_asked(tmp_path, capsys):
+    (tmp_path / "rows.csv").write_bytes(BAD["a class seen once"][0])
+    assert "--keep-rare" in _refused(capsys, tmp_path / "rows.csv")[1]
+    assert main(["check", str(tmp_path / "rows.csv"), "--keep-rare"]) == 0
+    out = capsys.readouterr().out
+    assert "2 classes have one training row only: 'y' and 'z'; learned from, but never checked" in out
+    assert "usable" in out
+
+
+def test_classes_that_are_all_seen_once_do_not_pass(tmp_path, capsys):
+    (tmp_path / "rows.csv").write_bytes(b"text,label\na,x\nb,y\n")
+    problem, fix = _refused(capsys, tmp_path / "rows.csv", "--keep-rare")
+    assert "a class needs two" in problem
+    assert "--keep-rare" not in fix
+
+
 def test_of_many_classes_the_ends_are_shown(tmp_path, capsys):
     rows = "".join(f"text {n},class {n}\n" * (2 + n) for n in range(20))
     (tmp_path / "rows.csv").write_text("text,label\n" + rows)
@@ -269,7 +285,7 @@ def test_the_version_is_printed(capsys):
     ],
 )
 def test_how_errors_end(raised, status, said, monkeypatch, capsys):
-    def fail(*_arguments, purpose):
+    def fail(*_arguments, **_settings):
         raise raised
 
     monkeypatch.setattr("graphtune.table.read_table", fail)

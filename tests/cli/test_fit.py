@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 from itertools import pairwise
 
@@ -156,6 +157,35 @@ def test_edges_to_unknown_ids_are_refused(table, tmp_path, refused):
     problem, fix = refused("fit", table, *COLUMNS, "--edges", "edges.csv", *QUICK, folder=tmp_path)
     assert "row 2: 'nobody'" in problem
     assert "--id" in fix
+
+
+def _numbers(value) -> list[float]:
+    if isinstance(value, int | float):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [number for one in parts for number in _numbers(one)]
+
+
+@pytest.mark.parametrize("how", ["option", "plan"])
+def test_a_class_seen_once_is_learned_where_asked(how, tmp_path, refused, capsys):
+    kinds = {"bill": ("refund", "money", "paid", "charge"), "box": ("parcel", "late", "courier", "door")}
+    made = [f"{a} {b},{kind},train" for kind, words in kinds.items() for a, b in pairwise(words * 2)]
+    made += ["zebra crossing,animal,train"]
+    made += ["money back,bill,test", "parcel here,box,test", "a zebra,animal,test"]
+    (tmp_path / "rows.csv").write_text("text,label,split\n" + "\n".join(made) + "\n")
+    problem, fix = refused("fit", "rows.csv", "--encoder", "tfidf", folder=tmp_path)
+    assert "one training row only: 'animal'" in problem
+    assert "--keep-rare" in fix
+    (tmp_path / "rare.toml").write_text("keep_rare = true\n")
+    asked = ["--keep-rare"] if how == "option" else ["--plan", "rare.toml"]
+    assert main(["fit", "rows.csv", "--encoder", "tfidf", *asked, "--into", "made"]) == 0
+    assert "learned from, but never checked" in capsys.readouterr().err
+    found = metrics(tmp_path / "made")
+    assert found["classes"] == ["animal", "bill", "box"]
+    assert found["test"]["accuracy"] == 1
+    assert found["candidates"]
+    assert all(math.isfinite(number) for number in _numbers(found))
+    assert "keep_rare = true" in (tmp_path / "made" / "plan.toml").read_text()
 
 
 @pytest.mark.parametrize("label", ["", "z"])

@@ -27,6 +27,7 @@ FULL = Plan(
     budget_seconds=12.5,
     seed=7,
     transductive=True,
+    keep_rare=True,
 )
 
 

@@ -130,6 +130,7 @@ def test_parameters_and_clones():
         "budget": "20s",
         "seed": 3,
         "transductive": False,
+        "keep_rare": False,
         "plan": None,
         "verbose": False,
     }
@@ -283,7 +284,18 @@ def test_what_cannot_be_learned_from_is_refused(said, labels, problem):
         TextClassifier(plan=PLAN).fit(said, labels)
 
 
-@pytest.mark.parametrize("settings", [{"seed": 3}, {"encoder": "tfidf", "budget": "1m"}])
+@pytest.mark.parametrize("how", [{"plan": plan(keep_rare=True)}, {"encoder": "tfidf", "keep_rare": True}])
+def test_a_class_seen_once_is_learned_only_where_asked(how):
+    said, labels = [*FEW, "zebra stripes"], [*LABELS[:24], "animal"]
+    with pytest.raises(TableError, match="one training row only: 'animal'") as refused:
+        TextClassifier(plan=PLAN).fit(said, labels)
+    assert "keep_rare=True" in refused.value.fix
+    model = TextClassifier(**how).fit(said, labels)
+    assert model.classes_.tolist() == ["animal", "bill", "parcel", "screen"]
+    assert model.predict(["zebra stripes", FEW[0]]).tolist() == ["animal", LABELS[0]]
+
+
+@pytest.mark.parametrize("settings", [{"seed": 3}, {"keep_rare": True}, {"encoder": "tfidf", "budget": "1m"}])
 def test_a_plan_and_other_settings_are_not_mixed(settings):
     with pytest.raises(PlanError, match="Both a plan and") as refused:
         TextClassifier(plan=PLAN, **settings).fit(TEXTS, LABELS)
@@ -317,4 +329,5 @@ def test_a_loaded_model_keeps_its_settings(tmp_path):
     model.set_params(budget=0.5).fit(FEW, LABELS[:24]).save(tmp_path / "model")
     again = TextClassifier.load(str(tmp_path / "model"))
     assert (again.encoder, again.budget, again.seed, again.transductive) == ("tfidf", 0.5, 5, False)
+    assert again.keep_rare == model.keep_rare
     assert repr(again.outcome_) == repr(model.outcome_)  # what was left out has no number

@@ -27,6 +27,9 @@ def check(
     split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
     id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
     edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
+    keep_rare: Annotated[
+        bool, typer.Option("--keep-rare", help="Let classes with one training row pass, as fit does with it.")
+    ] = False,
 ) -> None:
     """Say whether a table can be trained on, and what it holds.
 
@@ -36,7 +39,8 @@ def check(
 
     from graphtune.table import Columns, read_links, read_table, summarise
 
-    read = read_table(table, Columns(text=text, label=label, split=split, id=id_), purpose="check")
+    columns = Columns(text=text, label=label, split=split, id=id_)
+    read = read_table(table, columns, purpose="check", keep_rare=keep_rare)
     links = None if edges is None else read_links(edges, frozenset(read.ids), purpose="check")
     console = Console(highlight=False, soft_wrap=True)
     _print_summary(console, "standard input" if table == "-" else table, summarise(read))

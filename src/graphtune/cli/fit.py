@@ -50,6 +50,10 @@ def fit(
             show_default="inductive",
         ),
     ] = None,
+    keep_rare: Annotated[
+        bool,
+        typer.Option("--keep-rare", help="Learn classes with one training row too, unchecked."),
+    ] = False,
     plan: Annotated[
         str | None, typer.Option(metavar="FILE", help="A plan.toml; options given here come first.")
     ] = None,
@@ -65,10 +69,11 @@ def fit(
     from graphtune.table import Columns, read_links, read_tables
 
     check_directory(into)
-    options = _options(encoder, budget, seed, transductive)
+    options = _options(encoder, budget, seed, transductive, keep_rare or None)
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_)
-    rows = read_tables(table, columns, purpose="fit", unlabelled=unlabelled or (), test=test)
+    more, rare = unlabelled or (), settled.keep_rare
+    rows = read_tables(table, columns, purpose="fit", unlabelled=more, test=test, keep_rare=rare)
     links = None if edges is None else read_links(edges, frozenset(rows.ids))
     run(rows, settled, Path(into), links, resume=resume, text_column=text_column(table, columns))
 
@@ -102,7 +107,11 @@ def run(
 
 
 def _options(
-    encoder: str | None, budget: str | None, seed: int | None, transductive: bool | None
+    encoder: str | None,
+    budget: str | None,
+    seed: int | None,
+    transductive: bool | None,
+    keep_rare: bool | None,
 ) -> dict[str, Any]:
     """Return the plan's fields that were given as options."""
     from graphtune.plan.budget import seconds
@@ -112,6 +121,7 @@ def _options(
         "budget_seconds": None if budget is None else seconds(budget),
         "seed": seed,
         "transductive": transductive,
+        "keep_rare": keep_rare,
     }
     return {name: value for name, value in given.items() if value is not None}
 

@@ -26,6 +26,7 @@ class Plan:
     budget_seconds: float = 300.0  # for the whole fit; what is begun, and what the plan names, is finished
     seed: int = 0
     transductive: bool = False  # whether unlabelled test texts join the graph
+    keep_rare: bool = False  # whether classes with one training row are learned, though nothing checks them
 
     def __post_init__(self) -> None:
         if not self.budget_seconds > 0:

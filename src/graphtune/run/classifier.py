@@ -42,6 +42,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         seed: of every random choice.
         transductive: whether the ``unlabelled`` texts of `fit` count as those to be predicted. They are in
             the graph either way; this is what the outcome's protocol then says.
+        keep_rare: whether a class with one labelled text is learned, though nothing checks it; else such a
+            class is refused.
         plan: a `Plan` or the path of one, in place of all of the above.
         verbose: whether progress is written to standard error.
     """
@@ -57,6 +59,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         budget: str | float | int = "5m",
         seed: int = 0,
         transductive: bool = False,
+        keep_rare: bool = False,
         plan: Plan | str | Path | None = None,
         verbose: bool = False,
     ) -> None:
@@ -64,6 +67,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.budget = budget
         self.seed = seed
         self.transductive = transductive
+        self.keep_rare = keep_rare
         self.plan = plan
         self.verbose = verbose
 
@@ -95,7 +99,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             EncoderError: the encoder is not there.
         """
         plan = self._plan()
-        table, kind, dtype = _table(texts, labels, unlabelled, ids, sample_weight, plan.transductive)
+        table, kind, dtype = _table(texts, labels, unlabelled, ids, sample_weight, plan)
         links = _links(edges, table.ids, "fit")
         with progress.shown(self.verbose):
             model = fit_table(table, plan=plan, into=None, links=links)
@@ -177,7 +181,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """
         model = load(Path(directory))
         plan = model.plan
-        made = cls(plan.encoder, plan.budget_seconds, plan.seed, plan.transductive)
+        made = cls(plan.encoder, plan.budget_seconds, plan.seed, plan.transductive, plan.keep_rare)
         return made._took(model, None)
 
     def __sklearn_tags__(self) -> Any:
@@ -209,9 +213,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 budget_seconds=seconds(str(self.budget)),
                 seed=self.seed,
                 transductive=self.transductive,
+                keep_rare=self.keep_rare,
             )
         usual = inspect.signature(type(self)).parameters
-        settings = ("encoder", "budget", "seed", "transductive")
+        settings = ("encoder", "budget", "seed", "transductive", "keep_rare")
         asked = [name for name in settings if getattr(self, name) != usual[name].default]
         if asked:
             said = ", ".join(f"{name}={getattr(self, name)!r}" for name in asked)
@@ -228,7 +233,7 @@ def _table(
     unlabelled: Iterable[object] | None,
     ids: Iterable[object] | None,
     weights: Iterable[object] | None,
-    transductive: bool,
+    plan: Plan,
 ) -> tuple[Table, LabelKind, np.dtype[Any] | None]:
     """Return the rows, what kind of value the labels are, and their NumPy type where they are numbers."""
     if isinstance(texts, str) or isinstance(unlabelled, str):
@@ -239,8 +244,9 @@ def _table(
         names += [f"unlabelled:{number}" for number in range(len(second))]
     own = None if weights is None else [*weights, *[1.0] * len(second)]
     # Where the texts to be predicted are known, they are to a fit what a table's test rows are.
-    split = ["train"] * len(first) + ["test" if transductive else "train"] * len(second)
-    table = from_lists([*first, *second], [*given, *[None] * len(second)], names, split, own)
+    split = ["train"] * len(first) + ["test" if plan.transductive else "train"] * len(second)
+    labels = [*given, *[None] * len(second)]
+    table = from_lists([*first, *second], labels, names, split, own, keep_rare=plan.keep_rare)
     known = [value for value, label in zip(given, table.labels, strict=False) if label >= 0]
     kind = _kind(known)
     return table, kind, np.asarray(known).dtype if kind in ("whole", "number") else None

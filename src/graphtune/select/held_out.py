@@ -1,7 +1,7 @@
 """Rows whose labels decide between candidates, and never teach the candidate they judge."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -42,6 +42,8 @@ class HeldOut:
     def folds(cls, rows: Int64[np.ndarray, " T"], labels: Int64[np.ndarray, " N"], seed: int) -> "HeldOut":
         """Divide labelled ``rows`` into stratified folds: more often the fewer there are.
 
+        The only row of a class always teaches: a model that never saw the class cannot be judged by it.
+
         Raises:
             TableError: no class has two of them.
         """
@@ -54,6 +56,11 @@ class HeldOut:
                 "one of them: nothing is left to choose a model by.",
                 fix="label more training rows, or val rows of the same classes.",
             )
+        only = np.bincount(known)[known] == 1
+        if only.any():
+            divided = cls.folds(rows[~only], labels, seed)
+            parts = (replace(part, train=np.union1d(part.train, rows[only])) for part in divided.parts)
+            return replace(divided, parts=tuple(parts))
         single = len(rows) >= _ONE_FOLD_FROM
         count = _HELD_SHARE if single else min(5, max(2, int(np.bincount(known).max())))
         repeats = 3 if len(rows) < _REPEATED_BELOW else 1

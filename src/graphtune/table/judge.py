@@ -21,10 +21,12 @@ def judge(
     notes: Sequence[Note],
     *,
     exact: bool = False,
+    keep_rare: bool = False,
 ) -> Table:
     """Join the rows of all files into one table, adding what is wrong to ``problems``.
 
     ``exact`` takes class names as they are: blanks and case tell classes apart, as they do in Python.
+    ``keep_rare`` lets classes with one training row pass.
     """
     notes = list(notes)
     for rows in files:
@@ -38,7 +40,7 @@ def judge(
     sound = [at not in rows.broken for rows in files for at in range(len(rows))]
     if purpose != "predict" and any(sound):
         judged = [(label, part) for label, part, good in zip(labels, split, sound, strict=True) if good]
-        _judge_labels(files[0].name, judged, purpose, problems, notes, exact=exact)
+        _judge_labels(files[0].name, judged, purpose, problems, notes, exact=exact, keep_rare=keep_rare)
     _note_duplicates(texts, labels, split, notes)
     classes = _in_order({label for label in labels if label is not None})
     place = {label: number for number, label in enumerate(classes)}
@@ -132,6 +134,7 @@ def _judge_labels(
     notes: list[Note],
     *,
     exact: bool,
+    keep_rare: bool,
 ) -> None:
     counts = Counter(label for label, _ in rows if label is not None)
     if not counts:
@@ -152,7 +155,7 @@ def _judge_labels(
         return
     if not exact:
         _judge_case(name, counts, problems)
-    _judge_rare(name, rows, problems, notes)
+    _judge_rare(name, rows, problems, notes, keep=keep_rare)
 
 
 def _judge_case(name: str, counts: Counter[str], problems: Problems) -> None:
@@ -172,7 +175,7 @@ def _judge_case(name: str, counts: Counter[str], problems: Problems) -> None:
 
 
 def _judge_rare(
-    name: str, rows: Sequence[tuple[str | None, str]], problems: Problems, notes: list[Note]
+    name: str, rows: Sequence[tuple[str | None, str]], problems: Problems, notes: list[Note], *, keep: bool
 ) -> None:
     training: Counter[str] = Counter()
     elsewhere: Counter[str] = Counter()
@@ -190,12 +193,16 @@ def _judge_rare(
     if not once:
         return
     what = f"{counted(len(once), 'class has', 'classes have')} one training row only: {listed(once)}"
+    alone = len(once) == len(training)  # then no row is left to choose by
     if any(part == "val" for _, part in rows):
         notes.append(Note("warning", f"{name}: {what}"))
+    elif keep and not alone:
+        notes.append(Note("warning", f"{name}: {what}; learned from, but never checked"))
     else:
+        also = "" if alone else "; or keep it unchecked with --keep-rare (keep_rare=True in Python)"
         problems.add(
             f"{name}: {what}; a class needs two, one to learn from and one to check with.",
-            fix="label more of its rows, join it with another class, or empty its label.",
+            fix=f"label more of its rows, join it with another class, or empty its label{also}.",
         )
 
 

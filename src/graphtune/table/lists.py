@@ -19,11 +19,13 @@ def from_lists(
     ids: Iterable[object] | None = None,
     split: Iterable[object] | None = None,
     weights: Iterable[object] | None = None,
+    *,
+    keep_rare: bool = False,
 ) -> Table:
     """Make a table of parallel lists; without labels, one to predict.
 
     Labels are any scalars; None, NaN and the number -1 mean "unlabelled". Class names are their ``str``,
-    taken as they are.
+    taken as they are. A class with one training row is wrong unless ``keep_rare``.
 
     Raises:
         TableError: with everything that is wrong with them.
@@ -49,7 +51,8 @@ def from_lists(
     gathered = gather(_Lists(cells, rows), columns, problems)
     if labels is not None and rows == 0:
         problems.add("there are no texts.", fix="give some.")
-    table = judge([gathered], "predict" if labels is None else "fit", problems, [], exact=True)
+    purpose = "predict" if labels is None else "fit"
+    table = judge([gathered], purpose, problems, [], exact=True, keep_rare=keep_rare)
     problems.raise_all()
     return table
 

@@ -21,15 +21,18 @@ _READS = {
 }
 
 
-def read_table(source: Source, columns: Columns | None = None, *, purpose: Purpose) -> Table:
+def read_table(
+    source: Source, columns: Columns | None = None, *, purpose: Purpose, keep_rare: bool = False
+) -> Table:
     """Read one table: a path, ``-`` for standard input, or a frame of pandas or polars.
 
     Empty labels become -1, splits "train", "val", "test" or "", absent ids the row numbers from "0".
+    A class with one training row is wrong unless ``keep_rare``.
 
     Raises:
         TableError: with everything that is wrong with it.
     """
-    return read_tables(source, columns, purpose=purpose)
+    return read_tables(source, columns, purpose=purpose, keep_rare=keep_rare)
 
 
 def read_tables(
@@ -39,8 +42,9 @@ def read_tables(
     purpose: Purpose,
     unlabelled: Sequence[Source] = (),
     test: Source | None = None,
+    keep_rare: bool = False,
 ) -> Table:
-    """Read a table and append unlabelled files (split "train") and a test file (split "test").
+    """Read a table as `read_table`; append unlabelled files (split "train") and a test file (split "test").
 
     With a test file, rows of the table that name no split are "train". Absent ids of appended rows are their
     row numbers after the file's name, such as "more:0".
@@ -60,7 +64,7 @@ def read_tables(
         rows = _read(test, given, "test", purpose, problems, notes)
         _mark_test(first, rows, notes)
         files.append(rows)
-    table = judge([first, *files], purpose, problems, notes)
+    table = judge([first, *files], purpose, problems, notes, keep_rare=keep_rare)
     problems.raise_all()
     return table
 
