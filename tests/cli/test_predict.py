@@ -152,6 +152,43 @@ def test_a_bad_argument_is_refused(arguments, problem, model, new, tmp_path, ref
     assert problem in refused("predict", model, *arguments, folder=tmp_path)[0]
 
 
+@pytest.fixture
+def numbered(tmp_path, capsys):
+    """Return a model whose stored rows are known by their numbers, and their table."""
+    table = write_csv(tmp_path / "old.csv", [{**row, "编号": ""} for row in rows()])
+    assert main(["fit", str(table), *COLUMNS[:4], "--plan", "quick.toml", "--into", "numbered"]) == 0
+    capsys.readouterr()
+    return "numbered", table
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_row_number_that_may_be_a_new_or_a_stored_row_is_refused(command, numbered, tmp_path, refused):
+    new = [{"النص": f"money {word}", "标签": "شحن"} for word in ("late", "soon", "never")]
+    write_csv(tmp_path / "new.csv", new)
+    (tmp_path / "edges.csv").write_text("source,target\n14,15\n1,14\n")
+    problem, fix = refused(command, numbered[0], "new.csv", "--edges", "edges.csv", folder=tmp_path)
+    assert "1 end of edges could mean" in problem
+    assert "row 2: '1'" in problem
+    assert "--id" in fix
+
+
+def test_an_id_of_the_tables_own_that_names_another_stored_text_is_refused(model, tmp_path, refused):
+    write_csv(tmp_path / "new.csv", [{"编号": "ر0😀", "النص": "another text"}, {"编号": "n", "النص": "more"}])
+    (tmp_path / "edges.csv").write_text("source,target\nn,ر0😀\n", encoding="utf-8")
+    arguments = ["--id", "编号", "--edges", "edges.csv"]
+    assert "row 1: 'ر0😀'" in refused("predict", model, "new.csv", *arguments, folder=tmp_path)[0]
+
+
+def test_an_id_whose_text_is_the_stored_one_or_that_no_edge_names_is_no_clash(numbered, tmp_path, capsys):
+    fitted, table = numbered
+    (tmp_path / "edges.csv").write_text("source,target\n0,1\n2,8\n")
+    assert len(_labelled(capsys, fitted, table, "--edges", "edges.csv")) == 63
+    texts = [row["النص"] for row in rows()[:9]]
+    write_csv(tmp_path / "new.csv", [{"النص": texts[0]}, {"النص": texts[1]}, {"النص": "new"}])
+    (tmp_path / "edges.csv").write_text("source,target\n0,1\n14,0\n")
+    assert len(_labelled(capsys, fitted, "new.csv", "--edges", "edges.csv")) == 3
+
+
 def test_a_bad_place_is_refused_before_anything_is_read(tmp_path, refused):
     problem, _ = refused("predict", "no-model", "no.csv", "--out", "out.xlsx", folder=tmp_path)
     assert "out.xlsx" in problem

@@ -267,6 +267,14 @@ def test_links_of_new_texts_need_ids(fitted):
         fitted.predict(["a text"], edges=[("0", "x")])
 
 
+def test_an_id_that_names_another_text_of_fit_is_refused(fitted):
+    stored = fitted.model_.stored
+    assert (stored.ids[0], stored.texts[0]) == ("0", FEW[0])
+    with pytest.raises(TableError, match=r"2 ends of edges could mean.*row 1: '0'; row 2: '0'"):
+        fitted.predict(["a text", "more"], ids=[0, 99], edges=[(0, 99), (1, 0)])
+    assert len(fitted.predict([FEW[0], "more"], ids=[0, 99], edges=[(0, 99), (1, 0)])) == 2
+
+
 @pytest.mark.parametrize(
     ("said", "labels", "problem"),
     [
@@ -325,9 +333,9 @@ def test_progress_is_shown_only_where_asked(capsys):
 
 
 def test_a_loaded_model_keeps_its_settings(tmp_path):
-    model = TextClassifier("tfidf", budget="90s", seed=5).set_params(plan=None)
+    model = TextClassifier("tfidf", budget="90s", seed=5, keep_rare=True).set_params(plan=None)
     model.set_params(budget=0.5).fit(FEW, LABELS[:24]).save(tmp_path / "model")
     again = TextClassifier.load(str(tmp_path / "model"))
     assert (again.encoder, again.budget, again.seed, again.transductive) == ("tfidf", 0.5, 5, False)
-    assert again.keep_rare == model.keep_rare
+    assert again.keep_rare
     assert repr(again.outcome_) == repr(model.outcome_)  # what was left out has no number

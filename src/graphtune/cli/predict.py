@@ -39,7 +39,8 @@ def predict(
 ) -> None:
     """Give every text of a table a label, and how sure it is, in the order of the table.
 
-    Writes the columns id, label and confidence. The ids are the row numbers from 0 where the table has none.
+    Writes the columns id, label and confidence. The ids are the row numbers from 0 where the table has none;
+    an id that --edges names must not be that of another text of the model.
     Neighbours have id, label (of training rows), weight and text, the nearest first: a list in JSON Lines and
     Parquet, its JSON in CSV and TSV.
     """

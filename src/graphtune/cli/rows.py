@@ -36,17 +36,21 @@ def read_edges(file: str | None, table: "Table", model: "FittedModel") -> "Links
     """Read links of new rows, to each other and to rows the model was fitted on; None without a file.
 
     Raises:
-        TableError: with everything that is wrong with the file, such as ids of neither.
+        TableError: with everything that is wrong with the file, such as ids of neither; or an id is that of a
+            new row and of a stored one with another text.
     """
     from graphtune.progress import say
-    from graphtune.table import read_links
+    from graphtune.table import check_clash, read_links
 
     if file is None:
         return None
     if not model.candidate.graphs:
         say("warning: this model was saved without a graph: the edges change nothing.")
         return read_links(file, purpose="predict")
-    return read_links(file, frozenset((*table.ids, *model.stored.ids)), purpose="predict")
+    stored = model.stored
+    links = read_links(file, frozenset((*table.ids, *stored.ids)), purpose="predict")
+    check_clash(links, "standard input" if file == "-" else file, table, stored.ids, stored.texts)
+    return links
 
 
 def say_notes(table: "Table") -> None:

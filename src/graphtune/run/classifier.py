@@ -22,7 +22,7 @@ from graphtune.run.fit import fit_table
 from graphtune.run.fitted import FittedModel, LabelKind, Neighbour
 from graphtune.run.saved import load, save
 from graphtune.select import Outcome
-from graphtune.table import Links, Source, Table, from_lists, read_links
+from graphtune.table import Links, Source, Table, check_clash, from_lists, read_links
 from graphtune.table.cell import CellError, as_identifier, as_label
 
 _READ = {"text": str, "whole": int, "number": float, "truth": lambda name: name == "True"}
@@ -128,7 +128,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Args:
             texts: the texts.
             ids: one of each text, for ``edges`` to name it by.
-            edges: links of these texts to those of `fit` and to one another, as for `fit`.
+            edges: links of these texts to those of `fit` and to one another, as for `fit`. An id in them must
+                not be that of one text of `fit` and of another text here.
 
         Raises:
             NotFittedError: `fit` comes first.
@@ -203,8 +204,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             raise TableError(
                 "Edges were given, but no ids that say which text is which.", fix="give ids, one a text."
             )
-        table = from_lists(texts, ids=ids)
-        return self.model_, table, _links(edges, table.ids, "predict")
+        table, stored = from_lists(texts, ids=ids), self.model_.stored
+        links = _links(edges, table.ids, "predict")
+        if links is not None and self.model_.candidate.graphs:
+            check_clash(links, "the edges", table, stored.ids, stored.texts)
+        return self.model_, table, links
 
     def _plan(self) -> Plan:
         if self.plan is None:

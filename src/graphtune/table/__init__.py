@@ -1,5 +1,6 @@
 """Tables of texts and of links: read, validated once, then trusted."""
 
+from graphtune.table.clash import check_clash
 from graphtune.table.columns import Columns
 from graphtune.table.judge import Purpose
 from graphtune.table.links import read_links
@@ -20,6 +21,7 @@ __all__ = [
     "Source",
     "Summary",
     "Table",
+    "check_clash",
     "check_ending",
     "from_lists",
     "read_links",
