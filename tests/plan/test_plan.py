@@ -1,5 +1,8 @@
 """A plan and its TOML."""
 
+import subprocess
+import sys
+
 import pytest
 
 from graphtune import layer
@@ -60,6 +63,18 @@ def test_what_is_left_out_takes_its_default():
         ('[[candidates]]\nkind = "Prob"', ["candidates[0].kind", "did you mean 'Probe'?"]),
         ('[[candidates]]\nkind = "Probe"\nview = "meanings"', ["candidates[0].view", "'meaning'"]),
         (
+            '[[candidates]]\nkind = "Propagated"\nview = "words"',
+            ["candidates[0].view", "'words'", "'meaning' or 'both'"],
+        ),
+        (
+            '[[candidates]]\nkind = "Smoothed"\nbase = { kind = "Network", view = "all" }',
+            ["candidates[0].base", "'all'", "'meaning' or 'both'"],
+        ),
+        (
+            '[[graphs]]\nname = "a"\nbuilder = "Neighbours"\nview = "words"',
+            ["graphs[0].view", "'words'", "'meaning' or 'both'"],
+        ),
+        (
             '[[candidates]]\nkind = "Network"\nlayer = "GATv3"',
             ["candidates[0].layer", "did you mean 'GATv2'?"],
         ),
@@ -97,6 +112,29 @@ def test_candidates_read_graphs_that_are_there():
     with pytest.raises(PlanError, match=r"\['b'\]"):
         Plan(graphs=graphs, candidates=(Smoothed(Propagated(graph="a"), "b"),))
     assert Plan(graphs=graphs, candidates=(Propagated(graph="a"), Probe())).graphs == graphs
+
+
+def test_a_sparse_view_is_refused_where_rows_are_averaged_or_searched():
+    # In a process of its own: here, the checks of types that tests run under would come first.
+    program = """
+from graphtune.errors import PlanError
+from graphtune.graph import Neighbours
+from graphtune.select import NamedGraph, Network, Probe, Propagated
+for view in ("words", "all"):
+    Probe(view)
+    for make in (Propagated, lambda v: Network(view=v), lambda v: NamedGraph("a", Neighbours(), v)):
+        try:
+            print(make(view))
+        except PlanError as error:
+            print(error.problem, "/", error.fix)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    fix = "use 'meaning' or 'both'; Probe reads every view."
+    assert done.stdout.splitlines() == [
+        f"{reader} reads dense views only, and {view!r} is none. / {fix}"
+        for view in ("words", "all")
+        for reader in ("Propagated", "Network", "The graph 'a'")
+    ]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])

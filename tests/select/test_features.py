@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse
 
 from graphtune.encoder import Tfidf
+from graphtune.errors import PlanError
 from graphtune.select import FeatureMaker, Features
 
 KNOWN = ("refund my money", "the parcel is late", "money for the parcel", "refund the late parcel")
@@ -31,6 +32,12 @@ def test_rows_are_of_length_one_or_zero(view, lengths, features):
     found = dense(features, view)
     np.testing.assert_allclose(np.linalg.norm(found.astype(np.float64), axis=1), lengths, atol=1e-6)
     assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("view", ["words", "all"])
+def test_a_sparse_view_is_never_taken_for_a_dense_one(view, features):
+    with pytest.raises(PlanError, match=f"dense views only, and '{view}' is none"):
+        features.dense(view)
 
 
 @pytest.mark.parametrize(("view", "second", "share"), [("both", "topics", 0.3), ("all", "words", 0.5)])

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import scipy.sparse
@@ -13,11 +13,27 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from graphtune.encoder import FittedEncoder, FittedTfidf, cached_encode
+from graphtune.errors import PlanError
 
+DenseView = Literal["meaning", "both"]
 View = Literal["meaning", "words", "both", "all"]
 
 _WORDS_IN_BOTH = 0.3  # squared length that word features have in the dense fusion
 _WORDS_IN_ALL = 0.5  # the same in the sparse one
+
+
+def check_dense(view: str, reader: str) -> None:
+    """See that ``reader``, which averages or searches rows, is given a dense view.
+
+    Raises:
+        PlanError: it is not.
+    """
+    dense = get_args(DenseView)
+    if view not in dense:
+        raise PlanError(
+            f"{reader} reads dense views only, and {view!r} is none.",
+            fix=f"use {' or '.join(map(repr, dense))}; Probe reads every view.",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +108,12 @@ class Features:
         return getattr(self, name)
 
     def dense(self, name: View) -> Float32[Tensor, "N F"]:
-        """Return a view that graphs and layers can read."""
+        """Return a view that graphs and layers can read.
+
+        Raises:
+            PlanError: the view is sparse.
+        """
+        check_dense(name, "What averages or searches rows")
         return self.both if name == "both" else self.meaning
 
     def tensors(self, views: Collection[View]) -> dict[str, Tensor]:

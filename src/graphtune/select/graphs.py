@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, Fuse, Given, GraphBuilder, Neighbours, Rows
 from graphtune.select.candidate import Candidate
-from graphtune.select.features import Features, View
+from graphtune.select.features import DenseView, Features, check_dense
 from graphtune.table import Links
 
 _NEIGHBOURS_BESIDE_LINKS = 0.3  # weight of likeness where the user has links of weight 1
@@ -18,7 +18,10 @@ class NamedGraph:
 
     name: str
     builder: GraphBuilder
-    view: View = "meaning"
+    view: DenseView = "meaning"
+
+    def __post_init__(self) -> None:
+        check_dense(self.view, f"The graph {self.name!r}")
 
     @property
     def has_links(self) -> bool:
@@ -39,7 +42,7 @@ def usual(*, links: bool, same: bool) -> tuple[NamedGraph, ...]:
         likeness.append(NamedGraph("both, sharp", Neighbours(10, 4.0), "both"))
     if not links:
         return tuple(likeness)
-    view: View = "meaning" if same else "both"
+    view: DenseView = "meaning" if same else "both"
     fused = Fuse((Given(), Neighbours(15, 1.0)), (1.0, _NEIGHBOURS_BESIDE_LINKS))
     return (NamedGraph("links", Given(), view), NamedGraph(f"links + {view}", fused, view), *likeness[::2])
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graphtune.graph import Hops
 from graphtune.select.data import Data, NewRows
-from graphtune.select.features import View
+from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.linear import LinearHead, rows_of
 from graphtune.select.outcome import Family
 
@@ -22,10 +22,13 @@ from graphtune.select.outcome import Family
 class Propagated:
     """Logistic regression on a dense view after some hops over one graph."""
 
-    view: View = "meaning"
+    view: DenseView = "meaning"
     graph: str = "meaning"
     hops: Hops = Hops(2, 0.3)
     strength: float = 50.0  # inverse of the L2 penalty
+
+    def __post_init__(self) -> None:
+        check_dense(self.view, "Propagated")
 
     @property
     def family(self) -> Family:
