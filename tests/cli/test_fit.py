@@ -229,8 +229,9 @@ def test_a_full_disk_costs_the_new_model_and_never_the_old(at, table, model, tmp
 
 
 def test_a_seed_or_flag_that_is_none_ends_with_usage(table, capsys):
-    assert main(["fit", str(table), "--seed", "x"]) == 2
-    assert "Usage: graphtune fit" in capsys.readouterr().err
+    for wrong in (["--seed", "x"], ["--class-shares", "equal"]):
+        assert main(["fit", str(table), *wrong]) == 2
+        assert "Usage: graphtune fit" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

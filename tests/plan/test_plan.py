@@ -30,6 +30,7 @@ FULL = Plan(
     budget_seconds=12.5,
     seed=7,
     transductive=True,
+    class_shares="labelled",
     keep_rare=True,
 )
 
@@ -112,6 +113,19 @@ def test_candidates_read_graphs_that_are_there():
     with pytest.raises(PlanError, match=r"\['b'\]"):
         Plan(graphs=graphs, candidates=(Smoothed(Propagated(graph="a"), "b"),))
     assert Plan(graphs=graphs, candidates=(Propagated(graph="a"), Probe())).graphs == graphs
+
+
+def test_unknown_class_shares_are_refused():
+    program = """
+from graphtune.errors import PlanError
+from graphtune.plan import Plan
+try:
+    print(Plan(class_shares="equal"))
+except PlanError as error:
+    print(error.problem, "/", error.fix)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == 'class_shares = \'equal\' is unknown. / use "estimated" or "labelled".\n'
 
 
 def test_a_sparse_view_is_refused_where_rows_are_averaged_or_searched():

@@ -51,6 +51,24 @@ def table(*, labelled: int = 4, val: int = 0, test: int = 8, seed: int = 0) -> T
     return from_lists(every, labels, split=split)
 
 
+def imbalanced(*, count: int = 400, labelled: int = 8) -> Table:
+    """Return hard texts, six in seven of them of one class, and as many labels of each class."""
+    random = np.random.default_rng(0)
+    names, bags = list(_SUBJECTS), list(_SUBJECTS.values())
+    every, labels, split = [], [], []
+    seen = dict.fromkeys(names, 0)
+    for row in range(2 * count):
+        at = int(random.choice(3, p=[6 / 7, 1 / 14, 1 / 14]))
+        # A text has words of any class, and its own only somewhat more often.
+        bag = [random.choice(bags[at if random.random() < 0.65 else random.integers(3)]) for _ in range(5)]
+        train = row < count
+        seen[names[at]] += train
+        every.append(" ".join([*bag, f"row{row}"]))
+        labels.append(names[at] if not train or seen[names[at]] <= labelled else None)
+        split.append("train" if train else "test")
+    return from_lists(every, labels, split=split)
+
+
 def linked(*, count: int = 60, new: int = 8) -> tuple[Table, Links, list[str], Links, list[str]]:
     """Return a table of texts that say nothing with links that say all; then new texts, links, classes."""
     random = np.random.default_rng(0)

@@ -130,6 +130,7 @@ def test_parameters_and_clones():
         "budget": "20s",
         "seed": 3,
         "transductive": False,
+        "class_shares": "estimated",
         "keep_rare": False,
         "plan": None,
         "verbose": False,
@@ -303,7 +304,10 @@ def test_a_class_seen_once_is_learned_only_where_asked(how):
     assert model.predict(["zebra stripes", FEW[0]]).tolist() == ["animal", LABELS[0]]
 
 
-@pytest.mark.parametrize("settings", [{"seed": 3}, {"keep_rare": True}, {"encoder": "tfidf", "budget": "1m"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"seed": 3}, {"keep_rare": True}, {"class_shares": "labelled"}, {"encoder": "tfidf", "budget": "1m"}],
+)
 def test_a_plan_and_other_settings_are_not_mixed(settings):
     with pytest.raises(PlanError, match="Both a plan and") as refused:
         TextClassifier(plan=PLAN, **settings).fit(TEXTS, LABELS)
@@ -333,9 +337,12 @@ def test_progress_is_shown_only_where_asked(capsys):
 
 
 def test_a_loaded_model_keeps_its_settings(tmp_path):
-    model = TextClassifier("tfidf", budget="90s", seed=5, keep_rare=True).set_params(plan=None)
+    model = TextClassifier("tfidf", budget="90s", seed=5, class_shares="labelled", keep_rare=True).set_params(
+        plan=None
+    )
     model.set_params(budget=0.5).fit(FEW, LABELS[:24]).save(tmp_path / "model")
     again = TextClassifier.load(str(tmp_path / "model"))
     assert (again.encoder, again.budget, again.seed, again.transductive) == ("tfidf", 0.5, 5, False)
     assert again.keep_rare
+    assert again.class_shares == "labelled"
     assert repr(again.outcome_) == repr(model.outcome_)  # what was left out has no number

@@ -58,7 +58,7 @@ def test_goes_on_after_an_interrupt(judged, tmp_path):
     model = fit_table(table(), plan=PLAN, into=tmp_path / "model", resume=True)
     assert calls == [candidate for candidate in every if candidate not in begun]
     assert model.candidate == whole.candidate
-    assert model.temperature == whole.temperature
+    assert model.calibration == whole.calibration
     assert model.outcome.verdict == whole.outcome.verdict
     assert np.array_equal(model.probabilities(EVERY), whole.probabilities(EVERY))
     assert not (tmp_path / ".model.graphtune-resume").exists()

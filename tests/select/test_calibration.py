@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphtune.select.calibration import calibrated, temperature
+from graphtune.select.calibration import Calibration, calibrated, class_shares, temperature
 
 
 def drawn(sharpness: float, *, rows: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -57,3 +57,35 @@ def test_temperature_one_changes_nothing_and_no_rows_are_fine():
     probabilities, _ = drawn(1.0, rows=20)
     np.testing.assert_allclose(calibrated(probabilities, 1.0), probabilities, atol=1e-6)
     assert calibrated(probabilities[:0], 2.0).shape == (0, 4)
+
+
+def judged(shares: list[float], count: int) -> np.ndarray:
+    """Return what a perfect judge with a uniform prior says of texts whose classes have these shares."""
+    random = np.random.default_rng(0)
+    classes = random.choice(len(shares), count, p=shares)
+    seen = random.normal(size=count) + 1.5 * classes
+    likelihoods = np.exp(-((seen[:, None] - 1.5 * np.arange(len(shares))) ** 2) / 2)
+    return (likelihoods / likelihoods.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_shares_far_from_those_of_the_labels_are_found_and_held_back():
+    uniform = np.full(3, 1 / 3)
+    judge = judged([0.8, 0.15, 0.05], 5000)
+    found = class_shares(judge, uniform)
+    assert found is not None
+    assert 0.6 < found[0] < 0.8
+    # A fixed point of Bayes' rule, where the labels' own shares count 0.3 times as much as the texts.
+    posterior = judge * found / (judge * found).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, (posterior.mean(axis=0) + 0.3 * uniform) / 1.3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("shares", "count"), [([0.45, 0.3, 0.25], 5000), ([0.8, 0.15, 0.05], 50)])
+def test_near_shares_and_few_texts_change_nothing(shares, count):
+    assert class_shares(judged(shares, count), np.full(3, 1 / 3)) is None
+
+
+def test_class_weights_are_bayes_rule_with_another_prior():
+    probabilities = np.array([[0.6, 0.4], [0.5, 0.5]], dtype=np.float32)
+    found = Calibration(1.0, (0.5, 1.5)).apply(probabilities)
+    np.testing.assert_allclose(found, [[0.3 / 0.9, 0.6 / 0.9], [0.25, 0.75]], atol=1e-6)
+    np.testing.assert_array_equal(Calibration(2.0).apply(probabilities), calibrated(probabilities, 2.0))

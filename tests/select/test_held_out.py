@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from graphtune.errors import TableError
 from graphtune.select import Probe
-from graphtune.select.held_out import HeldOut
+from graphtune.select.held_out import HeldOut, Part
 
 
 def folds(counts: list[int], *, seed: int = 0) -> tuple[HeldOut, np.ndarray, np.ndarray]:
@@ -88,9 +88,27 @@ def test_the_same_seed_draws_the_same_folds():
 
 def test_given_rows_judge_as_new_texts():
     data, new = setting()
-    labels = np.arange(12) % 3
-    held_out = HeldOut.given(np.arange(45), new, labels)
-    (part,) = held_out.parts
+    part = Part(np.arange(45), np.arange(0), new, np.arange(12) % 3)
+    held_out = HeldOut.given(part, data.labels, 0)
     expected = Probe("words").fit(data, np.arange(45), seed=0).attach(data, new)
-    assert np.array_equal(part.predict(Probe("words"), data, 0), expected)
-    assert held_out.rows == 12
+    assert np.array_equal(held_out.parts[0].predict(Probe("words"), data, 0), expected)
+
+
+def test_few_given_rows_judge_together_with_folds_of_the_others():
+    data, new = setting()
+    part = Part(np.arange(45), np.arange(0), new, np.arange(12) % 3)
+    held_out = HeldOut.given(part, data.labels, 0)
+    assert held_out.parts[0] is part
+    rows = np.concatenate([fold.held for fold in held_out.parts[1:]])
+    assert np.array_equal(np.sort(rows), np.arange(45))
+    assert held_out.rows == 12 + 45
+    assert not held_out.drawn
+
+
+@pytest.mark.parametrize(("count", "labels"), [(500, np.arange(45) % 3), (12, np.arange(45))])
+def test_given_rows_judge_alone_where_they_are_many_or_no_fold_can_be_drawn(count, labels):
+    _, new = setting()
+    part = Part(np.arange(45), np.arange(0), new, np.arange(count) % 3)
+    held_out = HeldOut.given(part, labels, 0)
+    assert held_out.parts == (part,)
+    assert held_out.rows == count

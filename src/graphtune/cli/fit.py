@@ -1,7 +1,7 @@
 """``graphtune fit``: from a table to a saved classifier."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -50,6 +50,14 @@ def fit(
             show_default="inductive",
         ),
     ] = None,
+    class_shares: Annotated[
+        Literal["estimated", "labelled"] | None,
+        typer.Option(
+            "--class-shares",
+            help="Whether few labels' class frequencies are corrected by those the unlabelled texts show.",
+            show_default="estimated",
+        ),
+    ] = None,
     keep_rare: Annotated[
         bool,
         typer.Option("--keep-rare", help="Learn classes with one training row too, unchecked."),
@@ -69,7 +77,14 @@ def fit(
     from graphtune.table import Columns, read_links, read_tables
 
     check_directory(into)
-    options = _options(encoder, budget, seed, transductive, keep_rare or None)
+    options = _options(
+        budget,
+        encoder=encoder,
+        seed=seed,
+        transductive=transductive,
+        class_shares=class_shares,
+        keep_rare=keep_rare or None,
+    )
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_)
     more, rare = unlabelled or (), settled.keep_rare
@@ -106,23 +121,11 @@ def run(
     return model.outcome
 
 
-def _options(
-    encoder: str | None,
-    budget: str | None,
-    seed: int | None,
-    transductive: bool | None,
-    keep_rare: bool | None,
-) -> dict[str, Any]:
+def _options(budget: str | None, **given: object) -> dict[str, Any]:
     """Return the plan's fields that were given as options."""
     from graphtune.plan.budget import seconds
 
-    given = {
-        "encoder": encoder,
-        "budget_seconds": None if budget is None else seconds(budget),
-        "seed": seed,
-        "transductive": transductive,
-        "keep_rare": keep_rare,
-    }
+    given["budget_seconds"] = None if budget is None else seconds(budget)
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 from graphtune import encoder, graph, layer, select
 from graphtune.encoder import Tfidf
@@ -11,6 +12,8 @@ from graphtune.layer import GraphLayer
 from graphtune.plan.toml import from_toml, to_toml
 from graphtune.select import Candidate, NamedGraph
 from graphtune.select.graphs import check_names
+
+ClassShares = Literal["estimated", "labelled"]
 
 _KINDS = {GraphBuilder: graph.ALL, GraphLayer: layer.ALL, Candidate: select.ALL}
 
@@ -26,6 +29,7 @@ class Plan:
     budget_seconds: float = 300.0  # for the whole fit; what is begun, and what the plan names, is finished
     seed: int = 0
     transductive: bool = False  # whether unlabelled test texts join the graph
+    class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few
     keep_rare: bool = False  # whether classes with one training row are learned, though nothing checks them
 
     def __post_init__(self) -> None:
@@ -36,6 +40,10 @@ class Plan:
         if not 0 <= self.seed < 2**31:
             raise PlanError(
                 f"seed = {self.seed} is out of range.", fix="use a whole number from 0 to 2147483647."
+            )
+        if self.class_shares not in get_args(ClassShares):
+            raise PlanError(
+                f"class_shares = {self.class_shares!r} is unknown.", fix='use "estimated" or "labelled".'
             )
         encoder.from_name(self.encoder)
         known = {one.name for one in self.graphs}

@@ -109,7 +109,7 @@ def has_test(outcome: "Outcome") -> bool:
 def gain_title(outcome: "Outcome") -> str:
     """Say whether the graph helps, in a few words."""
     if outcome.verdict.graph_helps:
-        return "The graph helps"
+        return "The graph helps" if outcome.verdict.gain_low > 0 else "The graph is used, unsure to help"
     best = chosen(outcome)
     saved = " The graph-free model was saved." if best is None or best.family == "graph-free" else ""
     return f"The graph does not help here.{saved}"

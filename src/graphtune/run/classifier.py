@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from graphtune import progress
 from graphtune.errors import PlanError, TableError
-from graphtune.plan import Plan
+from graphtune.plan import ClassShares, Plan
 from graphtune.plan.budget import seconds
 from graphtune.run.fit import fit_table
 from graphtune.run.fitted import FittedModel, LabelKind, Neighbour
@@ -42,6 +42,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         seed: of every random choice.
         transductive: whether the ``unlabelled`` texts of `fit` count as those to be predicted. They are in
             the graph either way; this is what the outcome's protocol then says.
+        class_shares: "estimated" lets the unlabelled texts correct how frequent few labels have each class,
+            where they show far other shares; "labelled" leaves that alone.
         keep_rare: whether a class with one labelled text is learned, though nothing checks it; else such a
             class is refused.
         plan: a `Plan` or the path of one, in place of all of the above.
@@ -59,6 +61,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         budget: str | float | int = "5m",
         seed: int = 0,
         transductive: bool = False,
+        class_shares: ClassShares = "estimated",
         keep_rare: bool = False,
         plan: Plan | str | Path | None = None,
         verbose: bool = False,
@@ -67,6 +70,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.budget = budget
         self.seed = seed
         self.transductive = transductive
+        self.class_shares: ClassShares = class_shares
         self.keep_rare = keep_rare
         self.plan = plan
         self.verbose = verbose
@@ -182,7 +186,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """
         model = load(Path(directory))
         plan = model.plan
-        made = cls(plan.encoder, plan.budget_seconds, plan.seed, plan.transductive, plan.keep_rare)
+        made = cls(
+            plan.encoder,
+            plan.budget_seconds,
+            plan.seed,
+            plan.transductive,
+            class_shares=plan.class_shares,
+            keep_rare=plan.keep_rare,
+        )
         return made._took(model, None)
 
     def __sklearn_tags__(self) -> Any:
@@ -217,10 +228,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 budget_seconds=seconds(str(self.budget)),
                 seed=self.seed,
                 transductive=self.transductive,
+                class_shares=self.class_shares,
                 keep_rare=self.keep_rare,
             )
         usual = inspect.signature(type(self)).parameters
-        settings = ("encoder", "budget", "seed", "transductive", "keep_rare")
+        settings = ("encoder", "budget", "seed", "transductive", "class_shares", "keep_rare")
         asked = [name for name in settings if getattr(self, name) != usual[name].default]
         if asked:
             said = ", ".join(f"{name}={getattr(self, name)!r}" for name in asked)

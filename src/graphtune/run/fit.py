@@ -21,12 +21,12 @@ from graphtune.run.figures import class_figures, confusions, figures
 from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.saved import check_place, save
 from graphtune.run.split import Split, split_rows
-from graphtune.select import Candidate, Data, FeatureMaker, GraphReport, NamedGraph, NewRows, Outcome
-from graphtune.select.calibration import calibrated
+from graphtune.select import Data, FeatureMaker, GraphReport, NamedGraph, NewRows, Outcome
+from graphtune.select.calibration import Calibration, class_shares
 from graphtune.select.graphs import build, check_names, usual
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.select.journal import Journal
-from graphtune.select.search import Search
+from graphtune.select.search import Search, Tried
 from graphtune.select.verdict import Choice, choose
 from graphtune.table import Links, Table
 
@@ -94,9 +94,10 @@ class _Fit:
         teach = np.flatnonzero(known >= 0)
         with self._stage("final"):
             predictor = data.fitted(choice.chosen.candidate, teach, self.plan.seed)
+            calibration = self._calibration(choice.chosen, data, search)
         learned = tuple(classes[: data.classes])
         stored = Stored(self._ids(nodes), features.texts, known)
-        blank = self._outcome(split, data, learned, search, choice)
+        blank = self._outcome(split, data, learned, search, choice, calibration)
         model = FittedModel(
             self.plan,
             learned,
@@ -106,11 +107,11 @@ class _Fit:
             maker,
             asked,
             stored,
-            choice.chosen.temperature,
+            calibration,
             blank,
         )
         with self._stage("evaluate"):
-            outcome = self._evaluated(model, choice, split, nodes, labels, classes, teach)
+            outcome = self._evaluated(model, choice, search, split, nodes, labels, classes, teach)
         self.seconds["total"] = time.monotonic() - begin
         model = replace(model, outcome=replace(outcome, seconds=dict(self.seconds)))
         if self.into is not None:
@@ -201,8 +202,23 @@ class _Fit:
         if self.plan.transductive:
             held = len(split.train) + np.arange(len(split.val))
             part = Part(teach, held, None, labels[split.val])
-            return HeldOut((part,), 1, "the table's validation rows, as unlabelled nodes of the graph")
-        return HeldOut.given(teach, self._new(maker, split.val, named), labels[split.val])
+        else:
+            new = self._new(maker, split.val, named)
+            part = Part(teach, teach[:0], new, labels[split.val])
+        return HeldOut.given(part, data.labels, self.plan.seed)
+
+    def _calibration(self, tried: Tried, data: Data, search: Search) -> Calibration:
+        """Return the held-out temperature, and class weights where few labels were drawn unlike the texts."""
+        if self.plan.class_shares == "labelled" or not (search.few and search.held_out.drawn):
+            # Many labels, or the table's own val rows, are taken to be drawn as the texts are.
+            return Calibration(tried.temperature)
+        teach = np.flatnonzero(data.labels >= 0)
+        labelled = np.bincount(data.labels[teach], minlength=data.classes) / len(teach)
+        fitted = data.fitted(tried.candidate, teach, self.plan.seed)
+        unlabelled = Calibration(tried.temperature).apply(fitted.nodes[data.labels < 0])
+        shares = class_shares(unlabelled, labelled)
+        weights = None if shares is None else tuple(map(float, shares / labelled))
+        return Calibration(tried.temperature, weights)
 
     def _fingerprint(self, maker: FeatureMaker) -> str:
         # What another version found may rest on other features, folds or settings under the same names.
@@ -229,9 +245,13 @@ class _Fit:
         classes: tuple[str, ...],
         search: Search,
         choice: Choice,
+        calibration: Calibration,
     ) -> Outcome:
         labelled = int((data.labels >= 0).sum())
         notes = [note.text for note in self.table.notes if note.kind == "warning"]
+        if calibration.weights is not None:
+            notes.append(_weights_note(calibration.weights, data.labels, classes))
+            say(notes[-1])
         return Outcome(
             protocol="transductive" if self.plan.transductive else "inductive",
             encoder=self.plan.encoder,
@@ -263,6 +283,7 @@ class _Fit:
         self,
         model: FittedModel,
         choice: Choice,
+        search: Search,
         split: Split,
         nodes: Int64[np.ndarray, " N"],
         labels: Int64[np.ndarray, " T"],
@@ -275,17 +296,17 @@ class _Fit:
         new = None if self.plan.transductive else self._new(model.maker, judged, model.graphs)
         truth, place = labels[judged], {int(row): at for at, row in enumerate(nodes)}
 
-        def predict(candidate: Candidate, heat: float) -> Float32[np.ndarray, "B C"]:
-            fitted = model.data.fitted(candidate, teach, self.plan.seed)
+        def predict(tried: Tried) -> Float32[np.ndarray, "B C"]:
+            calibration = self._calibration(tried, model.data, search)
+            fitted = model.data.fitted(tried.candidate, teach, self.plan.seed)
             if new is not None:
-                return calibrated(fitted.attach(model.data, new), heat)
-            return calibrated(fitted.nodes[[place[int(row)] for row in judged]], heat)
+                return calibration.apply(fitted.attach(model.data, new))
+            return calibration.apply(fitted.nodes[[place[int(row)] for row in judged]])
 
-        ours = predict(choice.chosen.candidate, choice.chosen.temperature)
-        free = predict(choice.free.candidate, choice.free.temperature)
+        ours, free = predict(choice.chosen), predict(choice.free)
         gain = None
         if choice.graph is not None:
-            with_graph = predict(choice.graph.candidate, choice.graph.temperature)
+            with_graph = predict(choice.graph)
             right = [(table.argmax(axis=1) == truth).astype(np.float64) for table in (with_graph, free)]
             difference = paired_bootstrap(*right)
             gain = (100 * difference.value, 100 * difference.low, 100 * difference.high)
@@ -308,6 +329,20 @@ def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.n
     number[order] = np.arange(len(order))
     number[-1] = -1
     return tuple(table.classes[at] for at in order), number[table.labels]
+
+
+def _weights_note(
+    weights: tuple[float, ...], labels: Int64[np.ndarray, " N"], classes: tuple[str, ...]
+) -> str:
+    labelled = np.bincount(labels[labels >= 0], minlength=len(classes)) / (labels >= 0).sum()
+    shares = labelled * weights
+    most = int(np.abs(shares - labelled).argmax())
+    return (
+        "The unlabelled texts seem to hold the classes in other shares than the labelled rows do "
+        f"({classes[most]}: {shares[most]:.0%} of the texts, {labelled[most]:.0%} of the labels); "
+        "probabilities are weighted accordingly. Where new texts will have the labels' shares, fit with "
+        "--class-shares labelled."
+    )
 
 
 def _graph_report(name: str, built: BuiltGraph, labels: Int64[np.ndarray, " N"]) -> GraphReport:

@@ -12,7 +12,7 @@ from graphtune.errors import ModelError
 from graphtune.graph import Rows
 from graphtune.plan import Plan
 from graphtune.select import Candidate, Data, FeatureMaker, NamedGraph, NewRows, Outcome, Predictor
-from graphtune.select.calibration import calibrated
+from graphtune.select.calibration import Calibration
 from graphtune.table import Links
 
 LabelKind = Literal["text", "whole", "number", "truth"]  # what a class name is the ``str`` of
@@ -51,7 +51,7 @@ class FittedModel:
     maker: FeatureMaker
     graphs: Mapping[str, NamedGraph]
     stored: Stored
-    temperature: float
+    calibration: Calibration
     outcome: Outcome
     label_kind: LabelKind = "text"
 
@@ -71,7 +71,7 @@ class FittedModel:
         for start in range(0, len(texts), step):
             piece = slice(start, start + step)
             new = self._new(texts[piece], names[piece], links)
-            found.append(calibrated(self.predictor.attach(self.data, new), self.temperature))
+            found.append(self.calibration.apply(self.predictor.attach(self.data, new)))
         return np.concatenate(found)
 
     def neighbours(

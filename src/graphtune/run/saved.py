@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from graphtune.plan import Plan
 from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.outcome_json import outcome_from_json, outcome_to_json
 from graphtune.select import Data, FeatureMaker, Features, View
+from graphtune.select.calibration import Calibration
 
 FORMAT = 1  # of the directory; raised whenever an older graphtune could not read it
 _MANIFEST = "manifest.json"
@@ -88,7 +89,7 @@ def _write_parts(model: FittedModel, place: Path) -> None:
     plan = replace(model.plan, graphs=tuple(used.values()), candidates=(model.candidate,))
     (place / "plan.toml").write_text(plan.to_text(), encoding="utf-8")
     write_json(place / "labels.json", list(model.classes))
-    write_json(place / "calibration.json", {"temperature": model.temperature})
+    write_json(place / "calibration.json", asdict(model.calibration))
     write_json(place / "metrics.json", outcome_to_json(model.outcome))
     (place / "report.html").write_text(report.html(model.outcome), encoding="utf-8")
     (place / "README.md").write_text(report.card(model.outcome), encoding="utf-8")
@@ -129,13 +130,16 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     words = FittedTfidf.restore(state, _read_tensors(directory / "words.safetensors"))
     maker = _maker(plan, words, manifest["encoder"]["fingerprint"])
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
-    calibration = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
+    facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
+    weights = facts.get("weights")
+    calibration = Calibration(float(facts["temperature"]), None if weights is None else tuple(weights))
     graphs = {one.name: one for one in plan.graphs}
     data, stored = _read_graphs(directory / "graph", plan, maker, len(classes))
     predictor = candidate.restored(data, _read_tensors(directory / "model.safetensors"))
-    heat = float(calibration["temperature"])
     kind = manifest.get("labels", "text")
-    return FittedModel(plan, classes, candidate, predictor, data, maker, graphs, stored, heat, outcome, kind)
+    return FittedModel(
+        plan, classes, candidate, predictor, data, maker, graphs, stored, calibration, outcome, kind
+    )
 
 
 def _maker(plan: Plan, words: FittedTfidf, fingerprint: str) -> FeatureMaker:

@@ -10,7 +10,7 @@ from itertools import product
 from graphtune.graph import Hops
 from graphtune.layer import GAT, GCN, SAGE
 from graphtune.select.candidate import Candidate
-from graphtune.select.features import View
+from graphtune.select.features import DenseView, View
 from graphtune.select.graphs import NamedGraph
 from graphtune.select.network import Network
 from graphtune.select.probe import Probe
@@ -59,6 +59,6 @@ def smoothed(base: Candidate, named: Sequence[NamedGraph]) -> list[Candidate]:
     return [Smoothed(base, graph.name, hops, correct) for graph, (hops, correct) in product(named, ways)]
 
 
-def networks(graph: str, view: View) -> list[Candidate]:
+def networks(graph: str, view: DenseView) -> list[Candidate]:
     """Return one network of each kind, over the graph and view that served the linear candidates best."""
     return [Network(layer, view, graph) for layer in (GCN, SAGE, GAT)]

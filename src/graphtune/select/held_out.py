@@ -13,6 +13,7 @@ from graphtune.select.data import Data, NewRows
 _REPEATED_BELOW = 300  # labelled rows; below, the folds are drawn three times
 _ONE_FOLD_FROM = 4000  # labelled rows; from here one part is held out instead of folds
 _HELD_SHARE = 6  # one part in six is held out then
+_ENOUGH = 500  # val rows; fewer do not tell candidates apart, so that folds judge beside them
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +38,13 @@ class HeldOut:
     parts: tuple[Part, ...]
     repeats: int  # how often each row judges
     said: str
+    drawn: bool = False  # only labelled training rows judge: the table says nothing else of new texts
 
     @classmethod
-    def folds(cls, rows: Int64[np.ndarray, " T"], labels: Int64[np.ndarray, " N"], seed: int) -> "HeldOut":
-        """Divide labelled ``rows`` into stratified folds: more often the fewer there are.
+    def folds(
+        cls, rows: Int64[np.ndarray, " T"], labels: Int64[np.ndarray, " N"], seed: int, *, often: bool = True
+    ) -> "HeldOut":
+        """Divide labelled ``rows`` into stratified folds; where ``often``, several times if few.
 
         The only row of a class always teaches: a model that never saw the class cannot be judged by it.
 
@@ -58,12 +62,12 @@ class HeldOut:
             )
         only = np.bincount(known)[known] == 1
         if only.any():
-            divided = cls.folds(rows[~only], labels, seed)
+            divided = cls.folds(rows[~only], labels, seed, often=often)
             parts = (replace(part, train=np.union1d(part.train, rows[only])) for part in divided.parts)
             return replace(divided, parts=tuple(parts))
         single = len(rows) >= _ONE_FOLD_FROM
         count = _HELD_SHARE if single else min(5, max(2, int(np.bincount(known).max())))
-        repeats = 3 if len(rows) < _REPEATED_BELOW else 1
+        repeats = 3 if often and len(rows) < _REPEATED_BELOW else 1
         parts = []
         for repeat in range(repeats):
             folds = StratifiedKFold(count, shuffle=True, random_state=seed + repeat)
@@ -79,15 +83,18 @@ class HeldOut:
             if single
             else f"{count} stratified folds of the labelled training rows, {times}"
         )
-        return cls(tuple(parts), repeats, said)
+        return cls(tuple(parts), repeats, said, drawn=True)
 
     @classmethod
-    def given(
-        cls, train: Int64[np.ndarray, " T"], new: NewRows, labels: Int64[np.ndarray, " B"]
-    ) -> "HeldOut":
-        """Let the table's own validation rows judge; they are attached as new texts are."""
-        part = Part(train, train[:0], new, labels)
-        return cls((part,), 1, "the table's validation rows, attached as new texts")
+    def given(cls, part: Part, labels: Int64[np.ndarray, " N"], seed: int) -> "HeldOut":
+        """Let the table's own val rows judge: ``part``; where few, folds of its learning rows too."""
+        rows = len(part.labels)
+        how = "as unlabelled nodes of the graph" if part.new is None else "attached as new texts"
+        own = cls((part,), 1, f"the table's validation rows, {how}")
+        if rows >= _ENOUGH or np.bincount(labels[part.train]).max() < 2:
+            return own
+        folds = cls.folds(part.train, labels, seed, often=False)
+        return cls((part, *folds.parts), 1, f"the table's {rows} validation rows, {how}, and {folds.said}")
 
     @property
     def labels(self) -> Int64[np.ndarray, " B"]:

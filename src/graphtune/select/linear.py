@@ -11,6 +11,8 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 _NEVER = -30.0  # logit of a class without training rows
+_TOLERANCE = 1e-4  # largest entry of the gradient at which the optimum is reached
+_SHARE_OF_SLOPE = 0.05  # the same as a share of the gradient at zero weights
 
 Matrix = Tensor | scipy.sparse.csr_array
 
@@ -47,7 +49,8 @@ class LinearHead:
             # The last digits of the optimum change no prediction.
             warnings.simplefilter("ignore", ConvergenceWarning)
             matrix = x.numpy() if isinstance(x, Tensor) else x
-            model = LogisticRegression(C=strength, max_iter=200, tol=1e-3)
+            tolerance = min(_TOLERANCE, _SHARE_OF_SLOPE * _first_slope(matrix, labels))
+            model = LogisticRegression(C=strength, max_iter=200, tol=tolerance)
             model.fit(matrix, labels, sample_weight=weights)
         learned, offset = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
         if len(seen) == 2:
@@ -69,6 +72,14 @@ class LinearHead:
     def restored(cls, tensors: Mapping[str, Tensor]) -> "LinearHead":
         """Return a saved head."""
         return cls(tensors["weight"], tensors["bias"])
+
+
+def _first_slope(x: np.ndarray | scipy.sparse.csr_array, labels: Int64[np.ndarray, " T"]) -> float:
+    # With many classes or averaged features it is so small that a fixed tolerance holds before any step.
+    classes, at = np.unique(labels, return_inverse=True)
+    off = np.full((len(labels), len(classes)), 1 / len(classes), dtype=np.float32)
+    off[np.arange(len(labels)), at] -= 1
+    return float(np.abs(x.T @ off).max() / len(labels))
 
 
 def rows_of(x: Matrix, rows: Int64[np.ndarray, " T"]) -> Matrix:

@@ -15,7 +15,7 @@ from graphtune.graph import TextGraph
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import Model, Task
 from graphtune.select.data import Data, NewRows
-from graphtune.select.features import View, check_dense
+from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
 from graphtune.strategy import Full
 from graphtune.train import Training, train
@@ -29,7 +29,7 @@ class Network:
     """``depth`` graph layers with ReLU and dropout between, then a linear head."""
 
     layer: type[GraphLayer] = GCN
-    view: View = "meaning"  # a dense one
+    view: DenseView = "meaning"
     graph: str = "meaning"
     width: int = 64
     depth: int = 2

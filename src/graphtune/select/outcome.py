@@ -61,7 +61,7 @@ class GraphReport:
 class Verdict:
     """Whether the graph earns its place, on held-out rows of the training part."""
 
-    graph_helps: bool
+    graph_helps: bool  # so far as to be used
     gain: float  # points of accuracy: best candidate with a graph − best without
     gain_low: float  # 95 % interval, paired over rows
     gain_high: float

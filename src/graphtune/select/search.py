@@ -12,7 +12,7 @@ from graphtune.select import grid
 from graphtune.select.calibration import calibrated, temperature
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data
-from graphtune.select.features import View
+from graphtune.select.features import DenseView, View
 from graphtune.select.graphs import NamedGraph
 from graphtune.select.held_out import HeldOut
 from graphtune.select.journal import Journal
@@ -22,6 +22,8 @@ from graphtune.select.probe import Probe
 from graphtune.select.smoothed import Smoothed
 
 _TEAM = 5  # candidates with a graph that are averaged
+_SURE = 1.0  # standard errors of a lead in accuracy at which the more involved of two candidates is taken
+_SURE_OF_FEW = 2.0  # of a lead in likelihood, with few labels, at which the usual choice is given up
 _BEHIND = 2.0  # standard errors of the paired difference at which a candidate is given up
 _NEVER_BEHIND = 0.01  # share of accuracy within which none is given up
 
@@ -62,7 +64,7 @@ class Search:
     tried: dict[Candidate, Tried] = field(default_factory=dict)
     left_out: list[Candidate] = field(default_factory=list)
     trusted: frozenset[str] = frozenset()  # graphs that hold the user's links, or all where there are none
-    spread: Candidate | None = None  # with few labels: the mean over every graph's best smoothed candidate
+    team: Candidate | None = None  # with few labels: the mean over every graph's best smoothed candidate
 
     def run(self, named: Sequence[NamedGraph], *, same: bool) -> None:
         """Try everything the grid holds for these graphs, then means of the best."""
@@ -107,29 +109,29 @@ class Search:
             raise AssertionError(f"no candidate of {families or 'any family'} was tried")
         return found
 
-    def leads(self, involved: Tried, simple: Tried) -> bool:
-        """Say whether ``involved`` is better by enough to be worth it.
+    def clearly(self, better: Tried, other: Tried) -> bool:
+        """Say whether ``better`` leads ``other`` by more than chance: by some standard errors over the rows.
 
-        Enough is one standard error of the paired difference in accuracy; with few labels, where that is
-        wider than what a graph usually gains, it is the better likelihood.
+        The lead is counted in right answers; with few labels in likelihood, which tells more of each row.
         """
-        difference = involved.right.astype(float) - simple.right
-        if self.few:
-            return involved.likelihood < simple.likelihood and bool(difference.mean() > -_NEVER_BEHIND)
-        return bool(difference.mean() > difference.std() / np.sqrt(self.held_out.rows))
+        lead = other.losses - better.losses if self.few else better.right.astype(float) - other.right
+        sure = _SURE_OF_FEW if self.few else _SURE
+        return bool(lead.mean() > sure * lead.std() / np.sqrt(self.held_out.rows))
 
     def _complete(self) -> list[Tried]:
         return [tried for tried in self.tried.values() if tried.complete]
 
     def _best(self, able: Sequence[Tried]) -> Tried | None:
         best = max(able, key=self._merit, default=None)
-        spread = next((t for t in able if t.candidate == self.spread), None)
-        if best is None or spread is None:
-            return best
-        # Which of two graphs is better is the least certain thing that few labels decide: averaging over
-        # them is the safer choice wherever it is not clearly worse.
-        difference = spread.losses - best.losses
-        return spread if difference.mean() <= difference.std() / np.sqrt(self.held_out.rows) else best
+        if best is None:
+            return None
+        if self.few:
+            # Which of two graphs is better is the least certain thing that few labels decide: averaging is
+            # the safer choice wherever it is not clearly worse.
+            usual = next((t for t in able if t.candidate == self.team), best)
+        else:
+            usual = max((t for t in able if not isinstance(t.candidate, Mean)), key=self._merit, default=best)
+        return best if self.clearly(best, usual) else usual
 
     def _merit(self, tried: Tried) -> tuple[float, float]:
         # Right answers are counted in steps of whole rows: too coarse a measure where few rows judge.
@@ -235,14 +237,13 @@ class Search:
         groups = [(meaning, words), (free, graph), (graph, network), (meaning, words, graph)]
         ranked = sorted(self._complete(), key=self._merit, reverse=True)
         linear = [t for t in ranked if t.candidate.family == "graph"]
-        groups.append(tuple(linear[:_TEAM]))
         if self.few:
-            smooth = [t for t in linear if t.candidate.graphs <= self.trusted]
-            smooth = [t for t in smooth if isinstance(t.candidate, Smoothed)]
-            graphs = dict.fromkeys(t.candidate.graph for t in smooth if isinstance(t.candidate, Smoothed))
-            firsts = [next(t for t in smooth if t.candidate.graphs == {graph}) for graph in graphs]
-            groups.append(tuple(firsts))
-            self.spread = Mean(tuple(t.candidate for t in firsts)) if len(firsts) > 1 else None
+            members = self._members(linear)
+            groups.append(members)
+            mean_of = Mean(tuple(t.candidate for t in members))
+            self.team = mean_of if len(members) > 1 else next(iter(mean_of.members), None)
+        else:
+            groups.append(tuple(linear[:_TEAM]))
         teams: list[tuple[Candidate, ...]] = []
         for group in groups:
             members = tuple(dict.fromkeys(t.candidate for t in group if t is not None))
@@ -250,14 +251,24 @@ class Search:
                 teams.append(members)
         return teams
 
+    def _members(self, ranked: Sequence[Tried]) -> tuple[Tried, ...]:
+        """Return the best smoothed candidate over each graph, less those clearly behind the best."""
+        best: dict[str, Tried] = {}
+        for tried in ranked:
+            candidate = tried.candidate
+            if isinstance(candidate, Smoothed) and candidate.graphs <= self.trusted:
+                best.setdefault(candidate.graph, tried)
+        firsts = tuple(best.values())
+        return tuple(tried for tried in firsts if not self.clearly(firsts[0], tried))
+
     def _best_probe(self, view: View) -> Tried | None:
         able = [t for t in self._complete() if isinstance(t.candidate, Probe) and t.candidate.view == view]
         return self._best(able)
 
     @staticmethod
-    def _place(candidate: Candidate) -> tuple[str, View]:
+    def _place(candidate: Candidate) -> tuple[str, DenseView]:
         inner = candidate
         while not hasattr(inner, "view"):
             inner = inner.base if hasattr(inner, "base") else inner.members[0]  # type: ignore[attr-defined]
-        view: View = "both" if getattr(inner, "view", "meaning") == "both" else "meaning"
+        view: DenseView = "both" if getattr(inner, "view", "meaning") == "both" else "meaning"
         return min(candidate.graphs), view

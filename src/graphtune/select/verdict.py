@@ -22,31 +22,34 @@ class Choice:
 def choose(search: Search) -> Choice:
     """Choose between the best candidates with and without a graph.
 
-    The graph-free candidate is taken unless the graph's lead is worth it; see `Search.leads`.
+    With many labels the graph-free candidate is taken unless the graph clearly leads it. With few, held-out
+    rows seldom tell, and the graph is taken unless the graph-free candidate clearly leads.
     """
     free, linear, network = search.first("graph-free"), search.best("graph"), search.best("network")
     rows = search.held_out.rows
     graph = linear
-    if network is not None and (linear is None or search.leads(network, linear)):
+    if network is not None and (linear is None or search.clearly(network, linear)):
         # A network that does not lead the graph-free candidate must not cost a linear one that does.
-        graph = network if linear is None or search.leads(network, free) else linear
+        graph = network if linear is None or search.clearly(network, free) else linear
     if graph is None:
         return Choice(free, free, None, Verdict(False, 0.0, 0.0, 0.0, "No graph was tried, so none is used."))
     first, second = _by_row(graph, search), _by_row(free, search)
     gain = paired_bootstrap(first, second)
     value, low, high = 100 * gain.value, 100 * gain.low, 100 * gain.high
-    helps = search.leads(graph, free)
+    helps = not search.clearly(free, graph) if search.few else search.clearly(graph, free)
     said = f"{value:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}) on {rows} held-out rows"
-    if helps:
-        sure = (
-            ""
-            if low > 0
-            else "; the interval does not lie above 0: its probabilities are better, its answers not surely"
+    if not helps:
+        text = f"The graph does not help enough: {said}. The graph-free model is saved."
+        return Choice(free, free, graph, Verdict(False, value, low, high, text))
+    text = f"The graph helps: {said}."
+    if low <= 0:
+        why = (
+            "with few labels it is left out only where it clearly loses"
+            if search.few
+            else "its lead is small"
         )
-        verdict = Verdict(True, value, low, high, f"The graph helps: {said}{sure}.")
-        return Choice(graph, free, graph, verdict)
-    text = f"The graph does not help enough: {said}. The graph-free model is saved."
-    return Choice(free, free, graph, Verdict(False, value, low, high, text))
+        text = f"The graph is used, though it is not sure to help: {said}; {why}."
+    return Choice(graph, free, graph, Verdict(True, value, low, high, text))
 
 
 def _by_row(tried: Tried, search: Search) -> np.ndarray:
