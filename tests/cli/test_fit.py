@@ -188,6 +188,13 @@ def test_a_class_seen_once_is_learned_where_asked(how, tmp_path, refused, capsys
     assert "keep_rare = true" in (tmp_path / "made" / "plan.toml").read_text()
 
 
+def test_an_option_turns_off_what_the_plan_keeps(tmp_path, refused):
+    (tmp_path / "rows.csv").write_text("text,label\nparcel,x\nlate,x\nbox,x\nrefund,y\n")
+    (tmp_path / "rare.toml").write_text("keep_rare = true\n")
+    asked = ["--encoder", "tfidf", "--plan", "rare.toml", "--refuse-rare"]
+    assert "one training row only: 'y'" in refused("fit", "rows.csv", *asked, folder=tmp_path)[0]
+
+
 @pytest.mark.parametrize("label", ["", "z"])
 def test_nothing_to_choose_by_is_refused(label, tmp_path, refused):
     # A val row without a label, or of a class that is not learned, cannot judge.

@@ -59,9 +59,13 @@ def fit(
         ),
     ] = None,
     keep_rare: Annotated[
-        bool,
-        typer.Option("--keep-rare", help="Learn classes with one training row too, unchecked."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--keep-rare/--refuse-rare",
+            help="Learn classes with one training row too, unchecked.",
+            show_default="refuse-rare",
+        ),
+    ] = None,
     plan: Annotated[
         str | None, typer.Option(metavar="FILE", help="A plan.toml; options given here come first.")
     ] = None,
@@ -74,17 +78,18 @@ def fit(
     """
     from graphtune.cli.place import check_directory
     from graphtune.cli.rows import text_column
+    from graphtune.plan.budget import seconds
     from graphtune.table import Columns, read_links, read_tables
 
     check_directory(into)
-    options = _options(
-        budget,
-        encoder=encoder,
-        seed=seed,
-        transductive=transductive,
-        class_shares=class_shares,
-        keep_rare=keep_rare or None,
-    )
+    options = {
+        "encoder": encoder,
+        "budget_seconds": None if budget is None else seconds(budget),
+        "seed": seed,
+        "transductive": transductive,
+        "class_shares": class_shares,
+        "keep_rare": keep_rare,
+    }
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_)
     more, rare = unlabelled or (), settled.keep_rare
@@ -121,17 +126,11 @@ def run(
     return model.outcome
 
 
-def _options(budget: str | None, **given: object) -> dict[str, Any]:
-    """Return the plan's fields that were given as options."""
-    from graphtune.plan.budget import seconds
-
-    given["budget_seconds"] = None if budget is None else seconds(budget)
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def _settled(file: str | None, options: dict[str, Any]) -> "Plan":
+    """Return the plan of a file, or the default one, with the options that were given."""
     from dataclasses import replace
 
     from graphtune.plan import Plan
 
-    return replace(Plan() if file is None else Plan.read(Path(file)), **options)
+    given = {name: value for name, value in options.items() if value is not None}
+    return replace(Plan() if file is None else Plan.read(Path(file)), **given)
