@@ -2,10 +2,12 @@
 
 import io
 
+import pytest
 from outcomes import many, outcome, untested
 from rich.console import Console
 
 from graphtune.report import console
+from graphtune.select import Verdict
 
 
 def _printed(made, width=160) -> str:
@@ -50,3 +52,11 @@ def test_of_many_candidates_the_best_are_shown():
     assert "4 given up as worse, 4 left out for want of time: see the report" in said
     said = _printed(outcome(candidates=made.candidates[:2] * 5))
     assert "2 more: see the report" in said
+
+
+@pytest.mark.parametrize(("helps", "low", "colour"), [(True, 0.1, 32), (True, 0.0, 33), (False, -0.7, 33)])
+def test_only_a_sure_gain_is_green(helps, low, colour):
+    stream = io.StringIO()
+    terminal = Console(file=stream, width=160, force_terminal=True, color_system="standard", no_color=False)
+    console(outcome(verdict=Verdict(helps, 0.3, low, 1.3, "The verdict.")), terminal)
+    assert f"\x1b[1;{colour}mThe verdict." in stream.getvalue()

@@ -116,8 +116,8 @@ def test_dots_stand_where_their_axis_says():
 
 def test_without_test_rows_the_page_says_so():
     text = _read(html(untested())).text
-    assert "85.8% of held-out training texts are labelled right" in text
-    assert "there were no labelled test rows" in text
+    assert "85.8% of held-out texts are labelled right" in text
+    assert "over 5 held-out parts; there were no labelled test rows" in text
     assert "What is taken for what" not in text
     assert "On the test texts" not in text
 
@@ -152,6 +152,39 @@ def test_a_graph_that_does_not_help_is_said():
     text = _read(html(made)).text
     assert "The graph does not help here. The graph-free model was saved." in text
     assert "Gain by the graph, held-out texts −0.4 points; −1.3 to +0.5" in text
+
+
+@pytest.mark.parametrize(
+    ("helps", "low", "style", "title"),
+    [
+        (True, 0.1, "verdict helps", "The graph helps"),
+        (True, 0.0, "verdict unsure", "The graph is used, though not sure to help"),
+        (True, -0.7, "verdict unsure", "The graph is used, though not sure to help"),
+        (False, -0.7, "verdict", "The graph does not help here."),
+    ],
+)
+def test_only_a_sure_gain_is_shown_as_one(helps, low, style, title):
+    from graphtune.select import Verdict
+
+    page = _read(html(outcome(verdict=Verdict(helps, 0.3, low, 1.3, "The verdict."))))
+    assert [attrs["class"] for tag, attrs in page.met if "verdict" in attrs.get("class", "")] == [style]
+    assert f" {title} The verdict." in page.text
+
+
+def test_both_rules_of_the_choice_are_told():
+    from graphtune.select.grid import FEW
+
+    text = _read(html(outcome())).text
+    assert f"With more than {FEW} labelled texts a class" in text
+    assert "by more than one standard error" in text
+    assert f"With {FEW} or fewer" in text
+    assert "by more than two standard errors" in text
+
+
+def test_held_out_rows_need_not_be_of_folds():
+    text = _read(html(outcome(selection="the table's validation rows, attached as new texts"))).text
+    assert "Accuracy on held-out rows (the table's validation rows, attached as new texts)" in text
+    assert "calibrated on held-out rows (temperature 1.37)" in text
 
 
 def test_a_label_that_training_never_saw_has_a_name_in_the_matrix():

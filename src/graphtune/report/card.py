@@ -162,7 +162,7 @@ def _comparison(outcome: "Outcome") -> list[str]:
     return [
         "## What was compared",
         "",
-        f"On held-out training rows: {escaped(outcome.selection)}.",
+        f"On held-out rows: {escaped(outcome.selection)}.",
         "",
         *_table(names, rows, numbers=(2, 3, 4)),
         *(["", f"{wording.counted(more, 'more candidate')} in `metrics.json`."] if more else []),

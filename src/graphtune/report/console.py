@@ -28,7 +28,7 @@ def console(outcome: "Outcome", console: "Console") -> None:
     console.print(_candidates(outcome))
     if _others(outcome):
         console.print(Text(_others(outcome)))
-    style = "bold green" if outcome.verdict.graph_helps else "bold yellow"
+    style = "bold green" if wording.surely_helps(outcome) else "bold yellow"
     console.print()
     console.print(Text(outcome.verdict.text, style=style))
     if wording.gain_on_test(outcome):

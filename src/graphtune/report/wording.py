@@ -84,7 +84,7 @@ def headline(outcome: "Outcome") -> str:
         return f"{percent(outcome.test.accuracy)} of {texts} {verb} labelled right"
     best = chosen(outcome)
     if best is not None and scored(best):
-        return f"{percent(best.accuracy)} of held-out training texts are labelled right"
+        return f"{percent(best.accuracy)} of held-out texts are labelled right"
     return "The model was saved without a measured accuracy"
 
 
@@ -97,7 +97,7 @@ def uncertainty(outcome: "Outcome") -> str:
     best = chosen(outcome)
     if best is not None and scored(best):
         error = f"Standard error {decimal(100 * best.standard_error, 1)} points"
-        return f"{error}, over {counted(best.folds, 'fold')}; there were no labelled test rows."
+        return f"{error}, over {counted(best.folds, 'held-out part')}; there were no labelled test rows."
     return "There were no labelled test rows."
 
 
@@ -106,10 +106,15 @@ def has_test(outcome: "Outcome") -> bool:
     return outcome.test is not None and outcome.test.rows > 0 and known(outcome.test.accuracy)
 
 
+def surely_helps(outcome: "Outcome") -> bool:
+    """Say whether the graph is used and its whole interval on the held-out rows is above zero."""
+    return outcome.verdict.graph_helps and outcome.verdict.gain_low > 0
+
+
 def gain_title(outcome: "Outcome") -> str:
     """Say whether the graph helps, in a few words."""
     if outcome.verdict.graph_helps:
-        return "The graph helps" if outcome.verdict.gain_low > 0 else "The graph is used, unsure to help"
+        return "The graph helps" if surely_helps(outcome) else "The graph is used, though not sure to help"
     best = chosen(outcome)
     saved = " The graph-free model was saved." if best is None or best.family == "graph-free" else ""
     return f"The graph does not help here.{saved}"
@@ -140,9 +145,12 @@ def protocol_lines(outcome: "Outcome") -> list[str]:
         )
     return [
         seen,
-        f"Selection: {outcome.selection.rstrip('.')}. A graph is used only where it leads the best model "
-        "without one on the same rows: by more than one standard error, or at all where there are too few "
-        "rows to tell.",
+        f"Selection: {outcome.selection.rstrip('.')}. With more than 50 labelled texts a class, a graph is "
+        "used only where it labels more of these rows right than the best model without one, by more than "
+        "one standard error. With 50 or fewer, these rows seldom tell: the usual choice is the mean of "
+        "models over all graphs, without the worst where the mean is better for it. It is given up, for "
+        "another model or for no graph, only for one whose likelihood leads by more than two standard "
+        "errors.",
         "Labels of test rows were read once, after everything was chosen, for the figures above."
         if has_test(outcome)
         else "No figure here is of texts that played no part in the choice: held-out accuracy is slightly "
@@ -176,7 +184,7 @@ def graph_line(graph: "GraphReport") -> str:
 
 def calibration_line(outcome: "Outcome") -> str:
     """Say how far confidences can be believed."""
-    temperature = f"Probabilities were calibrated on held-out folds (temperature {outcome.temperature:.2f})."
+    temperature = f"Probabilities were calibrated on held-out rows (temperature {outcome.temperature:.2f})."
     if not has_test(outcome) or outcome.test is None:
         return temperature
     return (
