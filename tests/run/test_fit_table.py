@@ -21,7 +21,9 @@ PROPAGATED = Propagated("meaning", "meaning")
 
 @pytest.fixture
 def graph_wins(monkeypatch):
-    monkeypatch.setattr(Search, "leads", lambda self, involved, simple: True)
+    monkeypatch.setattr(
+        Search, "clearly", lambda self, better, other: better.candidate.family != "graph-free"
+    )
     monkeypatch.setattr(Search, "_behind", lambda self, *_, **__: False)
 
 
@@ -293,3 +295,32 @@ def test_few_labels_drawn_unlike_the_texts_are_weighted_by_what_the_texts_show(t
     again = load(tmp_path / "model")
     assert np.array_equal(again.probabilities(NEW), weighted.probabilities(NEW))
     np.testing.assert_allclose(again.probabilities(NEW).sum(axis=1), 1, atol=1e-5)
+
+
+def test_weights_that_restore_the_texts_shares_leave_nothing_to_estimate():
+    rows = imbalanced()
+    often = np.array([label >= 0 and rows.classes[label] == "bill" for label in rows.labels])
+    weights = np.where(often, 6 / 7, 1 / 14).astype(np.float32) * 3
+    model = fit_table(replace(rows, weights=weights), plan=plan(Probe(), PROPAGATED), into=None)
+    assert model.calibration.weights is None
+
+
+def test_val_rows_tell_how_frequent_classes_are():
+    rows = imbalanced()
+    split = list(rows.split)
+    split[400:430] = ["val"] * 30
+    model = fit_table(replace(rows, split=tuple(split)), plan=plan(Probe(), PROPAGATED), into=None)
+    assert model.calibration.weights is None
+
+
+def test_new_test_texts_change_no_class_weight_where_they_are_not_in_the_graph():
+    rows = imbalanced()
+    asked = plan(Probe(), PROPAGATED)
+    paired = zip(rows.texts, rows.split, strict=True)
+    other = replace(rows, texts=tuple(text if part == "train" else "password email" for text, part in paired))
+    first, second = (fit_table(one, plan=asked, into=None) for one in (rows, other))
+    assert first.calibration == second.calibration
+    assert first.calibration.weights is not None
+    inside = fit_table(rows, plan=replace(asked, transductive=True), into=None)
+    assert inside.calibration.weights is not None
+    assert inside.calibration != first.calibration

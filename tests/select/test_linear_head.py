@@ -39,8 +39,8 @@ def test_many_classes_with_features_averaged_almost_alike_are_still_learned():
     # The gradient at zero weights is here below the tolerance that scikit-learn starts from.
     labels = np.repeat(np.arange(150, dtype=np.int64), 5)
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(150, 384)).astype(np.float32))
-    x = torch.nn.functional.normalize(x)[torch.from_numpy(labels)] * 0.1
-    found = LinearHead.fit(x, labels, 150, strength=50.0).probabilities(x)
+    x = torch.nn.functional.normalize(x)[torch.from_numpy(labels)] * 0.01
+    found = LinearHead.fit(x, labels, 150, strength=5000.0).probabilities(x)
     assert (found.argmax(axis=1) == labels).all()
 
 

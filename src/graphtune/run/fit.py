@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 
 import graphtune
 from graphtune.encoder import from_name
@@ -22,7 +22,7 @@ from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.saved import check_place, save
 from graphtune.run.split import Split, split_rows
 from graphtune.select import Data, FeatureMaker, GraphReport, NamedGraph, NewRows, Outcome
-from graphtune.select.calibration import Calibration, class_shares
+from graphtune.select.calibration import Calibration, calibrated, class_shares
 from graphtune.select.graphs import build, check_names, usual
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.select.journal import Journal
@@ -94,7 +94,9 @@ class _Fit:
         teach = np.flatnonzero(known >= 0)
         with self._stage("final"):
             predictor = data.fitted(choice.chosen.candidate, teach, self.plan.seed)
-            calibration = self._calibration(choice.chosen, data, search)
+            calibration = Calibration(
+                choice.chosen.temperature, self._class_weights(data, search, choice.chosen)
+            )
         learned = tuple(classes[: data.classes])
         stored = Stored(self._ids(nodes), features.texts, known)
         blank = self._outcome(split, data, learned, search, choice, calibration)
@@ -111,7 +113,7 @@ class _Fit:
             blank,
         )
         with self._stage("evaluate"):
-            outcome = self._evaluated(model, choice, search, split, nodes, labels, classes, teach)
+            outcome = self._evaluated(model, choice, split, nodes, labels, classes, teach)
         self.seconds["total"] = time.monotonic() - begin
         model = replace(model, outcome=replace(outcome, seconds=dict(self.seconds)))
         if self.into is not None:
@@ -177,7 +179,7 @@ class _Fit:
         journal = None
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
-            journal = Journal.opened(place, self._fingerprint(maker), resume=self.resume)
+            journal = Journal.opened(place, self._fingerprint(maker, held_out), resume=self.resume)
         deadline = begin + _SHARE_TO_SEARCH * self.plan.budget_seconds
         search = Search(data, held_out, self.plan.seed, deadline, journal)
         say(f"choosing by {held_out.said}")
@@ -207,20 +209,20 @@ class _Fit:
             part = Part(teach, teach[:0], new, labels[split.val])
         return HeldOut.given(part, data.labels, self.plan.seed)
 
-    def _calibration(self, tried: Tried, data: Data, search: Search) -> Calibration:
-        """Return the held-out temperature, and class weights where few labels were drawn unlike the texts."""
+    def _class_weights(self, data: Data, search: Search, tried: Tried) -> tuple[float, ...] | None:
+        """Return the weights of the classes where few labels were drawn unlike the texts."""
         if self.plan.class_shares == "labelled" or not (search.few and search.held_out.drawn):
             # Many labels, or the table's own val rows, are taken to be drawn as the texts are.
-            return Calibration(tried.temperature)
+            return None
         teach = np.flatnonzero(data.labels >= 0)
-        labelled = np.bincount(data.labels[teach], minlength=data.classes) / len(teach)
+        labelled = _shares(data, teach)
+        if not labelled.all():
+            return None
         fitted = data.fitted(tried.candidate, teach, self.plan.seed)
-        unlabelled = Calibration(tried.temperature).apply(fitted.nodes[data.labels < 0])
-        shares = class_shares(unlabelled, labelled)
-        weights = None if shares is None else tuple(map(float, shares / labelled))
-        return Calibration(tried.temperature, weights)
+        shares = class_shares(calibrated(fitted.nodes[data.labels < 0], tried.temperature), labelled)
+        return None if shares is None else tuple(map(float, shares / labelled))
 
-    def _fingerprint(self, maker: FeatureMaker) -> str:
+    def _fingerprint(self, maker: FeatureMaker, held_out: HeldOut) -> str:
         # What another version found may rest on other features, folds or settings under the same names.
         digest = hashlib.sha256(graphtune.__version__.encode() + b"\1")
         for part in (self.table.ids, self.table.texts, self.table.split, self.table.classes):
@@ -236,6 +238,8 @@ class _Fit:
             digest.update(repr((self.links.directed, self.links.kind)).encode() + weight)
         digest.update(replace(self.plan, budget_seconds=1.0).to_text().encode())
         digest.update(maker.encoder.fingerprint.encode())
+        for part in held_out.parts:
+            digest.update(part.train.tobytes() + b"\0" + part.held.tobytes() + b"\0" + part.labels.tobytes())
         return digest.hexdigest()
 
     def _outcome(
@@ -250,7 +254,7 @@ class _Fit:
         labelled = int((data.labels >= 0).sum())
         notes = [note.text for note in self.table.notes if note.kind == "warning"]
         if calibration.weights is not None:
-            notes.append(_weights_note(calibration.weights, data.labels, classes))
+            notes.append(_weights_note(calibration.weights, data, classes, aside=split.aside))
             say(notes[-1])
         return Outcome(
             protocol="transductive" if self.plan.transductive else "inductive",
@@ -283,7 +287,6 @@ class _Fit:
         self,
         model: FittedModel,
         choice: Choice,
-        search: Search,
         split: Split,
         nodes: Int64[np.ndarray, " N"],
         labels: Int64[np.ndarray, " T"],
@@ -297,7 +300,8 @@ class _Fit:
         truth, place = labels[judged], {int(row): at for at, row in enumerate(nodes)}
 
         def predict(tried: Tried) -> Float32[np.ndarray, "B C"]:
-            calibration = self._calibration(tried, model.data, search)
+            # The same weights for all, so that what is compared is the graph.
+            calibration = replace(model.calibration, temperature=tried.temperature)
             fitted = model.data.fitted(tried.candidate, teach, self.plan.seed)
             if new is not None:
                 return calibration.apply(fitted.attach(model.data, new))
@@ -331,17 +335,23 @@ def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.n
     return tuple(table.classes[at] for at in order), number[table.labels]
 
 
-def _weights_note(
-    weights: tuple[float, ...], labels: Int64[np.ndarray, " N"], classes: tuple[str, ...]
-) -> str:
-    labelled = np.bincount(labels[labels >= 0], minlength=len(classes)) / (labels >= 0).sum()
+def _shares(data: Data, rows: Int64[np.ndarray, " T"]) -> Float64[np.ndarray, " C"]:
+    """Return which share of the labels each class has, as learning counts them."""
+    weights = None if data.weights is None else data.weights[rows]
+    counts = np.bincount(data.labels[rows], weights, data.classes)
+    return (counts / counts.sum()).astype(np.float64)
+
+
+def _weights_note(weights: tuple[float, ...], data: Data, classes: tuple[str, ...], *, aside: bool) -> str:
+    labelled = _shares(data, np.flatnonzero(data.labels >= 0))
     shares = labelled * weights
     most = int(np.abs(shares - labelled).argmax())
+    tested = " The test rows were set aside from the labelled ones and have their shares." if aside else ""
     return (
-        "The unlabelled texts seem to hold the classes in other shares than the labelled rows do "
-        f"({classes[most]}: {shares[most]:.0%} of the texts, {labelled[most]:.0%} of the labels); "
-        "probabilities are weighted accordingly. Where new texts will have the labels' shares, fit with "
-        "--class-shares labelled."
+        "The unlabelled texts seem to hold the classes in other shares than the labels do: "
+        f"{classes[most]} is taken to be {shares[most]:.0%} of the texts ({labelled[most]:.0%} of the "
+        f"labels); probabilities are weighted accordingly.{tested} Where new texts will have the labels' "
+        "shares, fit with --class-shares labelled."
     )
 
 

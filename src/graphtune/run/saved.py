@@ -131,7 +131,7 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     maker = _maker(plan, words, manifest["encoder"]["fingerprint"])
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
     facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
-    weights = facts.get("weights")
+    weights = facts["weights"]
     calibration = Calibration(float(facts["temperature"]), None if weights is None else tuple(weights))
     graphs = {one.name: one for one in plan.graphs}
     data, stored = _read_graphs(directory / "graph", plan, maker, len(classes))

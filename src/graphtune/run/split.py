@@ -21,6 +21,7 @@ class Split:
     val: Int64[np.ndarray, " V"]  # labelled; may be empty
     test: Int64[np.ndarray, " B"]  # labelled or not; may be empty
     notes: tuple[str, ...]
+    aside: bool = False  # whether the test part was set aside here
 
 
 def split_rows(table: Table, seed: int) -> Split:
@@ -33,12 +34,14 @@ def split_rows(table: Table, seed: int) -> Split:
     """
     named = np.array(table.split)
     notes: list[str] = []
+    aside = False
     if not np.isin(named, ["val", "test"]).any():
         if (named[table.labels >= 0] == "train").any():
             notes.append("Every labelled row is for training: no test part, so the figures are from folds.")
         else:
             named, note = _set_aside(table, seed)
             notes.append(note)
+            aside = bool((named == "test").any())
     train = np.flatnonzero(np.isin(named, ["train", ""]))
     val = np.flatnonzero((named == "val") & (table.labels >= 0))
     seen = np.unique(table.labels[train][table.labels[train] >= 0])
@@ -51,7 +54,7 @@ def split_rows(table: Table, seed: int) -> Split:
     if strange.any():
         notes.append(f"{int(strange.sum())} validation rows have a class without training rows; not used.")
         val = val[~strange]
-    return Split(train, val, np.flatnonzero(named == "test"), tuple(notes))
+    return Split(train, val, np.flatnonzero(named == "test"), tuple(notes), aside)
 
 
 def _set_aside(table: Table, seed: int) -> tuple[np.ndarray, str]:

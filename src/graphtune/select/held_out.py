@@ -66,7 +66,7 @@ class HeldOut:
             parts = (replace(part, train=np.union1d(part.train, rows[only])) for part in divided.parts)
             return replace(divided, parts=tuple(parts))
         single = len(rows) >= _ONE_FOLD_FROM
-        count = _HELD_SHARE if single else min(5, max(2, int(np.bincount(known).max())))
+        count = min(_HELD_SHARE if single else 5, max(2, int(np.bincount(known).max())))
         repeats = 3 if often and len(rows) < _REPEATED_BELOW else 1
         parts = []
         for repeat in range(repeats):

@@ -49,7 +49,7 @@ class LinearHead:
             # The last digits of the optimum change no prediction.
             warnings.simplefilter("ignore", ConvergenceWarning)
             matrix = x.numpy() if isinstance(x, Tensor) else x
-            tolerance = min(_TOLERANCE, _SHARE_OF_SLOPE * _first_slope(matrix, labels))
+            tolerance = min(_TOLERANCE, _SHARE_OF_SLOPE * _first_slope(matrix, labels, weights))
             model = LogisticRegression(C=strength, max_iter=200, tol=tolerance)
             model.fit(matrix, labels, sample_weight=weights)
         learned, offset = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
@@ -74,12 +74,19 @@ class LinearHead:
         return cls(tensors["weight"], tensors["bias"])
 
 
-def _first_slope(x: np.ndarray | scipy.sparse.csr_array, labels: Int64[np.ndarray, " T"]) -> float:
+def _first_slope(
+    x: np.ndarray | scipy.sparse.csr_array,
+    labels: Int64[np.ndarray, " T"],
+    weights: Float32[np.ndarray, " T"] | None,
+) -> float:
     # With many classes or averaged features it is so small that a fixed tolerance holds before any step.
     classes, at = np.unique(labels, return_inverse=True)
     off = np.full((len(labels), len(classes)), 1 / len(classes), dtype=np.float32)
     off[np.arange(len(labels)), at] -= 1
-    return float(np.abs(x.T @ off).max() / len(labels))
+    if weights is not None:
+        off *= weights[:, None]
+    total = len(labels) if weights is None else max(float(weights.sum()), 1e-12)
+    return float(np.abs(x.T @ off).max() / total)
 
 
 def rows_of(x: Matrix, rows: Int64[np.ndarray, " T"]) -> Matrix:

@@ -22,8 +22,8 @@ from graphtune.select.probe import Probe
 from graphtune.select.smoothed import Smoothed
 
 _TEAM = 5  # candidates with a graph that are averaged
-_SURE = 1.0  # standard errors of a lead in accuracy at which the more involved of two candidates is taken
-_SURE_OF_FEW = 2.0  # of a lead in likelihood, with few labels, at which the usual choice is given up
+_SURE = 1.0  # standard errors of a lead at which the more involved of two candidates is taken
+_SURE_OF_FEW = 2.0  # of a lead, with few labels, at which the usual choice is given up
 _BEHIND = 2.0  # standard errors of the paired difference at which a candidate is given up
 _NEVER_BEHIND = 0.01  # share of accuracy within which none is given up
 
@@ -110,13 +110,17 @@ class Search:
         return found
 
     def clearly(self, better: Tried, other: Tried) -> bool:
-        """Say whether ``better`` leads ``other`` by more than chance: by some standard errors over the rows.
+        """Say whether ``better`` leads ``other`` by enough to be worth its price; see `_lead`."""
+        return self._lead(better, other) > (_SURE_OF_FEW if self.few else _SURE)
 
-        The lead is counted in right answers; with few labels in likelihood, which tells more of each row.
+    def _lead(self, better: Tried, other: Tried) -> float:
+        """Return how far ``better`` leads, in standard errors of the paired difference over the rows.
+
+        It is counted in right answers; with few labels in likelihood, which tells more of each row.
         """
         lead = other.losses - better.losses if self.few else better.right.astype(float) - other.right
-        sure = _SURE_OF_FEW if self.few else _SURE
-        return bool(lead.mean() > sure * lead.std() / np.sqrt(self.held_out.rows))
+        error = float(lead.std() / np.sqrt(self.held_out.rows))
+        return float(lead.mean()) / max(error, 1e-12)
 
     def _complete(self) -> list[Tried]:
         return [tried for tried in self.tried.values() if tried.complete]
@@ -197,10 +201,13 @@ class Search:
         progress.say(f"  {100 * tried.accuracy:5.1f} %  {seconds:5.1f} s  {candidate}")
 
     def _keep(self, candidate: Candidate, probabilities: np.ndarray, seconds: float) -> None:
+        self.tried[candidate] = self._judged(candidate, probabilities, seconds)
+
+    def _judged(self, candidate: Candidate, probabilities: np.ndarray, seconds: float) -> Tried:
         labels = self.held_out.labels[: len(probabilities)]
         heat = temperature(probabilities, labels)
         truth = calibrated(probabilities, heat)[np.arange(len(labels)), labels]
-        self.tried[candidate] = Tried(
+        return Tried(
             candidate,
             probabilities,
             probabilities.argmax(axis=1) == labels,
@@ -223,43 +230,49 @@ class Search:
         return bool(difference.mean() > max(_BEHIND * error, _NEVER_BEHIND))
 
     def _try_means(self, bar: progress.Bar) -> None:
-        for members in self._teams():
-            candidate = Mean(members)
-            tables = [self.tried[member].probabilities for member in members]
-            start = time.monotonic()
-            self._keep(candidate, mean(*tables), time.monotonic() - start)
-            bar.advance(1.0)
+        groups = self._groups()
+        if self.few:
+            members = self._members()
+            self.team = Mean(members) if len(members) > 1 else next(iter(members), None)
+            groups.append(members)
+        for members in dict.fromkeys(groups):
+            if len(set(members)) > 1:
+                averaged = self._averaged(members)
+                self.tried[averaged.candidate] = averaged
+                bar.advance(1.0)
 
-    def _teams(self) -> list[tuple[Candidate, ...]]:
-        """Return groups whose members read different things, and the best few of those with a graph."""
+    def _averaged(self, members: Sequence[Candidate]) -> Tried:
+        start = time.monotonic()
+        table = mean(*(self.tried[member].probabilities for member in members))
+        return self._judged(Mean(tuple(members)), table, time.monotonic() - start)
+
+    def _groups(self) -> list[tuple[Candidate, ...]]:
+        """Return candidates that read different things, and the best few of those with a graph."""
         meaning, words = self._best_probe("meaning"), self._best_probe("words")
         free, graph, network = self.best("graph-free"), self.best("graph"), self.best("network")
         groups = [(meaning, words), (free, graph), (graph, network), (meaning, words, graph)]
-        ranked = sorted(self._complete(), key=self._merit, reverse=True)
-        linear = [t for t in ranked if t.candidate.family == "graph"]
-        if self.few:
-            members = self._members(linear)
-            groups.append(members)
-            mean_of = Mean(tuple(t.candidate for t in members))
-            self.team = mean_of if len(members) > 1 else next(iter(mean_of.members), None)
-        else:
-            groups.append(tuple(linear[:_TEAM]))
-        teams: list[tuple[Candidate, ...]] = []
-        for group in groups:
-            members = tuple(dict.fromkeys(t.candidate for t in group if t is not None))
-            if len(members) == len(group) > 1 and members not in teams:
-                teams.append(members)
-        return teams
+        found = [tuple(t.candidate for t in group if t is not None) for group in groups if all(group)]
+        if not self.few:
+            found.append(tuple(tried.candidate for tried in self._ranked("graph")[:_TEAM]))
+        return found
 
-    def _members(self, ranked: Sequence[Tried]) -> tuple[Tried, ...]:
-        """Return the best smoothed candidate over each graph, less those clearly behind the best."""
-        best: dict[str, Tried] = {}
-        for tried in ranked:
+    def _members(self) -> tuple[Candidate, ...]:
+        """Return the best smoothed candidate over each graph, less those that the mean is better without."""
+        best: dict[str, Candidate] = {}
+        for tried in self._ranked("graph"):
             candidate = tried.candidate
             if isinstance(candidate, Smoothed) and candidate.graphs <= self.trusted:
-                best.setdefault(candidate.graph, tried)
-        firsts = tuple(best.values())
-        return tuple(tried for tried in firsts if not self.clearly(firsts[0], tried))
+                best.setdefault(candidate.graph, candidate)
+        members = tuple(best.values())
+        while len(members) > 1:
+            if self._lead(self._averaged(members[:-1]), self._averaged(members)) <= _SURE:
+                break
+            members = members[:-1]
+        return members
+
+    def _ranked(self, family: Family) -> list[Tried]:
+        able = [tried for tried in self._complete() if tried.candidate.family == family]
+        return sorted(able, key=self._merit, reverse=True)
 
     def _best_probe(self, view: View) -> Tried | None:
         able = [t for t in self._complete() if isinstance(t.candidate, Probe) and t.candidate.view == view]
