@@ -202,8 +202,9 @@ def test_nothing_to_choose_by_is_refused(label, tmp_path, refused):
         f"text,label,split\nparcel,x,train\nrefund,y,train\nlogin,{label},val\n"
     )
     problem, fix = refused("fit", "rows.csv", "--encoder", "tfidf", folder=tmp_path)
-    assert "Each of the 2 classes has one labelled training row only" in problem
-    assert "val rows" in fix
+    assert "2 classes have one training row only: 'x' and 'y'" in problem
+    assert "label more of its rows" in fix
+    assert "--keep-rare" not in fix
 
 
 @pytest.mark.parametrize("plan", ["budget_second = 3\n", "seed = 'x'\n", "not toml", 'encoder = "nowhere"\n'])

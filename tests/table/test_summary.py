@@ -3,7 +3,8 @@ from graphtune.table import Lengths, from_lists, summarise
 
 def test_figures_by_hand():
     texts = ["one two three", "one two three", "four", "four", "", "好 的 ok"]
-    table = from_lists(texts, [*"xxyyx", None], split=["train", "train", "train", "test", "train", "val"])
+    parts = ["train", "train", "train", "test", "train", "val"]
+    table = from_lists(texts, [*"xxyyx", None], split=parts, keep_rare=True)
     summary = summarise(table)
     assert summary.rows == 6
     assert summary.labelled == {"train": 4, "test": 1}

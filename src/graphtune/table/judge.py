@@ -189,21 +189,26 @@ def _judge_rare(
     if unseen:
         what = counted(len(unseen), "class has", "classes have")
         notes.append(Note("warning", f"{name}: {what} no training row to learn from: {listed(unseen)}"))
-    once = sorted(label for label, count in training.items() if count == 1)
-    if not once:
+    judging = {label for label, part in rows if part == "val"} & set(training)
+    once = {label for label, count in training.items() if count == 1}
+    checked, unchecked = sorted(once & judging), sorted(once - judging)
+    if checked:
+        notes.append(Note("warning", f"{name}: {_once(checked)}"))
+    if not unchecked:
         return
-    what = f"{counted(len(once), 'class has', 'classes have')} one training row only: {listed(once)}"
-    alone = len(once) == len(training)  # then no row is left to choose by
-    if any(part == "val" for _, part in rows):
-        notes.append(Note("warning", f"{name}: {what}"))
-    elif keep and not alone:
-        notes.append(Note("warning", f"{name}: {what}; learned from, but never checked"))
+    alone = len(once) == len(training) and not judging  # then no row is left to choose by
+    if keep and not alone:
+        notes.append(Note("warning", f"{name}: {_once(unchecked)}; learned from, but never checked"))
     else:
         also = "" if alone else "; or keep it unchecked with --keep-rare (keep_rare=True in Python)"
         problems.add(
-            f"{name}: {what}; a class needs two, one to learn from and one to check with.",
+            f"{name}: {_once(unchecked)}; a class needs two, one to learn from and one to check with.",
             fix=f"label more of its rows, join it with another class, or empty its label{also}.",
         )
+
+
+def _once(classes: Sequence[str]) -> str:
+    return f"{counted(len(classes), 'class has', 'classes have')} one training row only: {listed(classes)}"
 
 
 def _note_duplicates(
