@@ -62,7 +62,7 @@ def fit(
         bool | None,
         typer.Option(
             "--keep-rare/--refuse-rare",
-            help="Learn classes with one training row too, unchecked.",
+            help="Without val rows, learn classes with one training row too, unchecked.",
             show_default="refuse-rare",
         ),
     ] = None,

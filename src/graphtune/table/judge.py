@@ -196,8 +196,8 @@ def _judge_rare(
         notes.append(Note("warning", f"{name}: {_once(checked)}"))
     if not unchecked:
         return
-    alone = len(once) == len(training) and not judging  # then no row is left to choose by
-    if keep and not alone:
+    alone = len(once) == len(training)  # then no row is left to choose by
+    if judging or (keep and not alone):
         notes.append(Note("warning", f"{name}: {_once(unchecked)}; learned from, but never checked"))
     else:
         also = "" if alone else "; or keep it unchecked with --keep-rare (keep_rare=True in Python)"
