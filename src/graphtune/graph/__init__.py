@@ -7,6 +7,7 @@ from graphtune.graph.hops import AttachedLinks, Hops
 from graphtune.graph.neighbours import Neighbours
 from graphtune.graph.propagate import propagate
 from graphtune.graph.rows import Attachment, BuiltGraph, GraphBuilder, Rows
+from graphtune.graph.sample import Sampled, Sampler, received
 from graphtune.graph.text_graph import TextGraph
 from graphtune.graph.words import Words
 
@@ -24,8 +25,11 @@ __all__ = [
     "Hops",
     "Neighbours",
     "Rows",
+    "Sampled",
+    "Sampler",
     "TextGraph",
     "Words",
     "homophily",
     "propagate",
+    "received",
 ]

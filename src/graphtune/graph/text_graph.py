@@ -113,6 +113,14 @@ class TextGraph:
         return self.weight.new_zeros(self.nodes).index_add_(0, self.target, self.weight)
 
     @cached_property
+    def loops(self) -> Int64[Tensor, " N"]:
+        """Where each node's edge to itself stands; where it has none, the end of its row."""
+        at = self.crow[1:].clone()
+        found = (self.source == self.target).nonzero().flatten()
+        at[self.col[found]] = found
+        return at
+
+    @cached_property
     def transpose(self) -> "TextGraph":
         """The graph with every edge turned round."""
         return TextGraph.from_scipy(self.scipy().T, texts=self.texts).to(self.weight.device)
