@@ -12,6 +12,7 @@ AXES: Final[dict[str, str]] = {
     "E": "edges",
     "B": "rows of a batch",
     "L": "tokens of a text",
+    "P": "tokens of several texts, one text after the other",
     "F": "features in",
     "G": "features out",
     "H": "attention heads",

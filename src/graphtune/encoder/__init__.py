@@ -1,4 +1,4 @@
-"""Texts to features: pretrained transformers and term counts, with a cache on disk."""
+"""Texts to features: pretrained transformers, tokens distilled from them and term counts, with a cache."""
 
 from typing import Final
 
@@ -6,10 +6,11 @@ from graphtune.encoder.by_name import from_name
 from graphtune.encoder.cache import Cache
 from graphtune.encoder.cached import cached_blocks, cached_encode
 from graphtune.encoder.encoder import BlockEncoder, Encoder, FittedEncoder
+from graphtune.encoder.static import FittedStatic, Static
 from graphtune.encoder.tfidf import FittedTfidf, Tfidf
 from graphtune.encoder.transformer import Transformer
 
-ALL: Final = (Transformer, Tfidf)
+ALL: Final = (Transformer, Static, Tfidf)
 
 __all__ = [
     "ALL",
@@ -17,7 +18,9 @@ __all__ = [
     "Cache",
     "Encoder",
     "FittedEncoder",
+    "FittedStatic",
     "FittedTfidf",
+    "Static",
     "Tfidf",
     "Transformer",
     "cached_blocks",

@@ -48,7 +48,7 @@ class Held:
     name: str
     number_format: str
     fingerprint: str
-    entries: int  # rows over all blocks
+    entries: int  # rows over all blocks, or of tokens
     size: int  # bytes
 
 
@@ -68,6 +68,10 @@ class Cache:
         return BlockCache(
             self.root / _LAYOUT / f"{fingerprint[:32]}-{number_format}" / f"block-{block:02d}",
         )
+
+    def table(self, fingerprint: str) -> Path:
+        """Return where the distilled token rows of one encoder are kept."""
+        return self.root / _LAYOUT / f"{fingerprint[:32]}-float32" / "tokens" / "table.safetensors"
 
     def name(self, fingerprint: str, number_format: str, description: dict[str, Any]) -> None:
         """Note beside the rows which encoder they are of.
@@ -247,7 +251,7 @@ def _held(folder: Path) -> Held:
     for shard in shards:
         try:
             with safe_open(shard, framework="pt") as file:
-                entries += file.get_slice("hashes").get_shape()[0]
+                entries += file.get_slice("rows").get_shape()[0]
             size += shard.stat().st_size
         except (SafetensorError, OSError):
             continue

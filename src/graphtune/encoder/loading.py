@@ -72,7 +72,7 @@ class LoadedTransformer:
             ids[row, : len(text)] = torch.tensor(text, dtype=torch.int64)
             mask[row, : len(text)] = 1
         ids, mask = ids.to(self.device), mask.to(self.device)
-        every = any(block != self._depth for block in blocks)
+        every = any(block != self.depth for block in blocks)
         with torch.inference_mode():
             output = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=every)
         if not every:
@@ -81,7 +81,8 @@ class LoadedTransformer:
         return {block: output.hidden_states[block] for block in blocks}, mask
 
     @property
-    def _depth(self) -> int:
+    def depth(self) -> int:
+        """Number of blocks."""
         return self.model.config.num_hidden_layers  # type: ignore[union-attr, return-value]
 
 

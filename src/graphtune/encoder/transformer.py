@@ -27,7 +27,7 @@ from graphtune.progress import bar
 _TOKENS_PER_BATCH = 8192
 _TEXTS_TOKENISED_AT_ONCE = 8192
 # No tokenizer in use needs more characters for a token on running text: what lies behind is never read.
-_CHARACTERS_PER_TOKEN = 100
+CHARACTERS_PER_TOKEN = 100
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Transformer:
 
     def _tokens(self, loaded: LoadedTransformer, texts: list[str]) -> list[list[int]]:
         tokens: list[list[int]] = []
-        longest = self.max_tokens * _CHARACTERS_PER_TOKEN
+        longest = self.max_tokens * CHARACTERS_PER_TOKEN
         with serial_tokenizer():
             for start in range(0, len(texts), _TEXTS_TOKENISED_AT_ONCE):
                 part = [text[:longest] for text in texts[start : start + _TEXTS_TOKENISED_AT_ONCE]]

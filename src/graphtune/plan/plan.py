@@ -22,7 +22,7 @@ _KINDS = {GraphBuilder: graph.ALL, GraphLayer: layer.ALL, Candidate: select.ALL}
 class Plan:
     """What `fit` does; empty ``graphs`` or ``candidates`` are chosen by what the table offers."""
 
-    encoder: str = "minilm"  # minilm, tfidf, a Hugging Face directory or a hub id
+    encoder: str = "minilm"  # minilm, static, tfidf, a Hugging Face directory or a hub id
     words: Tfidf = field(default_factory=Tfidf)
     graphs: tuple[NamedGraph, ...] = ()
     candidates: tuple[Candidate, ...] = ()

@@ -37,7 +37,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     aside. The constructor only keeps its arguments, which are looked at by `fit`.
 
     Args:
-        encoder: ``minilm``, ``tfidf``, a Hugging Face directory or a hub id.
+        encoder: ``minilm``, ``static``, ``tfidf``, a Hugging Face directory or a hub id; ``static:NAME`` is
+            distilled from such a directory or id.
         budget: time for the whole fit: ``"90s"``, ``"5m"``, ``"1h30m"``, or a number of seconds.
         seed: of every random choice.
         transductive: whether the ``unlabelled`` texts of `fit` count as those to be predicted. They are in

@@ -1,0 +1,137 @@
+"""Texts as weighted means of token rows: for corpora where even a small transformer is too slow.
+
+Source: Tulkens & van Dongen, Model2Vec, 2024, doi:10.5281/zenodo.17270888; Arora, Liang & Ma, ICLR 2017.
+Differs from the source: nothing is learned from the texts, so the common component is not removed.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from graphtune.encoder.cache import Cache
+from graphtune.encoder.directory import MINILM
+from graphtune.encoder.quiet import serial_tokenizer
+from graphtune.encoder.token_table import RECIPE, TokenTable
+from graphtune.encoder.transformer import CHARACTERS_PER_TOKEN, Transformer
+from graphtune.errors import EncoderError, OutputError
+from graphtune.progress import bar, say
+
+_TEXTS_AT_ONCE = 8192  # bounds the memory that tokens take
+_TEXTS_A_THREAD = 256
+
+
+@dataclass(frozen=True)
+class Static:
+    """Token rows distilled from a transformer; the row of a text is their weighted mean, of L2 norm 1."""
+
+    name: str = MINILM  # the transformer: "minilm", a Hugging Face directory, or a hub id
+    width: int = 256  # features; fewer where the transformer has fewer
+    max_tokens: int = 512  # what lies behind is not read
+
+    def __post_init__(self) -> None:
+        for name in ("width", "max_tokens"):
+            if getattr(self, name) < 1:
+                raise EncoderError(
+                    f"encoder.{name} = {getattr(self, name)} is below 1.", fix="use 1 or more."
+                )
+
+    def describe(self) -> dict[str, Any]:
+        """Return ``kind`` and every field, as a plan writes them."""
+        return {"kind": "Static", **asdict(self)}
+
+    def fit(self, texts: Sequence[str]) -> "FittedStatic":
+        """Return the distilled rows, from the cache on disk where it holds them; nothing is read in texts.
+
+        A cache that cannot be written to costs a note, and distilling again the next time.
+
+        Raises:
+            EncoderError: the transformer is not there, incomplete, altered or cannot be distilled, or the
+                hub cannot be reached.
+        """
+        source = Transformer(self.name)
+        content = f"static {RECIPE} {source.fingerprint} {self.width}"
+        key = hashlib.sha256(content.encode()).hexdigest()
+        cache = Cache.of_user()
+        file = cache.table(key)
+        table = TokenTable.read(file)
+        if table is None:
+            table = TokenTable.distilled(source.directory, self.width)
+            try:
+                table.write(file)
+                cache.name(key, "float32", {**self.describe(), "name": self.spelling})
+            except OutputError as error:
+                say(f"note: encoding goes on without the cache. {error.problem}")
+        return FittedStatic(self, table, hashlib.sha256(f"{key} {self.max_tokens}".encode()).hexdigest())
+
+    @property
+    def spelling(self) -> str:
+        """What `from_name` takes for it, where only the name is not the default."""
+        return "static" if self.name == MINILM else f"static:{self.name}"
+
+
+@dataclass(frozen=True, eq=False)
+class FittedStatic:
+    """Distilled token rows, ready for texts."""
+
+    settings: Static
+    table: TokenTable
+    fingerprint: str  # of the transformer's content, the recipe and the settings; not of the rows' rounding
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return self.table.rows.shape[1]
+
+    def encode(self, texts: Sequence[str]) -> Float32[Tensor, "T F"]:
+        """Return a row of L2 norm 1 for every text; zeros for a text without a known token.
+
+        Cost: O(tokens * F), most of it in the tokenizer.
+        """
+        rows = torch.zeros(len(texts), self.width)
+        start = 0
+        with bar("Encoding", float(len(texts)), "texts") as progress:
+            for ids, offsets in self._tokens(texts):
+                found = torch.nn.functional.embedding_bag(ids, self.table.rows, offsets, mode="sum")
+                rows[start : start + len(found)] = torch.nn.functional.normalize(found, dim=1)
+                start += len(found)
+                progress.advance(float(len(found)))
+        return rows
+
+    def _tokens(self, texts: Sequence[str]) -> Iterator[tuple[Int64[Tensor, " P"], Int64[Tensor, " B"]]]:
+        """Yield the token ids of some texts, and where each text starts among them, until all had a turn."""
+        limit = self.settings.max_tokens
+        read = partial(_read, tokenizer=self._tokenizer, characters=limit * CHARACTERS_PER_TOKEN)
+        # The tokenizer's own threads would stay, and warn at every later fork of the process. These end
+        # here, and do run side by side, since the tokenizer lets go of Python's lock.
+        with serial_tokenizer(), ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            for start in range(0, len(texts), _TEXTS_AT_ONCE):
+                some = texts[start : start + _TEXTS_AT_ONCE]
+                parts = range(0, len(some), _TEXTS_A_THREAD)
+                yield from threads.map(read, [some[part : part + _TEXTS_A_THREAD] for part in parts])
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        tokenizer = Tokenizer.from_str(self.table.tokenizer)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(self.settings.max_tokens)
+        return tokenizer
+
+
+def _read(
+    texts: Sequence[str], tokenizer: Tokenizer, characters: int
+) -> tuple[Int64[Tensor, " P"], Int64[Tensor, " B"]]:
+    clean = [text[:characters].encode("utf-8", "replace").decode("utf-8") for text in texts]
+    found = tokenizer.encode_batch_fast(clean, add_special_tokens=False)
+    lengths = np.fromiter((len(one) for one in found), np.int64, len(found))
+    ids = np.fromiter(chain.from_iterable(one.ids for one in found), np.int64, int(lengths.sum()))
+    return torch.from_numpy(ids), torch.from_numpy(np.cumsum(lengths) - lengths)
