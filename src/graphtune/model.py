@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
-from graphtune.graph import TextGraph
+from graphtune.graph import Sampler, TextGraph, received, row_blocks
+
+_BLOCK_BYTES = 1 << 28  # of features that a block of rows reads
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,13 @@ class Task:
         weights = None if self.weights is None else self.weights[rows]
         return Batch(self.features, self.graph, rows, self.labels[rows], weights)
 
+    def sampled(self, rows: Int64[Tensor, " B"], sampler: Sampler, generator: np.random.Generator) -> Batch:
+        """Return ``rows`` with a sample of the graph, which lies in main memory, round them."""
+        part, device = sampler.sample(self.graph, rows.cpu(), generator), self.features.device
+        weights = None if self.weights is None else self.weights[rows]
+        features, at = self.features[part.nodes.to(device)], part.rows.to(device)
+        return Batch(features, part.graph.to(device), at, self.labels[rows], weights)
+
 
 class Model(nn.Module):
     """Graph layers, each behind dropout and before ReLU, then dropout and a linear head.
@@ -57,6 +67,11 @@ class Model(nn.Module):
         self.head = head
         self.dropout = dropout  # probability with which a feature is zeroed in training
 
+    @property
+    def hops(self) -> int:
+        """How many edges away the furthest node is on which a node's scores depend."""
+        return sum(layer.hops for layer in self.layers)  # type: ignore[misc]
+
     def embed(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
         """Return the features before the head, and before their dropout, for every node."""
         for layer in self.layers:
@@ -66,6 +81,21 @@ class Model(nn.Module):
     def logits(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N C"]:
         """Return a score for every node and class."""
         return self._classify(self.embed(x, graph))
+
+    @torch.no_grad()
+    def logits_in_blocks(
+        self, x: Float[Tensor, "N F"], graph: TextGraph, *, block_bytes: int = _BLOCK_BYTES
+    ) -> Float[Tensor, "N C"]:
+        """Return what `logits` does without dropout and gradients, layer by layer in blocks of rows.
+
+        The graph lies in main memory. A layer of one hop holds the features of one block at a time, of about
+        ``block_bytes`` (more only where one row has that many neighbours), beside all of its input and its
+        output. One of more hops is run over all rows at once: its map comes before its hops, so that it holds
+        O(N G).
+        """
+        for layer in self.layers:
+            x = torch.relu(_in_blocks(layer, x, graph, block_bytes))
+        return self.head(x)
 
     def forward(self, batch: Batch) -> Float[Tensor, "B C"]:
         """Return a score for every row of the batch and every class."""
@@ -86,3 +116,17 @@ class Model(nn.Module):
         drawn = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
         kept = drawn.view(torch.uint8)[: x.numel()].view(x.shape) >= min(least, 255)
         return x * kept.to(x.dtype).mul_(256 / (256 - min(least, 255)))
+
+
+def _in_blocks(layer: nn.Module, x: Tensor, graph: TextGraph, block_bytes: int) -> Tensor:
+    if layer.hops > 1 or not graph.nodes:  # type: ignore[operator]
+        return layer(x, graph.to(x.device))
+    most = block_bytes // max(1, x.shape[1] * x.element_size())
+    out = x.new_empty(0, 0)
+    for rows in row_blocks(graph, most):
+        part = received(graph, rows)
+        block = layer(x[part.nodes.to(x.device)], part.graph.to(x.device))
+        if not out.numel():
+            out = block.new_empty(graph.nodes, block.shape[1])
+        out[rows.to(x.device)] = block[part.rows.to(x.device)]
+    return out

@@ -1,5 +1,6 @@
 """Sparse graphs over texts: the format, the builders, the attachment of new rows."""
 
+from graphtune.graph.blocks import row_blocks
 from graphtune.graph.fuse import Fuse
 from graphtune.graph.given import Given
 from graphtune.graph.homophily import Homophily, homophily
@@ -32,4 +33,5 @@ __all__ = [
     "homophily",
     "propagate",
     "received",
+    "row_blocks",
 ]

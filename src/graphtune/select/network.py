@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
-from graphtune.graph import TextGraph
+from graphtune.graph import Sampler, TextGraph
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import Model, Task
 from graphtune.select.data import Data, NewRows
@@ -22,6 +22,8 @@ from graphtune.train import Training, train
 
 _ROWS_TO_STOP_ON = 20  # labelled rows a class from which some are spared to decide when to stop
 _SPARED = 0.15  # share of them
+_SAMPLED_ROWS = 1024  # training rows a batch, where the graph is sampled
+_SAMPLED_HOPS = 4  # a sample that reaches further holds most of the graph
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,13 @@ class Network:
     rate: float = 0.01  # AdamW step size
     decay: float = 5e-3  # AdamW decoupled weight decay
     epochs: int = 60
+    # Edges × width up to which every step reads the whole graph; 2^30 take about 10 s a pass on two cores.
+    whole_up_to: int = 1 << 30
+    fanouts: tuple[int, ...] = (15, 10)  # else, neighbours drawn at each hop; further hops take the last
 
     def __post_init__(self) -> None:
         check_dense(self.view, "Network")
+        Sampler(self.fanouts)
 
     @property
     def family(self) -> Family:
@@ -57,7 +63,11 @@ class Network:
         return frozenset({self.view})
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedNetwork":
-        """Train on the labels of ``rows`` only; of many, some are spared to decide when to stop."""
+        """Train on the labels of ``rows`` only; of many, some are spared to decide when to stop.
+
+        Over a graph whose edges × width are more than ``whole_up_to``, a step reads a batch of rows with a
+        sample of their neighbours; the nodes' probabilities are exact, worked out in blocks of rows.
+        """
         learned, spared = _spare(rows, data.labels, data.classes, seed)
         labels = np.full_like(data.labels, -1)
         labels[rows] = data.labels[rows]
@@ -77,8 +87,12 @@ class Network:
             torch.manual_seed(seed)
             model = self._model(x.shape[1], data.classes)
         strategy = Full(rate=self.rate, decay=self.decay, epochs=self.epochs)
-        train(strategy, model, task, Training(patience=15), seed=seed)
-        return FittedNetwork(self, model, _probabilities(model, x, graph).numpy())
+        sampler = self._sampler(graph, model.hops)
+        batch_rows = None if sampler is None else _SAMPLED_ROWS
+        settings = Training(batch_rows=batch_rows, sampler=sampler, patience=15)
+        train(strategy, model, task, settings, seed=seed)
+        nodes = _probabilities(model, x, graph, in_blocks=sampler is not None)
+        return FittedNetwork(self, model, nodes.numpy())
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedNetwork":
         """Return a saved network."""
@@ -88,6 +102,11 @@ class Network:
 
     def __str__(self) -> str:
         return f"{self.layer.__name__}({self.view} over {self.graph}, {self.depth}×{self.width})"
+
+    def _sampler(self, graph: TextGraph, hops: int) -> Sampler | None:
+        if graph.edges * self.width <= self.whole_up_to or not 0 < hops <= _SAMPLED_HOPS:
+            return None
+        return Sampler((self.fanouts + self.fanouts[-1:] * hops)[:hops])
 
     def _model(self, inputs: int, classes: int) -> Model:
         sizes = [inputs] + [self.width] * self.depth
@@ -111,8 +130,7 @@ class FittedNetwork:
         whole = new.attachment(candidate.graph, built).extend(built.graph)
         count, stored = len(new.features), built.graph.nodes
         fresh = torch.arange(stored, stored + count)
-        hops = sum(layer.hops for layer in self.model.layers)  # type: ignore[misc]
-        near = whole.reach(fresh, hops)
+        near = whole.reach(fresh, self.model.hops)
         x = _scaled(torch.cat([data.features.dense(candidate.view), new.features.dense(candidate.view)]))
         return _probabilities(self.model, x[near], whole.part(near))[-count:].numpy()
 
@@ -127,8 +145,9 @@ def _scaled(x: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _probabilities(model: Model, x: Tensor, graph: TextGraph) -> Tensor:
-    return torch.softmax(model.eval().logits(x, graph), dim=1).clone()
+def _probabilities(model: Model, x: Tensor, graph: TextGraph, *, in_blocks: bool = False) -> Tensor:
+    logits = model.eval().logits_in_blocks if in_blocks else model.eval().logits
+    return torch.softmax(logits(x, graph), dim=1).clone()
 
 
 def _spare(

@@ -54,7 +54,8 @@ def train(
     Raises:
         TrainError: a loss or gradient is not finite (the model then holds the last good weights), there are
             no rows to train on, or what lies in ``into`` is damaged or belongs to another training.
-        PlanError: a phase learns nothing, or something that is not part of the model.
+        PlanError: a phase learns nothing, or something that is not part of the model, or the settings'
+            sampler draws for fewer hops than the layers reach.
         OutputError: ``into`` cannot be written to.
         MissingExtraError: ``settings.tensorboard`` is set and TensorBoard is not installed.
         KeyboardInterrupt: the user stopped it; what lies in ``into`` can be resumed.

@@ -6,10 +6,11 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphtune.errors import TrainError
+from graphtune.errors import PlanError, TrainError
 from graphtune.loss import CrossEntropy
 from graphtune.model import Batch, Model, Task
 from graphtune.phase import Phase
@@ -74,7 +75,9 @@ class PhaseLoop:
         self.batch_rows = min(self.settings.batch_rows or rows, rows)
         self.batches = -(-rows // self.batch_rows)
         self.validates = phase.stopping and self.task.val.numel() > 0
-        self.whole = self.task.batch(self.task.train) if self.batches == 1 else None
+        one = self.batches == 1 and self.settings.sampler is None
+        self.whole = self.task.batch(self.task.train) if one else None
+        self._reach()
         self.validation = self.task.batch(self.task.val)
 
     def run(self) -> PhaseHistory:
@@ -136,7 +139,7 @@ class PhaseLoop:
         for batch_number in range(position.step, self.batches):
             if self.around.halt.late:
                 return False
-            batch = self.whole or self.task.batch(rows[batch_number])
+            batch = self.whole or self._batch(rows[batch_number], batch_number)
             loss = self._step(batch, batch_number)
             position.step += 1
             position.loss += loss * batch.rows.numel()
@@ -172,12 +175,27 @@ class PhaseLoop:
     def _rows(self) -> tuple[Tensor, ...]:
         if self.whole is not None:
             return ()
-        # The order depends on nothing but these three numbers: a checkpoint need not hold it.
-        numbers = (self.around.seed, self.number, len(self.position.epochs))
-        digest = hashlib.blake2b(repr(numbers).encode(), digest_size=7).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest))
+        generator = torch.Generator().manual_seed(self._drawn())
         order = torch.randperm(self.task.train.numel(), generator=generator)
         return self.task.train[order.to(self.task.train.device)].split(self.batch_rows)
+
+    def _batch(self, rows: Tensor, number: int) -> Batch:
+        if self.settings.sampler is None:
+            return self.task.batch(rows)
+        return self.task.sampled(rows, self.settings.sampler, np.random.default_rng(self._drawn(number)))
+
+    def _drawn(self, *more: int) -> int:
+        """Return a seed for this epoch: it depends on nothing that a checkpoint would have to hold."""
+        numbers = (self.around.seed, self.number, len(self.position.epochs), *more)
+        return int.from_bytes(hashlib.blake2b(repr(numbers).encode(), digest_size=7).digest())
+
+    def _reach(self) -> None:
+        sampler = self.settings.sampler
+        if sampler is not None and len(sampler.fanouts) < (hops := self.model.hops):
+            raise PlanError(
+                f"fanouts = {sampler.fanouts} reach {len(sampler.fanouts)} hops, the layers {hops}.",
+                fix="give one fanout for each hop.",
+            )
 
     def _step(self, batch: Batch, number: int) -> float:
         done = len(self.position.epochs) * self.batches + number
@@ -210,12 +228,17 @@ class PhaseLoop:
         self.model.eval()
         batch = self.validation
         with torch.no_grad():
-            logits = self.model(batch)
+            logits = self._validated(batch)
             loss = float(CrossEntropy()(logits, batch.labels, batch.weights))
             accuracy = float((logits.argmax(1) == batch.labels).float().mean())
         if self.validates:
             self._finite(loss, "loss", "validation")
         return loss, accuracy
+
+    def _validated(self, batch: Batch) -> Tensor:
+        if self.settings.sampler is None:
+            return self.model(batch)
+        return self.model.logits_in_blocks(batch.features, batch.graph)[batch.rows]
 
     def _finite(self, value: float, what: str, where: str) -> None:
         if not math.isfinite(value):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from graphtune.errors import PlanError
+from graphtune.graph import Sampler
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Training:
     """
 
     batch_rows: int | None = None  # None = all training rows in one batch
+    sampler: Sampler | None = None  # None = every batch reads the whole graph
     patience: int | None = 50  # epochs without improvement on validation; None = never stop early
     min_epochs: int = 0  # validation does not end a phase before
     schedule: Literal["constant", "cosine", "linear"] = "constant"  # of the step size; the last two end at 0
