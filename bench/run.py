@@ -14,8 +14,9 @@ from pathlib import Path
 import bars
 import few_labels
 import latency
+import sampling
 
-BENCHMARKS = (bars, few_labels, latency)
+BENCHMARKS = (bars, few_labels, latency, sampling)
 _ONLY_NAMED = (few_labels,)
 RESULTS = Path(__file__).parent / "results"
 
