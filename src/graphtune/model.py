@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph, received, row_blocks
 
-_BLOCK_BYTES = 1 << 28  # of features that a block of rows reads
+_BLOCK_BYTES = 1 << 28  # of features and edges that a block of rows reads
+_EDGE_BYTES = 128  # that an edge takes while a part of a graph is built
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ class Model(nn.Module):
     @property
     def hops(self) -> int:
         """How many edges away the furthest node is on which a node's scores depend."""
-        return sum(layer.hops for layer in self.layers)  # type: ignore[misc]
+        return sum(_hops(layer) for layer in self.layers)
 
     def embed(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
         """Return the features before the head, and before their dropout, for every node."""
@@ -84,18 +85,26 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def logits_in_blocks(
-        self, x: Float[Tensor, "N F"], graph: TextGraph, *, block_bytes: int = _BLOCK_BYTES
-    ) -> Float[Tensor, "N C"]:
-        """Return what `logits` does without dropout and gradients, layer by layer in blocks of rows.
+        self,
+        x: Float[Tensor, "N F"],
+        graph: TextGraph,
+        rows: Int64[Tensor, " B"] | None = None,
+        *,
+        block_bytes: int = _BLOCK_BYTES,
+    ) -> Float[Tensor, "B C"]:
+        """Return the exact scores of ``rows`` (all nodes), without dropout and gradients.
 
-        The graph lies in main memory. A layer of one hop holds the features of one block at a time, of about
-        ``block_bytes`` (more only where one row has that many neighbours), beside all of its input and its
-        output. One of more hops is run over all rows at once: its map comes before its hops, so that it holds
-        O(N G).
+        Each layer is run over blocks of the nodes that ``rows`` depend on. The graph lies in main memory. A
+        layer of one hop holds what one block reads, of about ``block_bytes`` (more only where a single row
+        has that many neighbours), beside all of its input and its output. One of more hops is run over all
+        rows at once: its map comes before its hops, so that it holds O(N G).
         """
+        left = self.hops
         for layer in self.layers:
-            x = torch.relu(_in_blocks(layer, x, graph, block_bytes))
-        return self.head(x)
+            left -= _hops(layer)
+            needed = torch.arange(graph.nodes) if rows is None else graph.reach(rows.cpu(), left)
+            x = torch.relu(_in_blocks(layer, x, graph, needed, block_bytes))
+        return self.head(x if rows is None else x[rows])
 
     def forward(self, batch: Batch) -> Float[Tensor, "B C"]:
         """Return a score for every row of the batch and every class."""
@@ -118,15 +127,22 @@ class Model(nn.Module):
         return x * kept.to(x.dtype).mul_(256 / (256 - min(least, 255)))
 
 
-def _in_blocks(layer: nn.Module, x: Tensor, graph: TextGraph, block_bytes: int) -> Tensor:
-    if layer.hops > 1 or not graph.nodes:  # type: ignore[operator]
+def _hops(layer: nn.Module) -> int:
+    return layer.hops  # type: ignore[return-value]
+
+
+def _in_blocks(layer: nn.Module, x: Tensor, graph: TextGraph, rows: Tensor, block_bytes: int) -> Tensor:
+    """Return a layer's output for all nodes; it is right for ``rows`` only."""
+    if _hops(layer) > 1 or not len(rows):
         return layer(x, graph.to(x.device))
-    most = block_bytes // max(1, x.shape[1] * x.element_size())
+    row_bytes = x.shape[1] * x.element_size()
+    # A block reads no row twice: where all rows are small enough, only edges count.
+    each = _EDGE_BYTES if graph.nodes * row_bytes <= block_bytes else max(row_bytes, _EDGE_BYTES)
     out = x.new_empty(0, 0)
-    for rows in row_blocks(graph, most):
-        part = received(graph, rows)
+    for some in row_blocks(graph, rows, block_bytes // each):
+        part = received(graph, some)
         block = layer(x[part.nodes.to(x.device)], part.graph.to(x.device))
         if not out.numel():
-            out = block.new_empty(graph.nodes, block.shape[1])
-        out[rows.to(x.device)] = block[part.rows.to(x.device)]
+            out = block.new_zeros(graph.nodes, block.shape[1])
+        out[some.to(x.device)] = block[part.rows.to(x.device)]
     return out

@@ -26,7 +26,7 @@ def network(layer: type[nn.Module], depth: int = 2) -> Model:
 
 @each_layer
 @pytest.mark.parametrize("loops", [False, True], ids=["plain", "loops"])
-@pytest.mark.parametrize("block_bytes", [0, 1000, 1 << 28])
+@pytest.mark.parametrize("block_bytes", [0, 4000, 1 << 28])
 def test_equals_the_whole(layer, loops, block_bytes):
     some = random_graph(50, 300, loops=loops)
     graph = TextGraph.from_edges(some.source, some.target, some.weight, nodes=53)  # 3 are isolated
@@ -50,6 +50,25 @@ def test_no_nodes_and_no_edges(layer):
         torch.testing.assert_close(model.logits_in_blocks(x, graph, block_bytes=1), model.logits(x, graph))
 
 
+@each_layer
+@pytest.mark.parametrize("block_bytes", [0, 4000, 1 << 28])
+def test_some_rows_are_scored_as_among_all(layer, block_bytes):
+    graph, x, model = random_graph(200, 300), features(200), network(layer)
+    rows = torch.tensor([150, 3, 3, 77])
+    found = model.logits_in_blocks(x, graph, rows, block_bytes=block_bytes)
+    torch.testing.assert_close(found, model.logits(x, graph)[rows], rtol=0, atol=1e-10)
+    assert model.logits_in_blocks(x, graph, rows[:0]).shape == (0, 3)
+
+
+def test_some_rows_read_no_more_than_they_depend_on(monkeypatch):
+    graph, x, model = random_graph(200, 300), features(200), network(GCN)
+    rows, seen = torch.tensor([150, 3]), []
+    original = models.received
+    monkeypatch.setattr(models, "received", lambda g, some: seen.append(some) or original(g, some))
+    model.logits_in_blocks(x, graph, rows)
+    assert [some.tolist() for some in seen] == [graph.reach(rows, 1).tolist(), [3, 150]]
+
+
 def test_without_layers_it_is_the_head():
     model, x = Model([], nn.Linear(5, 3)).double().eval(), features(6)
     torch.testing.assert_close(model.logits_in_blocks(x, random_graph(6, 9)), model.head(x))
@@ -58,7 +77,7 @@ def test_without_layers_it_is_the_head():
 @pytest.mark.parametrize("most", [0, 1, 12, 40, 10_000])
 def test_blocks_cover_every_row_once_within_the_limit(most):
     graph = random_graph(50, 300)
-    blocks = list(row_blocks(graph, most))
+    blocks = list(row_blocks(graph, torch.arange(50), most))
     assert torch.equal(torch.cat(blocks), torch.arange(50))
     for rows in blocks:
         held = len(rows) + int(graph.crow.diff()[rows].sum())
@@ -70,15 +89,19 @@ def test_blocks_cover_every_row_once_within_the_limit(most):
     )
 
 
-def test_a_layer_sees_no_more_rows_than_its_block_reads(monkeypatch):
+def test_a_layer_sees_no_more_than_its_block_reads(monkeypatch):
     graph, x, model = random_graph(50, 300), features(50), network(GCN)
     seen = []
     original = models.received
     monkeypatch.setattr(models, "received", lambda g, rows: seen.append(original(g, rows)) or seen[-1])
-    model.logits_in_blocks(x, graph, block_bytes=8 * 8 * 30)
-    assert len(seen) > 10
-    assert max(part.graph.nodes for part in seen) <= 48
-    assert max(part.graph.edges for part in seen) <= 48
+    model.logits_in_blocks(x, graph, block_bytes=128 * 30)
+    assert len(seen) > 20
+    assert max(part.graph.nodes for part in seen) <= 30
+    assert max(part.graph.edges for part in seen) <= 30
+    # All features are no larger than a block: only edges decide.
+    seen.clear()
+    model.logits_in_blocks(x, graph, block_bytes=128 * 350)
+    assert len(seen) == 2
 
 
 def test_dropout_and_gradients_are_off():

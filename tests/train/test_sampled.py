@@ -56,7 +56,7 @@ def test_is_as_accurate_as_the_full_batch(layer):
     sampled = Training(batch_rows=40, sampler=Sampler((8, 5)), patience=15)
     for name, settings in {"whole": Training(patience=15), "sampled": sampled}.items():
         model = model_for(task, layer)
-        train(Full(rate=0.01, epochs=60), model, task, settings, seed=0)
+        train(Full(rate=0.01, epochs=40), model, task, settings, seed=0)
         found[name] = accuracy(model, task)
     assert found["whole"] > 0.7
     assert found["sampled"] > found["whole"] - 0.03

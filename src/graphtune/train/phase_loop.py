@@ -238,7 +238,7 @@ class PhaseLoop:
     def _validated(self, batch: Batch) -> Tensor:
         if self.settings.sampler is None:
             return self.model(batch)
-        return self.model.logits_in_blocks(batch.features, batch.graph)[batch.rows]
+        return self.model.logits_in_blocks(batch.features, batch.graph, batch.rows)
 
     def _finite(self, value: float, what: str, where: str) -> None:
         if not math.isfinite(value):
