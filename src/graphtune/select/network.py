@@ -39,7 +39,7 @@ class Network:
     rate: float = 0.01  # AdamW step size
     decay: float = 5e-3  # AdamW decoupled weight decay
     epochs: int = 60
-    # Edges × width up to which every step reads the whole graph; 2^30 take about 10 s a pass on two cores.
+    # Edges × width up to which every step reads the whole graph; 2^30 are about 10 s an epoch on two cores.
     whole_up_to: int = 1 << 30
     fanouts: tuple[int, ...] = (15, 10)  # else, neighbours drawn at each hop; further hops take the last
 
