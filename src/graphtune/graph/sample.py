@@ -170,4 +170,5 @@ def _part(
     weight = np.concatenate([*(edges.weight for edges in drawn), graph.weight.numpy()[loop[held]]])
     matrix = scipy.sparse.coo_array((weight, (target, source)), shape=(len(nodes), len(nodes)))
     part = TextGraph.from_scipy(matrix, texts=int((nodes < graph.texts).sum()))
-    return replace(part, whole_degree=graph.degree[torch.from_numpy(nodes)])
+    # In NumPy: torch would wait for its threads, on a busy machine longer than for the rest of this.
+    return replace(part, whole_degree=torch.from_numpy(graph.degree.numpy()[nodes]))
