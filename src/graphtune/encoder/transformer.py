@@ -21,10 +21,12 @@ from graphtune.encoder.loading import LoadedTransformer
 from graphtune.encoder.pooling import pooled, pooling_of
 from graphtune.encoder.precision import Precision, chosen_device, chosen_format
 from graphtune.encoder.quiet import serial_tokenizer
+from graphtune.encoder.streams import side_by_side
 from graphtune.errors import EncoderError
 from graphtune.progress import bar
 
-_TOKENS_PER_BATCH = 8192
+_TOKENS_AT_ONCE = 8192  # in all batches that are computed at the same time
+_TOKENS_FOR_STREAMS = 2048  # fewer are one batch, or nearly
 _TEXTS_TOKENISED_AT_ONCE = 8192
 # No tokenizer in use needs more characters for a token on running text: what lies behind is never read.
 CHARACTERS_PER_TOKEN = 100
@@ -132,16 +134,20 @@ class Transformer:
             return
         loaded, pooling = _loaded(self, self.fingerprint), pooling_of(self.directory, self.pooling)
         tokens = self._tokens(loaded, [texts[row] for row in rows])
-        plan = list(buckets([len(t) for t in tokens], _TOKENS_PER_BATCH))
+        lengths = [len(t) for t in tokens]
+        streams = _streams(loaded.device, sum(lengths))
+        plan = list(buckets(lengths, _TOKENS_AT_ONCE // streams))
         # Time goes with tokens: counted in texts, the remaining time would be wrong until the end.
         texts_per_token = len(rows) / sum(padded * len(members) for padded, members in plan)
         with bar("Encoding", float(len(rows)), "texts") as progress:
-            for padded, members in plan:
+
+            def features(batch: tuple[int, list[int]]) -> dict[int, Tensor]:
+                padded, members = batch
                 states, mask = loaded.states([tokens[m] for m in members], padded, blocks)
-                yield (
-                    torch.tensor([rows[m] for m in members], dtype=torch.int64),
-                    {block: pooled(values, mask, pooling).cpu() for block, values in states.items()},
-                )
+                return {block: pooled(values, mask, pooling).cpu() for block, values in states.items()}
+
+            for (padded, members), found in zip(plan, side_by_side(features, plan, streams), strict=True):
+                yield torch.tensor([rows[m] for m in members], dtype=torch.int64), found
                 progress.advance(padded * len(members) * texts_per_token)
 
     def _tokens(self, loaded: LoadedTransformer, texts: list[str]) -> list[list[int]]:
@@ -167,6 +173,13 @@ class Transformer:
 def _loaded(encoder: Transformer, fingerprint: str) -> LoadedTransformer:
     device = chosen_device(encoder.device)
     return LoadedTransformer.load(encoder.directory, device, chosen_format(encoder.precision, device))
+
+
+def _streams(device: torch.device, tokens: int) -> int:
+    if device.type != "cpu" or tokens < _TOKENS_FOR_STREAMS:
+        return 1
+    # Above eight, batches would become too small for the products to be efficient.
+    return min(torch.get_num_threads(), 8)
 
 
 def _number(directory: Path, *names: str) -> int:

@@ -3,12 +3,17 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 _NEVER = -30.0  # logit of a class without training rows
 _TOLERANCE = 1e-4  # largest entry of the gradient at which the optimum is reached
@@ -51,7 +56,9 @@ class LinearHead:
             matrix = x.numpy() if isinstance(x, Tensor) else x
             tolerance = min(_TOLERANCE, _SHARE_OF_SLOPE * _first_slope(matrix, labels, weights))
             model = LogisticRegression(C=strength, max_iter=200, tol=tolerance)
-            model.fit(matrix, labels, sample_weight=weights)
+            # Its steps are small products: two threads wait for each other far longer than they compute.
+            with _blas().limit(limits=1, user_api="blas"):
+                model.fit(matrix, labels, sample_weight=weights)
         learned, offset = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
         if len(seen) == 2:
             learned, offset = np.concatenate([-learned, learned]) / 2, np.concatenate([-offset, offset]) / 2
@@ -72,6 +79,13 @@ class LinearHead:
     def restored(cls, tensors: Mapping[str, Tensor]) -> "LinearHead":
         """Return a saved head."""
         return cls(tensors["weight"], tensors["bias"])
+
+
+@lru_cache(maxsize=1)
+def _blas() -> "ThreadpoolController":
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _first_slope(
