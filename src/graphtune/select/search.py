@@ -144,7 +144,7 @@ class Search:
 
     def scored(self) -> tuple[Scored, ...]:
         """Return every candidate's figures, the best first, then those without a figure."""
-        order = sorted(self.tried.values(), key=lambda t: (t.complete, t.accuracy), reverse=True)
+        order = sorted(self.tried.values(), key=lambda t: (t.complete, self._merit(t)), reverse=True)
         told = [self._scored(tried) for tried in order]
         left = [
             Scored(str(c), c.family, float("nan"), float("nan"), float("nan"), 0, 0.0, "left out: no time")
