@@ -22,7 +22,7 @@ FULL = Plan(
         NamedGraph("words", Words(window=10, word_edges=False)),
     ),
     candidates=(
-        Probe("words", 5.0),
+        Probe("words", 5.0, "squared hinge"),
         Propagated("both", "links", Hops(6, 0.2), 1.0),
         Smoothed(Smoothed(Probe(), "sum"), "meaning", Hops(1, 0.0), 0.5),
         Mean((Probe(), Network(layer.GATv2, "both", "meaning", 32, 3, 0.1, 0.001, 0.0, 9))),

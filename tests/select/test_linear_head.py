@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
 
 from graphtune.select.linear import LinearHead, rows_of
 
@@ -85,3 +86,18 @@ def test_some_rows_of_either_kind():
     assert torch.equal(rows_of(dense, chosen), dense[[4, 1]])
     sparse = scipy.sparse.csr_array(dense.numpy())
     assert np.array_equal(rows_of(sparse, chosen).toarray(), dense[[4, 1]].numpy())
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("classes", [2, 4])
+def test_the_squared_hinge_decides_as_scikit_learns_svm(classes, sparse):
+    x, labels = rows(classes, sparse=sparse)
+    weights = np.linspace(0.5, 2, 60).astype(np.float32)
+    found = LinearHead.fit(x, labels, classes, strength=0.5, weights=weights, loss="squared hinge")
+    plain = x.numpy() if isinstance(x, torch.Tensor) else x
+    oracle = LinearSVC(C=0.5, random_state=0).fit(plain, labels, sample_weight=weights)
+    assert np.array_equal(found.probabilities(x).argmax(axis=1), oracle.predict(plain))
+    scores = oracle.decision_function(plain)
+    logs = np.log(found.probabilities(x))
+    expected = np.stack([-scores, scores], axis=1) / 2 if classes == 2 else scores
+    np.testing.assert_allclose(logs - logs[:, :1], expected - expected[:, :1], atol=1e-4)

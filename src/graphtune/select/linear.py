@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import scipy.sparse
@@ -20,6 +20,7 @@ _TOLERANCE = 1e-4  # largest entry of the gradient at which the optimum is reach
 _SHARE_OF_SLOPE = 0.05  # the same as a share of the gradient at zero weights
 
 Matrix = Tensor | scipy.sparse.csr_array
+Loss = Literal["logistic", "squared hinge"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +39,16 @@ class LinearHead:
         *,
         strength: float,  # scikit-learn's C
         weights: Float32[np.ndarray, " T"] | None = None,
+        loss: Loss = "logistic",
     ) -> "LinearHead":
-        """Fit multinomial logistic regression; ``strength`` is the inverse of the L2 penalty."""
+        """Fit multinomial logistic regression, or one squared hinge a class (a linear SVM).
+
+        ``strength`` is the inverse of the L2 penalty. What the hinge yields is no probability before it is
+        calibrated.
+        """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
+        from sklearn.svm import LinearSVC
 
         width = tuple(x.shape or ())[1]  # SciPy types the shape as possibly absent
         weight = torch.zeros(width, classes)
@@ -54,8 +61,11 @@ class LinearHead:
             # The last digits of the optimum change no prediction.
             warnings.simplefilter("ignore", ConvergenceWarning)
             matrix = x.numpy() if isinstance(x, Tensor) else x
-            tolerance = min(_TOLERANCE, _SHARE_OF_SLOPE * _first_slope(matrix, labels, weights))
-            model = LogisticRegression(C=strength, max_iter=200, tol=tolerance)
+            if loss == "squared hinge":
+                model = LinearSVC(C=strength, random_state=0)
+            else:
+                tolerance = min(_TOLERANCE, _SHARE_OF_SLOPE * _first_slope(matrix, labels, weights))
+                model = LogisticRegression(C=strength, max_iter=200, tol=tolerance)
             # Its steps are small products: two threads wait for each other far longer than they compute.
             with _blas().limit(limits=1, user_api="blas"):
                 model.fit(matrix, labels, sample_weight=weights)

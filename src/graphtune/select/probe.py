@@ -1,4 +1,4 @@
-"""The graph-free candidate: logistic regression on one view of the texts."""
+"""The graph-free candidate: a linear classifier on one view of the texts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +9,17 @@ from torch import Tensor
 
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
-from graphtune.select.linear import LinearHead, rows_of
+from graphtune.select.linear import LinearHead, Loss, rows_of
 from graphtune.select.outcome import Family
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Logistic regression on a view; no text sees another."""
+    """Logistic regression, or a linear SVM, on a view; no text sees another."""
 
     view: View = "meaning"
     strength: float = 50.0  # inverse of the L2 penalty
+    loss: Loss = "logistic"
 
     @property
     def family(self) -> Family:
@@ -40,7 +41,12 @@ class Probe:
         x = data.features.view(self.view)
         weights = None if data.weights is None else data.weights[rows]
         head = LinearHead.fit(
-            rows_of(x, rows), data.labels[rows], data.classes, strength=self.strength, weights=weights
+            rows_of(x, rows),
+            data.labels[rows],
+            data.classes,
+            strength=self.strength,
+            weights=weights,
+            loss=self.loss,
         )
         return FittedProbe(self, head, head.probabilities(x))
 
@@ -50,7 +56,8 @@ class Probe:
         return FittedProbe(self, head, np.zeros((0, data.classes), dtype=np.float32))
 
     def __str__(self) -> str:
-        return f"probe({self.view}, C={self.strength:g})"
+        kind = "probe" if self.loss == "logistic" else "SVM"
+        return f"{kind}({self.view}, C={self.strength:g})"
 
 
 @dataclass(frozen=True, eq=False)
