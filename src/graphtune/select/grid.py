@@ -28,14 +28,13 @@ def probes(*, few: bool, same: bool) -> list[Candidate]:
     strengths = (50.0,) if few else (5.0, 50.0)
     views: tuple[View, ...] = ("meaning", "words")
     found: list[Candidate] = [Probe(view, strength) for view in views for strength in strengths]
-    if same:
-        return found
-    # Of few rows the dense fusion tells as much as the sparse one, in a fraction of the time.
     if few:
-        return [*found, Probe("both", 50.0)]
+        # Of few rows the dense fusion tells as much as the sparse one, in a fraction of the time.
+        return found if same else [*found, Probe("both", 50.0)]
     # The hinge costs a fraction of the likelihood's time on sparse rows, and is often the better of the two.
-    svms = [Probe("all", strength, "squared hinge") for strength in (0.3, 1.0, 3.0)]
-    return [*found, *svms, *(Probe("all", strength) for strength in (5.0, 20.0, 100.0))]
+    sparse: View = "words" if same else "all"
+    found += [Probe(sparse, strength, "squared hinge") for strength in (0.3, 1.0, 3.0)]
+    return found if same else [*found, *(Probe("all", strength) for strength in (5.0, 20.0, 100.0))]
 
 
 def propagated(named: Sequence[NamedGraph], *, few: bool) -> list[Candidate]:
