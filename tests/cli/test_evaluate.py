@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from damages import DAMAGES
+from damages import DAMAGES, each_damaged
 from sklearn.metrics import accuracy_score, f1_score
 from small_table import COLUMNS, metrics, rows, write_csv
 from test_check import BAD, BAD_LINES
@@ -122,12 +122,7 @@ def test_a_missing_model_is_refused(table, tmp_path, refused):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_model_with_a_damaged_file_is_refused(damage, model, table, tmp_path, refused):
-    files = [path for path in model.rglob("*") if path.is_file()]
-    assert len(files) > 4
-    for path in files:
-        before = path.read_bytes()
-        DAMAGES[damage](path)
+    for path in each_damaged(model, damage):
         problem, fix = refused("evaluate", model, table, *NAMES, "--out", "figures.json", folder=tmp_path)
         assert path.name in problem
         assert fix.strip()
-        path.write_bytes(before)

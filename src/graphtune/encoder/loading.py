@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from graphtune.encoder.quiet import quiet_transformers
 from graphtune.errors import EncoderError
 
+# No tokenizer in use needs more characters for a token on running text: what lies behind is never read.
+_CHARACTERS_PER_TOKEN = 100
+
 
 @dataclass(frozen=True, eq=False)
 class LoadedTransformer:
@@ -51,7 +54,7 @@ class LoadedTransformer:
 
     def tokens(self, texts: list[str], most: int) -> list[list[int]]:
         """Return the token ids of every text, cut to ``most``; lone surrogates are read as "?"."""
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        clean = readable(texts, most)
         limit = min(most, self.most_tokens)
         return self.tokenizer(
             clean,
@@ -84,6 +87,12 @@ class LoadedTransformer:
     def depth(self) -> int:
         """Number of blocks."""
         return self.model.config.num_hidden_layers  # type: ignore[union-attr, return-value]
+
+
+def readable(texts: Sequence[str], tokens: int) -> list[str]:
+    """Return what a tokenizer takes of texts of which so many tokens are wanted: lone surrogates are "?"."""
+    most = tokens * _CHARACTERS_PER_TOKEN
+    return [text[:most].encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
 def _model(directory: Path, config: Any, number_format: torch.dtype) -> nn.Module:

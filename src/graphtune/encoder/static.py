@@ -20,9 +20,10 @@ from torch import Tensor
 
 from graphtune.encoder.cache import Cache
 from graphtune.encoder.directory import MINILM
+from graphtune.encoder.loading import readable
 from graphtune.encoder.quiet import serial_tokenizer
 from graphtune.encoder.token_table import RECIPE, TokenTable
-from graphtune.encoder.transformer import CHARACTERS_PER_TOKEN, Transformer
+from graphtune.encoder.transformer import Transformer
 from graphtune.errors import EncoderError, OutputError
 from graphtune.progress import bar, say
 
@@ -109,8 +110,7 @@ class FittedStatic:
 
     def _tokens(self, texts: Sequence[str]) -> Iterator[tuple[Int64[Tensor, " P"], Int64[Tensor, " B"]]]:
         """Yield the token ids of some texts, and where each text starts among them, until all had a turn."""
-        limit = self.settings.max_tokens
-        read = partial(_read, tokenizer=self._tokenizer, characters=limit * CHARACTERS_PER_TOKEN)
+        read = partial(_read, tokenizer=self._tokenizer, limit=self.settings.max_tokens)
         # The tokenizer's own threads would stay, and warn at every later fork of the process. These end
         # here, and do run side by side, since the tokenizer lets go of Python's lock.
         with serial_tokenizer(), ThreadPoolExecutor(torch.get_num_threads()) as threads:
@@ -128,10 +128,9 @@ class FittedStatic:
 
 
 def _read(
-    texts: Sequence[str], tokenizer: Tokenizer, characters: int
+    texts: Sequence[str], tokenizer: Tokenizer, limit: int
 ) -> tuple[Int64[Tensor, " P"], Int64[Tensor, " B"]]:
-    clean = [text[:characters].encode("utf-8", "replace").decode("utf-8") for text in texts]
-    found = tokenizer.encode_batch_fast(clean, add_special_tokens=False)
+    found = tokenizer.encode_batch_fast(readable(texts, limit), add_special_tokens=False)
     lengths = np.fromiter((len(one) for one in found), np.int64, len(found))
     ids = np.fromiter(chain.from_iterable(one.ids for one in found), np.int64, int(lengths.sum()))
     return torch.from_numpy(ids), torch.from_numpy(np.cumsum(lengths) - lengths)

@@ -28,8 +28,6 @@ from graphtune.progress import bar
 _TOKENS_AT_ONCE = 8192  # in all batches that are computed at the same time
 _TOKENS_FOR_STREAMS = 2048  # fewer are one batch, or nearly
 _TEXTS_TOKENISED_AT_ONCE = 8192
-# No tokenizer in use needs more characters for a token on running text: what lies behind is never read.
-CHARACTERS_PER_TOKEN = 100
 
 
 @dataclass(frozen=True)
@@ -152,10 +150,9 @@ class Transformer:
 
     def _tokens(self, loaded: LoadedTransformer, texts: list[str]) -> list[list[int]]:
         tokens: list[list[int]] = []
-        longest = self.max_tokens * CHARACTERS_PER_TOKEN
         with serial_tokenizer():
             for start in range(0, len(texts), _TEXTS_TOKENISED_AT_ONCE):
-                part = [text[:longest] for text in texts[start : start + _TEXTS_TOKENISED_AT_ONCE]]
+                part = texts[start : start + _TEXTS_TOKENISED_AT_ONCE]
                 tokens += loaded.tokens(part, self.max_tokens)
         return tokens
 
