@@ -131,6 +131,21 @@ def test_many_shards_are_joined_and_nothing_is_lost(own_cache, monkeypatch):
     assert encoder.encoded == []
 
 
+def test_shard_that_vanishes_between_its_two_openings_is_not_cached(own_cache, monkeypatch, capsys):
+    cached_encode(CountingEncoder(), TEXTS)
+
+    def vanishing(shard, framework):
+        shard.unlink(missing_ok=True)
+        torch.UntypedStorage.from_file(str(shard), shared=False, nbytes=8)
+
+    monkeypatch.setattr(cache_module, "safe_open", vanishing)
+    assert Cache.of_user().held()[0].entries == 0
+    encoder = CountingEncoder()
+    assert torch.equal(cached_encode(encoder, TEXTS), encoder.encode(TEXTS))
+    assert encoder.encoded == TEXTS
+    assert "spoilt" not in capsys.readouterr().err
+
+
 def test_held_and_clear(own_cache):
     cached_encode(CountingEncoder(), TEXTS)
     cached_blocks(CountingEncoder(fingerprint="a" * 64), TEXTS[:5])

@@ -32,6 +32,8 @@ from graphtune.progress import say
 _LAYOUT = "embeddings-1"  # a new layout gets a new name: what an older version wrote is left alone
 _MANY_SHARDS = 64
 _SECONDS_UNTIL_STALE = 24 * 3600.0
+# A shard is opened twice, by safetensors and by torch: one that vanishes in between is a RuntimeError.
+_UNREADABLE = (SafetensorError, OSError, ValueError, RuntimeError)
 
 
 def cache_root() -> Path:
@@ -156,12 +158,12 @@ class BlockCache:
             return
         # Two processes that join at once write the same rows twice, which costs space until the next
         # time and nothing else; a reader whose shard vanishes reads those rows as not cached.
-        read = [held for shard in shards if (held := _read(shard, width)) is not None]
+        read = {shard: held for shard in shards if (held := _read(shard, width)) is not None}
         if read:
-            hashes = np.concatenate([held[0] for held in read])
+            hashes = np.concatenate([held[0] for held in read.values()])
             first = np.sort(np.unique(hashes, axis=0, return_index=True)[1])
-            self.add(hashes[first], torch.cat([held[1] for held in read])[torch.from_numpy(first)])
-        for shard in shards:
+            self.add(hashes[first], torch.cat([held[1] for held in read.values()])[torch.from_numpy(first)])
+        for shard in read:
             with suppress(OSError):  # held open by another process on some systems: next time
                 shard.unlink(missing_ok=True)
 
@@ -198,10 +200,9 @@ def _read(shard: Path, width: int) -> tuple[UInt64[np.ndarray, "S 2"], Float32[T
         with safe_open(shard, framework="pt") as file:
             keys, rows = file.get_tensor("hashes"), file.get_tensor("rows")
             digest = (file.metadata() or {}).get("digest")
-    except FileNotFoundError:
-        return None
-    except (SafetensorError, OSError, ValueError) as error:
-        _discard(shard, str(error))
+    except _UNREADABLE as error:
+        if shard.exists():
+            _discard(shard, str(error))
         return None
     fits = rows.shape == (len(keys), width) and rows.dtype == torch.float32 and keys.shape[1:] == (16,)
     if not fits or digest != _digest(keys, rows):
@@ -253,6 +254,6 @@ def _held(folder: Path) -> Held:
             with safe_open(shard, framework="pt") as file:
                 entries += file.get_slice("rows").get_shape()[0]
             size += shard.stat().st_size
-        except (SafetensorError, OSError):
+        except _UNREADABLE:
             continue
     return Held(folder, name, number_format, fingerprint, entries, size)
