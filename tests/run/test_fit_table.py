@@ -11,7 +11,7 @@ from graphtune.graph import Fuse, Given, Hops, Neighbours
 from graphtune.layer import SAGE
 from graphtune.run import fit_table, load
 from graphtune.select import Mean, NamedGraph, Network, Probe, Propagated, Smoothed
-from graphtune.select.search import Search
+from graphtune.select.standing import Standing
 from graphtune.table import Links, Table, from_lists
 
 EVERY = texts()[0]
@@ -22,9 +22,9 @@ PROPAGATED = Propagated("meaning", "meaning")
 @pytest.fixture
 def graph_wins(monkeypatch):
     monkeypatch.setattr(
-        Search, "clearly", lambda self, better, other: better.candidate.family != "graph-free"
+        Standing, "clearly", lambda self, better, other: better.candidate.family != "graph-free"
     )
-    monkeypatch.setattr(Search, "_behind", lambda self, *_, **__: False)
+    monkeypatch.setattr(Standing, "behind", lambda self, *_: False)
 
 
 @pytest.mark.parametrize(

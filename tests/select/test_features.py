@@ -40,7 +40,9 @@ def test_a_sparse_view_is_never_taken_for_a_dense_one(view, features):
         features.dense(view)
 
 
-@pytest.mark.parametrize(("view", "second", "share"), [("both", "topics", 0.3), ("all", "words", 0.5)])
+@pytest.mark.parametrize(
+    ("view", "second", "share"), [("both", "topics", 0.3), ("even", "topics", 0.5), ("all", "words", 0.7)]
+)
 def test_a_fused_row_is_both_its_parts(view, second, share, features):
     meaning, words, found = (dense(features, name) for name in ("meaning", second, view))
     known = np.concatenate([np.sqrt(1 - share) * meaning[0], np.sqrt(share) * words[0]])

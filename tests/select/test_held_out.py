@@ -60,12 +60,18 @@ def test_few_rows_judge_three_times_in_different_folds():
     assert "three times" in held_out.said
 
 
-def test_more_rows_judge_once_and_many_in_one_part():
-    held_out, _, _ = folds([200, 200])
-    assert (held_out.repeats, len(held_out.parts), held_out.rows) == (1, 5, 400)
-    held_out, _, _ = folds([2500, 1700])
-    assert (held_out.repeats, len(held_out.parts), held_out.rows) == (1, 1, 700)
-    assert "one part in 6" in held_out.said
+@pytest.mark.parametrize(
+    ("counts", "parts", "first", "rows", "said"),
+    [
+        ([200, 200], 5, 5, 400, "5 stratified folds"),
+        ([2500, 1700], 6, 1, 4200, "one part in 6"),
+        ([13000, 8000], 1, 1, 3500, "one part in 6"),
+    ],
+)
+def test_more_rows_judge_once_of_many_one_part_first_of_most_one_only(counts, parts, first, rows, said):
+    held_out, _, _ = folds(counts)
+    assert (held_out.repeats, len(held_out.parts), held_out.first, held_out.rows) == (1, parts, first, rows)
+    assert said in held_out.said
 
 
 @pytest.mark.parametrize(("counts", "parts"), [([2, 2, 2], 2), ([1, 2, 2], 2), ([1, 3], 3), ([9, 1, 1], 5)])

@@ -2,16 +2,19 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from corpus import CLASSES, NAMED, setting
 from torch import Tensor
 
-from graphtune.select import Candidate, Data, Predictor, Smoothed
+from graphtune import progress
+from graphtune.layer import GCN
+from graphtune.select import Candidate, Data, Network, Predictor, Probe, Smoothed
 from graphtune.select.grid import FEW
 from graphtune.select.held_out import HeldOut
+from graphtune.select.journal import Journal
 from graphtune.select.mean import Mean
 from graphtune.select.outcome import Family
 from graphtune.select.search import Search
@@ -65,7 +68,7 @@ def search(stored: int) -> Search:
 def chosen(stored: int, *candidates: Candidate) -> str:
     made = search(stored)
     made.run_only(candidates)
-    return str(choose(made).chosen.candidate)
+    return str(choose(made.standing).chosen.candidate)
 
 
 FREE = Known("free", "graph-free", wrong=12)
@@ -99,7 +102,7 @@ def test_a_network_must_clearly_lead_what_is_simpler(stored, graph, network, exp
 def test_the_verdict_says_when_it_is_not_sure():
     made = search(45)
     made.run_only([FREE, Known("graph", "graph", wrong=11)])
-    verdict = choose(made).verdict
+    verdict = choose(made.standing).verdict
     assert verdict.graph_helps
     assert verdict.gain_low <= 0 < verdict.gain_high
     assert "not sure to help" in verdict.text
@@ -109,31 +112,104 @@ def test_the_verdict_says_when_it_is_not_sure():
 def test_few_labels_are_answered_by_the_mean_over_every_graphs_best_smoothed_candidate():
     made = search(45)
     made.run((NAMED["meaning"], NAMED["both"]), same=False)
-    best = made.first("graph")
-    assert isinstance(made.team, Mean)
-    assert best.candidate == made.team or made.clearly(best, made.tried[made.team])
-    assert [m.graph for m in made.team.members if isinstance(m, Smoothed)] in (
+    best = made.standing.first("graph")
+    assert isinstance(made.standing.team, Mean)
+    assert best.candidate == made.standing.team or made.standing.clearly(
+        best, made.standing.tried[made.standing.team]
+    )
+    assert [m.graph for m in made.standing.team.members if isinstance(m, Smoothed)] in (
         ["meaning", "both"],
         ["both", "meaning"],
     )
-    smooth = [t for t in made.tried.values() if isinstance(t.candidate, Smoothed) and t.complete]
-    for member in made.team.members:
+    smooth = [t for t in made.standing.complete if isinstance(t.candidate, Smoothed)]
+    for member in made.standing.team.members:
         rivals = [t.likelihood for t in smooth if t.candidate.graphs == member.graphs]
-        assert made.tried[member].likelihood == min(rivals)
+        assert made.standing.tried[member].likelihood == min(rivals)
 
 
 def test_with_the_users_links_the_mean_is_over_graphs_that_hold_them():
     made = search(45)
     made.run((NAMED["links"], NAMED["fused"], NAMED["meaning"]), same=False)
-    assert isinstance(made.team, Mean)
-    assert made.team.graphs <= {"links", "fused"}
+    assert isinstance(made.standing.team, Mean)
+    assert made.standing.team.graphs <= {"links", "fused"}
 
 
 def test_a_mean_must_clearly_lead_its_best_member_where_labels_are_many():
     made = search(MANY)
     made.run((NAMED["meaning"],), same=False)
-    best = made.first()
-    means = [t for t in made.tried.values() if isinstance(t.candidate, Mean)]
+    best = made.standing.first()
+    means = [t for t in made.standing.tried.values() if isinstance(t.candidate, Mean)]
     assert means
-    single = max((t for t in made.tried.values() if t.complete and t not in means), key=lambda t: t.accuracy)
-    assert isinstance(best.candidate, Mean) == any(made.clearly(t, single) for t in means)
+    single = max((t for t in made.standing.complete if t not in means), key=lambda t: t.accuracy)
+    assert isinstance(best.candidate, Mean) == any(made.standing.clearly(t, single) for t in means)
+
+
+def heats(stored: int, journal: Journal | None = None) -> Search:
+    """Return a search whose first part chooses who is judged by the other four."""
+    data, _ = setting(stored=stored)
+    held_out = replace(HeldOut.folds(np.arange(stored), data.labels, 0, often=False), first=1)
+    return Search(data, held_out, 0, time.monotonic() + 60, journal)
+
+
+RIVALS = [Known(f"free {i}", "graph-free", wrong=3 * i) for i in range(6)]
+
+
+def test_the_best_of_the_first_part_are_judged_by_every_part():
+    made = heats(MANY)
+    made.run_only(RIVALS)
+    judged = {tried.candidate.name: tried.parts for tried in made.standing.tried.values()}
+    assert sorted(judged.values()) == [1, 1, 5, 5, 5, 5]
+    assert made.standing.parts == 5
+    assert made.standing.rows == MANY
+    assert {tried.parts for tried in made.standing.complete} == {5}
+    assert len(made.standing.first().right) == MANY
+    assert made.said.endswith("5 such parts in turn")
+    told = [(scored.folds, scored.note) for scored in made.scored()]
+    assert told == [(5, "")] * 4 + [(1, "given up after 1 of 5 parts")] * 2
+
+
+def test_when_time_is_out_only_parts_that_judged_every_finalist_count():
+    made = heats(MANY)
+
+    class Slow(Known):
+        def fit(self, data, rows, *, seed):
+            if len(rows) < MANY and self.name == "slow" and made.standing.parts == 2:
+                made.deadline = 0.0
+            return super().fit(data, rows, seed=seed)
+
+    made.run_only([Slow("slow", "graph-free"), Known("free", "graph-free")])
+    assert made.standing.parts == 2
+    assert [len(tried.right) for tried in made.standing.complete] == [int(made.held_out.ends[1])] * 2
+
+
+def test_finals_that_were_interrupted_go_on_where_they_stood(tmp_path):
+    def search_with_journal(*, resume: bool) -> Search:
+        return heats(MANY, Journal.opened(tmp_path, "same", resume=resume))
+
+    fitted = []
+
+    class Counted(Known):
+        def fit(self, data, rows, *, seed):
+            fitted.append(self.name)
+            if len(fitted) == 6:
+                raise KeyboardInterrupt
+            return super().fit(data, rows, seed=seed)
+
+    asked = [Counted("first", "graph-free"), Counted("second", "graph-free", wrong=9)]
+    with pytest.raises(KeyboardInterrupt):
+        search_with_journal(resume=False).run_only(asked)
+    again = search_with_journal(resume=True)
+    again.run_only(asked)
+    assert len(fitted) == 6 + 2 * 5 - 5
+    assert [tried.parts for tried in again.standing.tried.values()] == [5, 5]
+
+
+def test_a_network_that_time_runs_out_on_is_left_out():
+    made = search(MANY)
+    slow = Network(GCN, "meaning", "meaning", epochs=100_000)
+    with progress.bar("candidates", 2.0, "tried") as bar:
+        made._try_all([Probe()], bar, always=True)
+        made.deadline = time.monotonic() + 0.01
+        made._try_all([slow], bar)
+    assert made.left_out == [slow]
+    assert [scored.note for scored in made.scored()] == ["", "left out: no time"]

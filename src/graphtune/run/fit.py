@@ -26,7 +26,8 @@ from graphtune.select.calibration import Calibration, calibrated, class_shares
 from graphtune.select.graphs import build, check_names, usual
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.select.journal import Journal
-from graphtune.select.search import Search, Tried
+from graphtune.select.search import Search
+from graphtune.select.standing import Tried
 from graphtune.select.verdict import Choice, choose
 from graphtune.table import Links, Table
 
@@ -89,7 +90,7 @@ class _Fit:
         asked = {one.name: one for one in named}
         with self._stage("select"):
             search, journal = self._search(begin, data, maker, split, nodes, labels, asked)
-            choice = choose(search)
+            choice = choose(search.standing)
         say(choice.verdict.text)
         teach = np.flatnonzero(known >= 0)
         with self._stage("final"):
@@ -211,7 +212,7 @@ class _Fit:
 
     def _class_weights(self, data: Data, search: Search, tried: Tried) -> tuple[float, ...] | None:
         """Return the weights of the classes where few labels were drawn unlike the texts."""
-        if self.plan.class_shares == "labelled" or not (search.few and search.held_out.drawn):
+        if self.plan.class_shares == "labelled" or not (search.standing.few and search.held_out.drawn):
             # Many labels, or the table's own val rows, are taken to be drawn as the texts are.
             return None
         teach = np.flatnonzero(data.labels >= 0)
@@ -267,7 +268,7 @@ class _Fit:
                 "test": len(split.test),
             },
             classes=classes,
-            selection=search.held_out.said,
+            selection=search.said,
             chosen=str(choice.chosen.candidate),
             candidates=search.scored(),
             graphs=tuple(_graph_report(name, built, data.labels) for name, built in data.graphs.items()),

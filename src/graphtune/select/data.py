@@ -19,6 +19,10 @@ _KEPT_FITTED = 16  # fitted candidates held at once: bases that several others s
 _KEPT_STATES = 2  # propagated features held at once; candidates that share them follow each other
 
 
+class OutOfTime(Exception):  # noqa: N818 - nothing is wrong
+    """The time for a candidate was over before it was fitted."""
+
+
 @dataclass(frozen=True, eq=False)
 class Data:
     """Features, graphs and labels over the same nodes. Labels reach a candidate only by its training rows."""
@@ -28,13 +32,18 @@ class Data:
     labels: Int64[np.ndarray, " N"]  # −1 = unknown
     classes: int
     weights: Float32[np.ndarray, " N"] | None = None
+    deadline: float | None = None  # on the clock of time.monotonic; what takes long then gives up
     _fitted: OrderedDict[tuple[object, bytes, int], "Predictor"] = field(
         default_factory=OrderedDict, repr=False
     )
     _states: OrderedDict[tuple[str, str, Hops], Tensor] = field(default_factory=OrderedDict, repr=False)
 
     def fitted(self, candidate: "Candidate", rows: Int64[np.ndarray, " T"], seed: int) -> "Predictor":
-        """Return ``candidate`` fitted on ``rows``; the latest few are kept."""
+        """Return ``candidate`` fitted on ``rows``; the latest few are kept.
+
+        Raises:
+            OutOfTime: the deadline passed meanwhile.
+        """
         key = (candidate, rows.tobytes(), seed)
         if key not in self._fitted:
             while len(self._fitted) >= _KEPT_FITTED:

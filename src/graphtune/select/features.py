@@ -15,11 +15,13 @@ from torch import Tensor
 from graphtune.encoder import FittedEncoder, FittedTfidf, cached_encode
 from graphtune.errors import PlanError
 
-DenseView = Literal["meaning", "both"]
-View = Literal["meaning", "words", "both", "all"]
+DenseView = Literal["meaning", "both", "even"]
+View = Literal["meaning", "words", "both", "even", "all"]
 
-_WORDS_IN_BOTH = 0.3  # squared length that word features have in the dense fusion
-_WORDS_IN_ALL = 0.5  # the same in the sparse one
+# Squared length that word features have in each fusion.
+_WORDS_IN_BOTH = 0.3
+_WORDS_IN_EVEN = 0.5
+_WORDS_IN_ALL = 0.7
 
 
 def check_dense(view: str, reader: str) -> None:
@@ -32,7 +34,7 @@ def check_dense(view: str, reader: str) -> None:
     if view not in dense:
         raise PlanError(
             f"{reader} reads dense views only, and {view!r} is none.",
-            fix=f"use {' or '.join(map(repr, dense))}; Probe reads every view.",
+            fix=f"use one of {', '.join(map(repr, dense))}; Probe reads every view.",
         )
 
 
@@ -58,7 +60,7 @@ class Features:
     """Features of the same rows in several views, each with rows of L2 norm 1, or of zeros.
 
     ``meaning``: encoder, dense. ``words``: TF-IDF, sparse. ``both``: encoder and the TF-IDF's singular
-    vectors, dense. ``all``: encoder and TF-IDF side by side, sparse.
+    vectors, dense; ``even``: the same in equal shares. ``all``: encoder and TF-IDF side by side, sparse.
     """
 
     maker: FeatureMaker
@@ -88,7 +90,14 @@ class Features:
     @cached_property
     def both(self) -> Float32[Tensor, "N F"]:
         """The dense fusion."""
-        share = _WORDS_IN_BOTH
+        return self._fused(_WORDS_IN_BOTH)
+
+    @cached_property
+    def even(self) -> Float32[Tensor, "N F"]:
+        """The dense fusion in equal shares."""
+        return self._fused(_WORDS_IN_EVEN)
+
+    def _fused(self, share: float) -> Float32[Tensor, "N F"]:
         joined = torch.cat([self.meaning * math.sqrt(1 - share), self.topics * math.sqrt(share)], dim=1)
         # A text without known terms, or without meaning, has one part only.
         return joined.div_(joined.norm(dim=1, keepdim=True).clamp_min_(1e-12))
@@ -114,11 +123,15 @@ class Features:
             PlanError: the view is sparse.
         """
         check_dense(name, "What averages or searches rows")
-        return self.both if name == "both" else self.meaning
+        return getattr(self, name)
 
     def tensors(self, views: Collection[View]) -> dict[str, Tensor]:
         """Return what must be saved so that the dense ``views`` can be restored without the texts."""
-        needed = {"topics"} if self.maker.same else {"meaning"} | ({"topics"} if "both" in views else set())
+        needed = (
+            {"topics"}
+            if self.maker.same
+            else {"meaning"} | ({"topics"} if set(views) & {"both", "even"} else set())
+        )
         return {name: getattr(self, name) for name in sorted(needed)} if views else {}
 
     def _saved(self, name: str, make: Callable[[], Tensor]) -> Tensor:

@@ -11,8 +11,9 @@ from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data, NewRows
 
 _REPEATED_BELOW = 300  # labelled rows; below, the folds are drawn three times
-_ONE_FOLD_FROM = 4000  # labelled rows; from here one part is held out instead of folds
-_HELD_SHARE = 6  # one part in six is held out then
+_ONE_FIRST_FROM = 4000  # labelled rows; from here the first fold chooses who is judged by the others
+_ONE_ONLY_FROM = 20000  # labelled rows; from here one fold is enough
+_PARTS = 6  # folds then
 _ENOUGH = 500  # val rows; fewer do not tell candidates apart, so that folds judge beside them
 
 
@@ -38,6 +39,7 @@ class HeldOut:
     parts: tuple[Part, ...]
     repeats: int  # how often each row judges
     said: str
+    first: int  # parts that judge every candidate; the others judge the best of them
     drawn: bool = False  # only labelled training rows judge: the table says nothing else of new texts
 
     @classmethod
@@ -65,8 +67,8 @@ class HeldOut:
             divided = cls.folds(rows[~only], labels, seed, often=often)
             parts = (replace(part, train=np.union1d(part.train, rows[only])) for part in divided.parts)
             return replace(divided, parts=tuple(parts))
-        single = len(rows) >= _ONE_FOLD_FROM
-        count = min(_HELD_SHARE if single else 5, max(2, int(np.bincount(known).max())))
+        single, only_one = len(rows) >= _ONE_FIRST_FROM, len(rows) >= _ONE_ONLY_FROM
+        count = min(_PARTS if single else 5, max(2, int(np.bincount(known).max())))
         repeats = 3 if often and len(rows) < _REPEATED_BELOW else 1
         parts = []
         for repeat in range(repeats):
@@ -75,7 +77,7 @@ class HeldOut:
                 # A class with fewer rows than folds is held out in some of them only.
                 warnings.filterwarnings("ignore", message="The least populated class")
                 drawn = list(folds.split(np.zeros(len(rows)), known))
-            for learn, judge in drawn[: 1 if single else count]:
+            for learn, judge in drawn[: 1 if only_one else count]:
                 parts.append(Part(rows[learn], rows[judge], None, labels[rows[judge]]))
         times = {1: "once", 3: "three times"}[repeats]
         said = (
@@ -83,18 +85,19 @@ class HeldOut:
             if single
             else f"{count} stratified folds of the labelled training rows, {times}"
         )
-        return cls(tuple(parts), repeats, said, drawn=True)
+        return cls(tuple(parts), repeats, said, 1 if single else len(parts), drawn=True)
 
     @classmethod
     def given(cls, part: Part, labels: Int64[np.ndarray, " N"], seed: int) -> "HeldOut":
         """Let the table's own val rows judge: ``part``; where few, folds of its learning rows too."""
         rows = len(part.labels)
         how = "as unlabelled nodes of the graph" if part.new is None else "attached as new texts"
-        own = cls((part,), 1, f"the table's validation rows, {how}")
+        own = cls((part,), 1, f"the table's validation rows, {how}", 1)
         if rows >= _ENOUGH or np.bincount(labels[part.train]).max() < 2:
             return own
         folds = cls.folds(part.train, labels, seed, often=False)
-        return cls((part, *folds.parts), 1, f"the table's {rows} validation rows, {how}, and {folds.said}")
+        said = f"the table's {rows} validation rows, {how}, and {folds.said}"
+        return cls((part, *folds.parts), 1, said, 1 + folds.first)
 
     @property
     def labels(self) -> Int64[np.ndarray, " B"]:

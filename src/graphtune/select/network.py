@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from graphtune.graph import Sampler, TextGraph
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import Model, Task
-from graphtune.select.data import Data, NewRows
+from graphtune.select.data import Data, NewRows, OutOfTime
 from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
 from graphtune.strategy import Full
@@ -67,6 +67,9 @@ class Network:
 
         Over a graph whose edges × width are more than ``whole_up_to``, a step reads a batch of rows with a
         sample of their neighbours; the nodes' probabilities are exact, worked out in blocks of rows.
+
+        Raises:
+            OutOfTime: the data's deadline came before the end of training.
         """
         learned, spared = _spare(rows, data.labels, data.classes, seed)
         labels = np.full_like(data.labels, -1)
@@ -90,7 +93,9 @@ class Network:
         sampler = self._sampler(graph, model.hops)
         batch_rows = None if sampler is None else _SAMPLED_ROWS
         settings = Training(batch_rows=batch_rows, sampler=sampler, patience=15)
-        train(strategy, model, task, settings, seed=seed)
+        history = train(strategy, model, task, settings, seed=seed, deadline=data.deadline)
+        if any(phase.stopped == "deadline" for phase in history.phases):
+            raise OutOfTime
         nodes = _probabilities(model, x, graph, in_blocks=sampler is not None)
         return FittedNetwork(self, model, nodes.numpy())
 

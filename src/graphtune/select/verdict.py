@@ -6,7 +6,7 @@ import numpy as np
 
 from graphtune.metric import paired_bootstrap
 from graphtune.select.outcome import Verdict
-from graphtune.select.search import Search, Tried
+from graphtune.select.standing import Standing, Tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,24 +19,24 @@ class Choice:
     verdict: Verdict
 
 
-def choose(search: Search) -> Choice:
+def choose(standing: Standing) -> Choice:
     """Choose between the best candidates with and without a graph.
 
     With many labels the graph-free candidate is taken unless the graph clearly leads it. With few, held-out
     rows seldom tell, and the graph is taken unless the graph-free candidate clearly leads.
     """
-    free, linear, network = search.first("graph-free"), search.best("graph"), search.best("network")
-    rows = search.held_out.rows
+    free, linear, network = standing.first("graph-free"), standing.best("graph"), standing.best("network")
+    rows = standing.rows
     graph = linear
-    if network is not None and (linear is None or search.clearly(network, linear)):
+    if network is not None and (linear is None or standing.clearly(network, linear)):
         # A network that does not lead the graph-free candidate must not cost a linear one that does.
-        graph = network if linear is None or search.clearly(network, free) else linear
+        graph = network if linear is None or standing.clearly(network, free) else linear
     if graph is None:
         return Choice(free, free, None, Verdict(False, 0.0, 0.0, 0.0, "No graph was tried, so none is used."))
-    first, second = _by_row(graph, search), _by_row(free, search)
+    first, second = _by_row(graph, standing), _by_row(free, standing)
     gain = paired_bootstrap(first, second)
     value, low, high = 100 * gain.value, 100 * gain.low, 100 * gain.high
-    helps = not search.clearly(free, graph) if search.few else search.clearly(graph, free)
+    helps = not standing.clearly(free, graph) if standing.few else standing.clearly(graph, free)
     said = f"{value:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}) on {rows} held-out rows"
     if not helps:
         text = f"The graph does not help enough: {said}. The graph-free model is saved."
@@ -45,18 +45,18 @@ def choose(search: Search) -> Choice:
     if low <= 0:
         why = (
             "with few labels it is left out only where it clearly loses"
-            if search.few
+            if standing.few
             else "its lead is small"
         )
         text = f"The graph is used, though it is not sure to help: {said}; {why}."
     return Choice(graph, free, graph, Verdict(True, value, low, high, text))
 
 
-def _by_row(tried: Tried, search: Search) -> np.ndarray:
+def _by_row(tried: Tried, standing: Standing) -> np.ndarray:
     """Return each row's share of right answers; with repeated folds a row judges several times."""
-    repeats, right = search.held_out.repeats, tried.right.astype(np.float64)
+    repeats, right = standing.held_out.repeats, tried.right.astype(np.float64)
     if repeats == 1:
         return right
-    rows = np.concatenate([part.held for part in search.held_out.parts])
+    rows = np.concatenate([part.held for part in standing.held_out.parts])
     kinds, place = np.unique(rows, return_inverse=True)
     return np.bincount(place, right, len(kinds)) / np.bincount(place, minlength=len(kinds))

@@ -1,0 +1,161 @@
+"""What was tried so far, and which of it leads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64
+
+from graphtune.select.calibration import calibrated, temperature
+from graphtune.select.candidate import Candidate
+from graphtune.select.held_out import HeldOut
+from graphtune.select.mean import Mean
+from graphtune.select.outcome import Family, Scored
+
+SURE: Final = 1.0  # standard errors of a lead at which the more involved of two candidates is taken
+_SURE_OF_FEW = 2.0  # of a lead, with few labels, at which the usual choice is given up
+_BEHIND = 2.0  # standard errors of the paired difference at which a candidate is given up
+_NEVER_BEHIND = 0.01  # share of accuracy within which none is given up
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """A candidate with its probabilities of the judging rows, part after part."""
+
+    candidate: Candidate
+    probabilities: Float32[np.ndarray, "B C"]
+    right: Bool[np.ndarray, " B"]
+    losses: Float64[np.ndarray, " B"]  # negative log-likelihood of each row after calibration, nats
+    temperature: float
+    parts: int
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over judging rows, 0 … 1."""
+        return float(self.right.mean())
+
+    @property
+    def likelihood(self) -> float:
+        """Mean negative log-likelihood after calibration, nats."""
+        return float(self.losses.mean())
+
+
+@dataclass(eq=False)
+class Standing:
+    """Candidates by what their held-out rows say; only those judged by equally many parts are compared."""
+
+    held_out: HeldOut
+    few: bool  # whether labels are few, so that whole probabilities tell more than counts of right answers
+    parts: int  # that a candidate must have been judged by
+    tried: dict[Candidate, Tried] = field(default_factory=dict)
+    team: Candidate | None = None  # with few labels: the mean over every graph's best smoothed candidate
+
+    @property
+    def rows(self) -> int:
+        """How many different rows have judged."""
+        return int(self.held_out.ends[self.parts - 1]) // self.held_out.repeats
+
+    @property
+    def complete(self) -> list[Tried]:
+        """Those that can be chosen."""
+        return [tried for tried in self.tried.values() if tried.parts >= self.parts]
+
+    def judged(self, candidate: Candidate, probabilities: np.ndarray, seconds: float) -> Tried:
+        """Return how right ``probabilities`` are; they cover whole parts, from the first on."""
+        labels = self.held_out.labels[: len(probabilities)]
+        heat = temperature(probabilities, labels)
+        truth = calibrated(probabilities, heat)[np.arange(len(labels)), labels]
+        return Tried(
+            candidate,
+            probabilities,
+            probabilities.argmax(axis=1) == labels,
+            -np.log(np.maximum(truth, 1e-9)).astype(np.float64),
+            heat,
+            int(np.searchsorted(self.held_out.ends, len(labels))) + 1,
+            seconds,
+        )
+
+    def best(self, *families: Family) -> Tried | None:
+        """Return the best complete candidate of some families (none named = of all), if there is one."""
+        return self.best_of([t for t in self.complete if not families or t.candidate.family in families])
+
+    def first(self, *families: Family) -> Tried:
+        """Return what `best` does, where the search always has one."""
+        found = self.best(*families)
+        if found is None:
+            raise AssertionError(f"no candidate of {families or 'any family'} was tried")
+        return found
+
+    def best_of(self, able: Sequence[Tried]) -> Tried | None:
+        """Return the best of ``able``; the usual choice is given up only for a clear lead."""
+        best = max(able, key=self.merit, default=None)
+        if best is None:
+            return None
+        if self.few:
+            # Which of two graphs is better is the least certain thing that few labels decide: averaging is
+            # the safer choice wherever it is not clearly worse.
+            usual = next((t for t in able if t.candidate == self.team), best)
+        else:
+            usual = max((t for t in able if not isinstance(t.candidate, Mean)), key=self.merit, default=best)
+        return best if self.clearly(best, usual) else usual
+
+    def ranked(self, *families: Family) -> list[Tried]:
+        """Return the complete candidates of some families, the best first."""
+        able = [tried for tried in self.complete if tried.candidate.family in families]
+        return sorted(able, key=self.merit, reverse=True)
+
+    def clearly(self, better: Tried, other: Tried) -> bool:
+        """Say whether ``better`` leads ``other`` by enough to be worth its price; see `lead`."""
+        return self.lead(better, other) > (_SURE_OF_FEW if self.few else SURE)
+
+    def lead(self, better: Tried, other: Tried) -> float:
+        """Return how far ``better`` leads, in standard errors of the paired difference over the rows.
+
+        It is counted in right answers; with few labels in likelihood, which tells more of each row.
+        """
+        lead = other.losses - better.losses if self.few else better.right.astype(float) - other.right
+        error = float(lead.std() / np.sqrt(self.rows))
+        return float(lead.mean()) / max(error, 1e-12)
+
+    def merit(self, tried: Tried) -> tuple[float, float]:
+        """Return what candidates are ordered by, more is better."""
+        # Right answers are counted in steps of whole rows: too coarse a measure where few rows judge.
+        accuracy = round(tried.accuracy, 6)
+        return (-tried.likelihood, accuracy) if self.few else (accuracy, -tried.likelihood)
+
+    def behind(self, tried: Tried, leader: Tried) -> bool:
+        """Say whether what is known of ``tried`` is enough to give it up."""
+        difference = leader.right[: len(tried.right)].astype(float) - tried.right
+        # A network costs as much as all linear candidates: it must be level from the first part on.
+        if tried.candidate.family == "network":
+            return bool(difference.mean() > 0)
+        error = difference.std() / np.sqrt(len(difference))
+        return bool(difference.mean() > max(_BEHIND * error, _NEVER_BEHIND))
+
+    def scored(self, left_out: Sequence[Candidate]) -> tuple[Scored, ...]:
+        """Return every candidate's figures, the best first, then those without a figure."""
+        order = sorted(self.tried.values(), key=lambda t: (min(t.parts, self.parts), self.merit(t)))
+        told = [self._scored(tried) for tried in reversed(order)]
+        left = [
+            Scored(str(c), c.family, float("nan"), float("nan"), float("nan"), 0, 0.0, "left out: no time")
+            for c in left_out
+        ]
+        return (*told, *left)
+
+    def _scored(self, tried: Tried) -> Scored:
+        rows = len(tried.right) / self.held_out.repeats
+        error = float(np.sqrt(tried.accuracy * (1 - tried.accuracy) / max(rows, 1)))
+        whole = tried.parts >= self.parts
+        note = "" if whole else f"given up after {tried.parts} of {self.parts} parts"
+        return Scored(
+            str(tried.candidate),
+            tried.candidate.family,
+            tried.accuracy,
+            error,
+            tried.likelihood,
+            tried.parts,
+            tried.seconds,
+            note,
+        )
