@@ -78,20 +78,13 @@ def test_a_class_that_neither_occurs_nor_is_predicted_is_left_out():
     assert [row["class"] for row in found.per_class] == ["a", "b"]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_bad_table_is_refused_with_its_fix(case, model, tmp_path, refused):
-    content, problem, fix = BAD[case]
-    (tmp_path / "rows.csv").write_bytes(content)
-    said = refused("evaluate", model, "rows.csv", "--out", "figures.json", folder=tmp_path)
-    assert problem in said[0]
-    assert fix in said[1]
-
-
-@pytest.mark.parametrize("case", BAD_LINES)
-def test_a_bad_json_file_is_refused_with_its_fix(case, model, tmp_path, refused):
-    content, problem, fix = BAD_LINES[case]
-    (tmp_path / "rows.jsonl").write_bytes(content)
-    said = refused("evaluate", model, "rows.jsonl", "--out", "figures.json", folder=tmp_path)
+@pytest.mark.parametrize(
+    ("name", "case"), [*(("rows.csv", case) for case in CASES), *(("rows.jsonl", case) for case in BAD_LINES)]
+)
+def test_a_bad_table_is_refused_with_its_fix(name, case, model, tmp_path, refused):
+    content, problem, fix = (BAD | BAD_LINES)[case]
+    (tmp_path / name).write_bytes(content)
+    said = refused("evaluate", model, name, "--out", "figures.json", folder=tmp_path)
     assert problem in said[0]
     assert fix in said[1]
 

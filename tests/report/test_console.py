@@ -1,13 +1,14 @@
 """What is printed at the end of a fit."""
 
 import io
+import re
 
 import pytest
 from outcomes import many, outcome, untested
 from rich.console import Console
 
 from graphtune.report import console
-from graphtune.select import Verdict
+from graphtune.select import Scored, Verdict
 
 
 def _printed(made, width=160) -> str:
@@ -52,6 +53,22 @@ def test_of_many_candidates_the_best_are_shown():
     assert "4 given up as worse, 4 left out for want of time: see the report" in said
     said = _printed(outcome(candidates=made.candidates[:2] * 5))
     assert "2 more: see the report" in said
+
+
+def test_a_mean_is_named_by_the_places_of_its_members():
+    names = ("first of all", "second [b]", "third")
+    singles = [Scored(name, "graph", 0.9 - at / 10, 0.01, 0.5, 5, 1.0) for at, name in enumerate(names)]
+    long = "mean of " + " and ".join(names[::2])
+    mean = Scored(long, "graph", 0.85, 0.01, 0.5, 5, 1.0, members=names[::2])
+    said = _printed(outcome(candidates=(*singles, mean), chosen=long))
+    assert long not in said
+    assert "saved model: the mean of 2 models\n  first of all\n  third\n" in said
+    assert re.search(r"^ *2 +mean of 1 and 4 +graph", said, re.MULTILINE)
+
+
+def test_a_mean_whose_members_are_not_shown_keeps_its_name():
+    mean = Scored("mean of unseen", "graph", 0.85, 0.01, 0.5, 5, 1.0, members=("unseen", "other"))
+    assert "mean of unseen" in _printed(outcome(candidates=(*outcome().candidates, mean)))
 
 
 @pytest.mark.parametrize(("helps", "low", "colour"), [(True, 0.1, 32), (True, 0.0, 33), (False, -0.7, 33)])

@@ -94,3 +94,13 @@ def test_no_class_to_tell_apart_is_refused():
     hidden = np.where(np.array(rows.split) == "train", -1, rows.labels)
     with pytest.raises(TableError, match="at least two"):
         split_rows(replace(rows, labels=hidden), 0)
+
+
+def test_training_rows_that_are_all_the_only_ones_of_their_class_need_val_rows():
+    with pytest.raises(TableError, match="Each of the 3 classes has one") as refused:
+        split_rows(plain([1, 1, 1], unlabelled=4, split="train"), 0)
+    assert "val rows" in refused.value.fix
+    rows = plain([2, 1, 1], split="train")
+    judge = int(np.flatnonzero(rows.labels == 0)[0])
+    parts = tuple("val" if row == judge else "train" for row in range(len(rows)))
+    assert list(split_rows(replace(rows, split=parts), 0).val) == [judge]

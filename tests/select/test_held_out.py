@@ -6,7 +6,6 @@ from corpus import setting
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphtune.errors import TableError
 from graphtune.select import Probe
 from graphtune.select.held_out import HeldOut, Part
 
@@ -78,12 +77,6 @@ def test_more_rows_judge_once_of_many_one_part_first_of_most_one_only(counts, pa
 def test_classes_seen_once_or_twice(counts, parts):
     held_out, _, _ = folds(counts)
     assert len(held_out.parts) == 3 * parts
-
-
-def test_rows_that_are_all_the_only_ones_of_their_class_are_refused():
-    with pytest.raises(TableError, match="Each of the 3 classes has one") as refused:
-        folds([1, 1, 1])
-    assert "val rows" in refused.value.fix
 
 
 def test_the_same_seed_draws_the_same_folds():

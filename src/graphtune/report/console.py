@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from graphtune.report import wording
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
     from rich.table import Table
 
@@ -23,7 +25,7 @@ def console(outcome: "Outcome", console: "Console") -> None:
     console.print()
     console.print(Text(wording.headline(outcome), style="bold"))
     console.print(Text(wording.uncertainty(outcome)))
-    console.print(Text("saved model: ").append(outcome.chosen, style="bold"))
+    _print_chosen(outcome, console)
     console.print()
     console.print(_candidates(outcome))
     if _others(outcome):
@@ -41,26 +43,50 @@ def console(outcome: "Outcome", console: "Console") -> None:
     _print_time(outcome, console)
 
 
+def _print_chosen(outcome: "Outcome", console: "Console") -> None:
+    from rich.text import Text
+
+    best = wording.chosen(outcome)
+    members = best.members if best is not None else ()
+    name = f"the mean of {len(members)} models" if members else outcome.chosen
+    console.print(Text("saved model: ").append(name, style="bold"))
+    for member in members:
+        console.print(Text(f"  {member}"))
+
+
 def _candidates(outcome: "Outcome") -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.add_column("", justify="right")
     table.add_column("candidate", overflow="fold")
     table.add_column("family")
     table.add_column("held-out accuracy", justify="right")
     table.add_column("time", justify="right")
-    for one in _finished(outcome)[:_CANDIDATES_SHOWN]:
+    finished = _finished(outcome)
+    places = {one.name: place for place, one in enumerate(finished, 1)}
+    for one in finished[:_CANDIDATES_SHOWN]:
         mark = "bold" if one.name == outcome.chosen else ""
         accuracy = f"{wording.percent(one.accuracy)} ± {wording.decimal(100 * one.standard_error, 1)}"
         table.add_row(
-            Text(one.name, style=mark),
+            str(places[one.name]),
+            Text(_name(one, places), style=mark),
             Text(one.family, style=_STYLES.get(one.family, "default")),
             Text(accuracy, style=mark),
             wording.duration(one.seconds),
         )
     return table
+
+
+def _name(one: "Scored", places: "Mapping[str, int]") -> str:
+    """Return a candidate's name; that of a mean says where its members stand."""
+    # A member that was given up, or is not itself in the table, has no place.
+    if not one.members or not all(member in places for member in one.members):
+        return one.name
+    *others, last = sorted(places[member] for member in one.members)
+    return f"mean of {', '.join(map(str, others))} and {last}"
 
 
 def _finished(outcome: "Outcome") -> list["Scored"]:

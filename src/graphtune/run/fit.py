@@ -60,6 +60,24 @@ def fit_table(
     return _Fit(table, plan, into, links, resume, text_column).run()
 
 
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """What a search starts from."""
+
+    split: Split
+    classes: tuple[str, ...]  # those with labelled training rows first
+    labels: Int64[np.ndarray, " T"]  # of the table's rows, numbered by these classes
+    nodes: Int64[np.ndarray, " N"]  # rows of the table that are nodes of the graphs
+    maker: FeatureMaker
+    data: Data
+    graphs: Mapping[str, NamedGraph]
+
+    @property
+    def teach(self) -> Int64[np.ndarray, " B"]:
+        """The labelled nodes."""
+        return np.flatnonzero(self.data.labels >= 0)
+
+
 @dataclass(eq=False)
 class _Fit:
     table: Table
@@ -72,6 +90,40 @@ class _Fit:
 
     def run(self) -> FittedModel:
         begin = time.monotonic()
+        ready = self._ready()
+        data = ready.data
+        with self._stage("select"):
+            search, journal = self._search(begin, ready)
+            choice = choose(search.standing)
+        say(choice.verdict.text)
+        with self._stage("final"):
+            predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
+            weights = self._class_weights(ready, search, choice.chosen)
+            calibration = Calibration(choice.chosen.temperature, weights)
+        model = FittedModel(
+            self.plan,
+            ready.classes[: data.classes],
+            choice.chosen.candidate,
+            predictor,
+            data,
+            ready.maker,
+            ready.graphs,
+            Stored(self._ids(ready.nodes), data.features.texts, data.labels),
+            calibration,
+            self._outcome(ready, search, choice, calibration),
+        )
+        with self._stage("evaluate"):
+            outcome = self._evaluated(model, ready, choice)
+        self.seconds["total"] = time.monotonic() - begin
+        model = replace(model, outcome=replace(outcome, seconds=dict(self.seconds)))
+        if self.into is not None:
+            save(model, self.into)
+            if journal is not None:
+                journal.discard()
+        return model
+
+    def _ready(self) -> _Ready:
+        """Encode the texts and build the graphs."""
         split = split_rows(self.table, self.plan.seed)
         classes, labels = _seen_first(self.table, split)
         nodes = self._nodes(split)
@@ -86,42 +138,8 @@ class _Fit:
             graphs = build(named, features, self._ids(nodes), self.links)
         known = np.where(np.isin(nodes, split.train), labels[nodes], -1)
         weights = None if self.table.weights is None else self.table.weights[nodes]
-        data = Data(features, graphs, known, self._classes_learned(labels, split), weights)
-        asked = {one.name: one for one in named}
-        with self._stage("select"):
-            search, journal = self._search(begin, data, maker, split, nodes, labels, asked)
-            choice = choose(search.standing)
-        say(choice.verdict.text)
-        teach = np.flatnonzero(known >= 0)
-        with self._stage("final"):
-            predictor = data.fitted(choice.chosen.candidate, teach, self.plan.seed)
-            calibration = Calibration(
-                choice.chosen.temperature, self._class_weights(data, search, choice.chosen)
-            )
-        learned = tuple(classes[: data.classes])
-        stored = Stored(self._ids(nodes), features.texts, known)
-        blank = self._outcome(split, data, learned, search, choice, calibration)
-        model = FittedModel(
-            self.plan,
-            learned,
-            choice.chosen.candidate,
-            predictor,
-            data,
-            maker,
-            asked,
-            stored,
-            calibration,
-            blank,
-        )
-        with self._stage("evaluate"):
-            outcome = self._evaluated(model, choice, split, nodes, labels, classes, teach)
-        self.seconds["total"] = time.monotonic() - begin
-        model = replace(model, outcome=replace(outcome, seconds=dict(self.seconds)))
-        if self.into is not None:
-            save(model, self.into)
-            if journal is not None:
-                journal.discard()
-        return model
+        data = Data(features, graphs, known, int(known.max()) + 1, weights)
+        return _Ready(split, classes, labels, nodes, maker, data, {one.name: one for one in named})
 
     def _check_graphs(self, named: tuple[NamedGraph, ...]) -> None:
         check_names(self.plan.candidates, named)
@@ -154,68 +172,43 @@ class _Fit:
         fitted = words if type(encoder) is type(self.plan.words) else encoder.fit(self._texts(nodes))
         return FeatureMaker(fitted, words)
 
-    @staticmethod
-    def _classes_learned(labels: Int64[np.ndarray, " T"], split: Split) -> int:
-        return int(labels[split.train].max()) + 1
-
-    def _new(
-        self, maker: FeatureMaker, rows: Int64[np.ndarray, " B"], named: Mapping[str, NamedGraph]
-    ) -> NewRows:
-        features = maker.features(self._texts(rows))
-        places = {name: one.rows(features, self._ids(rows), self.links) for name, one in named.items()}
+    def _new(self, ready: _Ready, rows: Int64[np.ndarray, " B"]) -> NewRows:
+        features = ready.maker.features(self._texts(rows))
+        places = {name: one.rows(features, self._ids(rows), self.links) for name, one in ready.graphs.items()}
         return NewRows(features, places)
 
-    def _search(
-        self,
-        begin: float,
-        data: Data,
-        maker: FeatureMaker,
-        split: Split,
-        nodes: Int64[np.ndarray, " N"],
-        labels: Int64[np.ndarray, " T"],
-        named: Mapping[str, NamedGraph],
-    ) -> tuple[Search, Journal | None]:
-        teach = np.flatnonzero(data.labels >= 0)
-        held_out = self._held_out(data, maker, split, nodes, labels, named, teach)
+    def _search(self, begin: float, ready: _Ready) -> tuple[Search, Journal | None]:
+        held_out = self._held_out(ready)
         journal = None
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
-            journal = Journal.opened(place, self._fingerprint(maker, held_out), resume=self.resume)
+            journal = Journal.opened(place, self._fingerprint(ready.maker, held_out), resume=self.resume)
         deadline = begin + _SHARE_TO_SEARCH * self.plan.budget_seconds
-        search = Search(data, held_out, self.plan.seed, deadline, journal)
+        search = Search(ready.data, held_out, self.plan.seed, deadline, journal)
         say(f"choosing by {held_out.said}")
         if self.plan.candidates:
             search.run_only(self.plan.candidates)
         else:
-            search.run(tuple(named.values()), same=maker.same)
+            search.run(tuple(ready.graphs.values()), same=ready.maker.same)
         return search, journal
 
-    def _held_out(
-        self,
-        data: Data,
-        maker: FeatureMaker,
-        split: Split,
-        nodes: Int64[np.ndarray, " N"],
-        labels: Int64[np.ndarray, " T"],
-        named: Mapping[str, NamedGraph],
-        teach: Int64[np.ndarray, " B"],
-    ) -> HeldOut:
+    def _held_out(self, ready: _Ready) -> HeldOut:
+        split, teach, labels = ready.split, ready.teach, ready.data.labels
         if not len(split.val):
-            return HeldOut.folds(teach, data.labels, self.plan.seed)
+            return HeldOut.folds(teach, labels, self.plan.seed)
         if self.plan.transductive:
             held = len(split.train) + np.arange(len(split.val))
-            part = Part(teach, held, None, labels[split.val])
+            part = Part(teach, held, None, ready.labels[split.val])
         else:
-            new = self._new(maker, split.val, named)
-            part = Part(teach, teach[:0], new, labels[split.val])
-        return HeldOut.given(part, data.labels, self.plan.seed)
+            part = Part(teach, teach[:0], self._new(ready, split.val), ready.labels[split.val])
+        return HeldOut.given(part, labels, self.plan.seed)
 
-    def _class_weights(self, data: Data, search: Search, tried: Tried) -> tuple[float, ...] | None:
+    def _class_weights(self, ready: _Ready, search: Search, tried: Tried) -> tuple[float, ...] | None:
         """Return the weights of the classes where few labels were drawn unlike the texts."""
         if self.plan.class_shares == "labelled" or not (search.standing.few and search.held_out.drawn):
             # Many labels, or the table's own val rows, are taken to be drawn as the texts are.
             return None
-        teach = np.flatnonzero(data.labels >= 0)
+        data, teach = ready.data, ready.teach
         labelled = _shares(data, teach)
         if not labelled.all():
             return None
@@ -243,16 +236,9 @@ class _Fit:
             digest.update(part.train.tobytes() + b"\0" + part.held.tobytes() + b"\0" + part.labels.tobytes())
         return digest.hexdigest()
 
-    def _outcome(
-        self,
-        split: Split,
-        data: Data,
-        classes: tuple[str, ...],
-        search: Search,
-        choice: Choice,
-        calibration: Calibration,
-    ) -> Outcome:
-        labelled = int((data.labels >= 0).sum())
+    def _outcome(self, ready: _Ready, search: Search, choice: Choice, calibration: Calibration) -> Outcome:
+        split, data, classes = ready.split, ready.data, ready.classes[: ready.data.classes]
+        labelled = len(ready.teach)
         notes = [note.text for note in self.table.notes if note.kind == "warning"]
         if calibration.weights is not None:
             notes.append(_weights_note(calibration.weights, data, classes, aside=split.aside))
@@ -284,28 +270,19 @@ class _Fit:
             text_column=self.text_column,
         )
 
-    def _evaluated(
-        self,
-        model: FittedModel,
-        choice: Choice,
-        split: Split,
-        nodes: Int64[np.ndarray, " N"],
-        labels: Int64[np.ndarray, " T"],
-        classes: tuple[str, ...],
-        teach: Int64[np.ndarray, " B"],
-    ) -> Outcome:
-        judged = split.test[labels[split.test] >= 0]
+    def _evaluated(self, model: FittedModel, ready: _Ready, choice: Choice) -> Outcome:
+        judged = ready.split.test[ready.labels[ready.split.test] >= 0]
         if not len(judged):
             return model.outcome
-        new = None if self.plan.transductive else self._new(model.maker, judged, model.graphs)
-        truth, place = labels[judged], {int(row): at for at, row in enumerate(nodes)}
+        new = None if self.plan.transductive else self._new(ready, judged)
+        truth, place = ready.labels[judged], {int(row): at for at, row in enumerate(ready.nodes)}
 
         def predict(tried: Tried) -> Float32[np.ndarray, "B C"]:
             # The same weights for all, so that what is compared is the graph.
             calibration = replace(model.calibration, temperature=tried.temperature)
-            fitted = model.data.fitted(tried.candidate, teach, self.plan.seed)
+            fitted = ready.data.fitted(tried.candidate, ready.teach, self.plan.seed)
             if new is not None:
-                return calibration.apply(fitted.attach(model.data, new))
+                return calibration.apply(fitted.attach(ready.data, new))
             return calibration.apply(fitted.nodes[[place[int(row)] for row in judged]])
 
         ours, free = predict(choice.chosen), predict(choice.free)
@@ -315,13 +292,13 @@ class _Fit:
             right = [(table.argmax(axis=1) == truth).astype(np.float64) for table in (with_graph, free)]
             difference = paired_bootstrap(*right)
             gain = (100 * difference.value, 100 * difference.low, 100 * difference.high)
-        wide = np.pad(ours, ((0, 0), (0, len(classes) - ours.shape[1])))
+        wide = np.pad(ours, ((0, 0), (0, len(ready.classes) - ours.shape[1])))
         return replace(
             model.outcome,
             test=figures(ours, truth),
             test_graph_free=figures(free, truth),
             test_gain=gain,
-            per_class=class_figures(wide, truth, classes),
+            per_class=class_figures(wide, truth, ready.classes),
             confusion=confusions(wide, truth),
         )
 

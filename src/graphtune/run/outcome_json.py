@@ -17,13 +17,11 @@ def outcome_from_json(facts: dict[str, Any]) -> Outcome:
     Raises:
         KeyError: a field is missing.
     """
-    scores = ("accuracy", "standard_error", "likelihood")
-    candidates = [{**c, **{n: float("nan") for n in scores if c[n] is None}} for c in facts["candidates"]]
     return Outcome(
         **{
             **facts,
             "classes": tuple(facts["classes"]),
-            "candidates": tuple(Scored(**c) for c in candidates),
+            "candidates": tuple(_scored(c) for c in facts["candidates"]),
             "graphs": tuple(GraphReport(**g) for g in facts["graphs"]),
             "verdict": Verdict(**facts["verdict"]),
             "test": _figures(facts["test"]),
@@ -34,6 +32,12 @@ def outcome_from_json(facts: dict[str, Any]) -> Outcome:
             "notes": tuple(facts["notes"]),
         }
     )
+
+
+def _scored(facts: dict[str, Any]) -> Scored:
+    scores = ("accuracy", "standard_error", "likelihood")
+    unknown = {name: float("nan") for name in scores if facts[name] is None}
+    return Scored(**{**facts, **unknown, "members": tuple(facts.get("members", ()))})
 
 
 def _figures(facts: dict[str, Any] | None) -> Figures | None:

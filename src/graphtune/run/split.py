@@ -30,7 +30,7 @@ def split_rows(table: Table, seed: int) -> Split:
     A table that calls all its labelled rows "train" has said so: none is set aside then.
 
     Raises:
-        TableError: no training row has a label.
+        TableError: fewer than two classes have labelled training rows, or no row is left to choose by.
     """
     named = np.array(table.split)
     notes: list[str] = []
@@ -54,6 +54,13 @@ def split_rows(table: Table, seed: int) -> Split:
     if strange.any():
         notes.append(f"{int(strange.sum())} validation rows have a class without training rows; not used.")
         val = val[~strange]
+    known = table.labels[train][table.labels[train] >= 0]
+    if not len(val) and np.bincount(known).max() < 2:
+        raise TableError(
+            f"Each of the {len(known)} classes has one labelled training row only, and no val row is of one "
+            "of them: nothing is left to choose a model by.",
+            fix="label more training rows, or val rows of the same classes.",
+        )
     return Split(train, val, np.flatnonzero(named == "test"), tuple(notes), aside)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from graphtune.errors import TableError
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data, NewRows
 
@@ -49,19 +48,11 @@ class HeldOut:
         """Divide labelled ``rows`` into stratified folds; where ``often``, several times if few.
 
         The only row of a class always teaches: a model that never saw the class cannot be judged by it.
-
-        Raises:
-            TableError: no class has two of them.
+        Some class must have two of them.
         """
         from sklearn.model_selection import StratifiedKFold
 
         known = labels[rows]
-        if np.bincount(known).max() < 2:
-            raise TableError(
-                f"Each of the {len(rows)} classes has one labelled training row only, and no val row is of "
-                "one of them: nothing is left to choose a model by.",
-                fix="label more training rows, or val rows of the same classes.",
-            )
         only = np.bincount(known)[known] == 1
         if only.any():
             divided = cls.folds(rows[~only], labels, seed, often=often)

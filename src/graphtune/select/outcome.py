@@ -18,6 +18,7 @@ class Scored:
     folds: int  # folds that were run
     seconds: float
     note: str = ""  # why it was stopped or left out
+    members: tuple[str, ...] = ()  # of a mean: the names of what it averages
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ class Smoothed:
 
     def __str__(self) -> str:
         how = f"corrected ×{self.correct:g} and smoothed" if self.correct else "smoothed"
-        return f"{self.base}, {how}({self.graph}, {self.hops.count} hops α={self.hops.alpha:g})"
+        over = "" if self.base.graphs == {self.graph} else f"{self.graph}, "
+        return f"{self.base}, {how}({over}{self.hops.count} hops α={self.hops.alpha:g})"
 
 
 @dataclass(frozen=True, eq=False)

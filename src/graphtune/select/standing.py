@@ -158,4 +158,5 @@ class Standing:
             tried.parts,
             tried.seconds,
             note,
+            tuple(map(str, tried.candidate.members)) if isinstance(tried.candidate, Mean) else (),
         )
