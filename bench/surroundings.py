@@ -10,9 +10,10 @@ _PACKAGES = ("graphtune", "torch", "numpy", "scikit-learn", "transformers")
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of what computes."""
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in _PACKAGES}
+def versions(*beside: str) -> dict[str, str]:
+    """Return the versions of Python, of what computes, and of packages it is held against."""
+    names = (*_PACKAGES, *beside)
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in names}
 
 
 def hardware() -> dict[str, Any]:
