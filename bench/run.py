@@ -12,11 +12,15 @@ import sys
 from pathlib import Path
 
 import bars
+import encoding
 import few_labels
+import kernels
 import latency
+import nearest
 import sampling
+import word_graph
 
-BENCHMARKS = (bars, few_labels, latency, sampling)
+BENCHMARKS = (bars, encoding, few_labels, kernels, latency, nearest, sampling, word_graph)
 _ONLY_NAMED = (few_labels,)
 RESULTS = Path(__file__).parent / "results"
 
