@@ -143,7 +143,8 @@ def line(result: dict[str, Any]) -> str:
     return (
         f"{result['dataset']}: graphtune {ours_} texts/s, sentence-transformers {theirs_}: "
         f"{result['ratio']['median']} times as fast (bar {result['bar']['ratio']}); cosine "
-        f"{result['cosine']['median']}, accuracy {result['accuracy']}; {result['share_of_limit']:.0%} of the limit"
+        f"{result['cosine']['median']}, accuracy {result['accuracy']}; "
+        f"{result['share_of_limit']:.0%} of the limit"
     )
 
 

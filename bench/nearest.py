@@ -75,7 +75,7 @@ def ours(rows: int, k: int) -> Search:
 
     def work() -> tuple[np.ndarray, int]:
         # A search is remembered for a tensor: each turn has its own.
-        _, near = _nearest(features.clone(), k)
+        _, near = _nearest(features.detach(), k)
         return near[:, :k].numpy(), torch.get_num_threads()
 
     return work

@@ -245,7 +245,10 @@ def test_a_seed_or_flag_that_is_none_ends_with_usage(table, capsys):
 @pytest.mark.parametrize(
     "stage",
     [
+        "graphtune.table.read_tables",
         "graphtune.run.fit.split_rows",
+        "graphtune.encoder.tfidf.Tfidf.fit",
+        "graphtune.encoder.tfidf.FittedTfidf.dense",
         "graphtune.run.fit.build",
         "graphtune.select.journal.Journal.keep",
         "graphtune.run.fit.choose",
@@ -273,3 +276,18 @@ def test_an_interrupted_fit_leaves_nothing_half_written_and_goes_on(
     found = metrics(model)
     for key in ("test", "chosen", "temperature", "confusion", "verdict"):
         assert found[key] == expected[key]
+
+
+def test_a_column_of_weights_is_followed_and_must_be_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    weighed = [
+        row | {"重": "0" if row["标签"] == "شحن" and row["split"] == "train" else "2.5"} for row in rows()
+    ]
+    write_csv(tmp_path / "rows.csv", weighed)
+    assert main(["fit", "rows.csv", *COLUMNS, *QUICK, "--weight", "重", "--into", "model"]) == 0
+    assert "شحن" not in json.loads((tmp_path / "model/labels.json").read_text(encoding="utf-8"))
+    capsys.readouterr()
+    assert main(["fit", "rows.csv", *COLUMNS, *QUICK, "--weight", "none", "--into", "other"]) == 2
+    said = capsys.readouterr().err
+    assert "no column 'none' for the weight" in said
+    assert "--weight on the command line" in said

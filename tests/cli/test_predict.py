@@ -116,8 +116,8 @@ def test_a_bad_table_is_refused_with_its_fix(case, model, tmp_path, refused):
     content, problem, fix = BAD[case]
     (tmp_path / "rows.csv").write_bytes(content)
     said = refused("predict", model, "rows.csv", "--out", "out.csv", folder=tmp_path)
-    assert problem in said[0] or "is damaged" in said[0]
-    assert fix in said[1] or said[1].strip()
+    assert problem in said[0]
+    assert fix in said[1]
 
 
 @pytest.mark.parametrize("case", ["broken JSON", "no texts", "half a letter", "a cut array"])

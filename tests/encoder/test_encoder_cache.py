@@ -141,7 +141,8 @@ def test_shard_that_vanishes_between_its_two_openings_is_not_cached(own_cache, m
     monkeypatch.setattr(cache_module, "safe_open", vanishing)
     assert Cache.of_user().held()[0].entries == 0
     encoder = CountingEncoder()
-    assert torch.equal(cached_encode(encoder, TEXTS), encoder.encode(TEXTS))
+    with shown():
+        assert torch.equal(cached_encode(encoder, TEXTS), encoder.encode(TEXTS))
     assert encoder.encoded == TEXTS
     assert "spoilt" not in capsys.readouterr().err
 

@@ -66,9 +66,28 @@ def test_a_mean_is_named_by_the_places_of_its_members():
     assert re.search(r"^ *2 +mean of 1 and 4 +graph", said, re.MULTILINE)
 
 
-def test_a_mean_whose_members_are_not_shown_keeps_its_name():
+def test_a_mean_whose_members_are_not_shown_keeps_its_name_unless_they_stand_above():
     mean = Scored("mean of unseen", "graph", 0.85, 0.01, 0.5, 5, 1.0, members=("unseen", "other"))
-    assert "mean of unseen" in _printed(outcome(candidates=(*outcome().candidates, mean)))
+    candidates = (*outcome().candidates, mean)
+    assert "mean of unseen" in _printed(outcome(candidates=candidates))
+    said = _printed(outcome(candidates=candidates, chosen=mean.name))
+    assert mean.name not in said
+    assert "mean of the 2 models above" in said
+
+
+def test_the_saved_model_is_shown_wherever_it_stands():
+    many = [Scored(f"number {at}", "graph", 0.9 - at / 100, 0.01, 0.5, 5, 1.0) for at in range(12)]
+    said = _printed(outcome(candidates=tuple(many), chosen="number 10"))
+    assert re.search(r"^ *11 +number 10 ", said, re.MULTILINE)
+    assert "number 9 " not in said
+    assert "3 more: see the report" in said
+
+
+def test_why_candidates_were_not_judged_to_the_end_is_told_apart():
+    notes = ("not among the best after 1 of 6 parts", "given up after 1 of 6 parts", "left out: no time")
+    ended = [Scored(note, "graph", 0.5, 0.01, 0.5, 1, 1.0, note) for note in (*notes, notes[0])]
+    said = _printed(outcome(candidates=(*outcome().candidates[:2], *ended)))
+    assert "2 not among the best of the first part, 1 given up as worse, 1 left out for want of time" in said
 
 
 @pytest.mark.parametrize(("helps", "low", "colour"), [(True, 0.1, 32), (True, 0.0, 33), (False, -0.7, 33)])

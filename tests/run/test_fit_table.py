@@ -324,3 +324,22 @@ def test_new_test_texts_change_no_class_weight_where_they_are_not_in_the_graph()
     inside = fit_table(rows, plan=replace(asked, transductive=True), into=None)
     assert inside.calibration.weights is not None
     assert inside.calibration != first.calibration
+
+
+@pytest.mark.parametrize("classes", [("bill",), ("bill", "parcel")])
+def test_training_rows_of_weight_0_stay_in_the_graph_and_teach_nothing(classes):
+    rows = table(labelled=4)
+    numbers = [rows.classes.index(name) for name in classes]
+    weightless = np.isin(rows.labels, numbers) & (np.array(rows.split) == "train")
+    weighed = replace(rows, weights=np.where(weightless, 0, 1).astype(np.float32))
+    if len(classes) == 2:
+        with pytest.raises(TableError, match="that weigh more than 0 have 1 class"):
+            fit_table(weighed, plan=plan(), into=None)
+        return
+    free = Probe("words", 1.0, "squared hinge")
+    model = fit_table(weighed, plan=plan(free, Propagated("meaning", "meaning")), into=None)
+    unlabelled = replace(rows, labels=np.where(weightless, -1, rows.labels))
+    expected = fit_table(unlabelled, plan=plan(free, Propagated("meaning", "meaning")), into=None)
+    assert model.classes == expected.classes == ("parcel", "screen")
+    assert model.outcome.rows == expected.outcome.rows
+    assert model.outcome.test == expected.outcome.test

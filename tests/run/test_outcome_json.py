@@ -41,6 +41,15 @@ def test_what_is_no_number_stays_none(outcome):
     assert found.candidates[:-1] == odd.candidates[:-1]
 
 
+def test_the_members_of_a_mean_are_kept_and_may_be_missing_from_an_older_file(outcome):
+    mean = Scored("mean of [a] and [b]", "graph", 0.5, 0.1, 0.7, 5, 1.0, members=("a", "b"))
+    made = replace(outcome, candidates=(mean,))
+    assert again(made) == made
+    facts = outcome_to_json(made)
+    del facts["candidates"][0]["members"]
+    assert outcome_from_json(facts).candidates == (replace(mean, members=()),)
+
+
 def test_a_missing_field_is_noticed(outcome):
     facts = outcome_to_json(outcome)
     del facts["verdict"]

@@ -12,6 +12,7 @@ from torch import Tensor
 from graphtune import progress
 from graphtune.layer import GCN
 from graphtune.select import Candidate, Data, Network, Predictor, Probe, Smoothed
+from graphtune.select.data import OutOfTime
 from graphtune.select.grid import FEW
 from graphtune.select.held_out import HeldOut
 from graphtune.select.journal import Journal
@@ -154,18 +155,24 @@ def heats(stored: int, journal: Journal | None = None) -> Search:
 RIVALS = [Known(f"free {i}", "graph-free", wrong=3 * i) for i in range(6)]
 
 
+def finals(made: Search, *asked: Candidate) -> None:
+    with progress.bar("candidates", float(len(asked)), "tried") as bar:
+        made._try_all(asked, bar, always=True)
+    made._finals(made._finalists())
+
+
 def test_the_best_of_the_first_part_are_judged_by_every_part():
     made = heats(MANY)
-    made.run_only(RIVALS)
+    finals(made, *RIVALS)
     judged = {tried.candidate.name: tried.parts for tried in made.standing.tried.values()}
     assert sorted(judged.values()) == [1, 1, 5, 5, 5, 5]
     assert made.standing.parts == 5
     assert made.standing.rows == MANY
     assert {tried.parts for tried in made.standing.complete} == {5}
     assert len(made.standing.first().right) == MANY
-    assert made.said.endswith("5 such parts in turn")
+    assert made.said.endswith("5 parts in turn")
     told = [(scored.folds, scored.note) for scored in made.scored()]
-    assert told == [(5, "")] * 4 + [(1, "given up after 1 of 5 parts")] * 2
+    assert told == [(5, "")] * 4 + [(1, "not among the best after 1 of 5 parts")] * 2
 
 
 def test_when_time_is_out_only_parts_that_judged_every_finalist_count():
@@ -177,9 +184,67 @@ def test_when_time_is_out_only_parts_that_judged_every_finalist_count():
                 made.deadline = 0.0
             return super().fit(data, rows, seed=seed)
 
-    made.run_only([Slow("slow", "graph-free"), Known("free", "graph-free")])
+    finals(made, Slow("slow", "graph-free"), Known("free", "graph-free"))
     assert made.standing.parts == 2
     assert [len(tried.right) for tried in made.standing.complete] == [int(made.held_out.ends[1])] * 2
+
+
+def test_everything_that_a_plan_names_is_judged_by_every_part_whatever_the_time():
+    made = heats(MANY)
+    made.deadline = 0.0
+    asked = [*RIVALS, Mean((RIVALS[0], Known("graph", "graph"))), Known("network", "network", wrong=40)]
+    made.run_only(asked)
+    assert {tried.candidate for tried in made.standing.complete} == set(asked)
+    assert made.standing.parts == 5
+
+
+def test_a_network_that_is_behind_leaves_the_finals_and_the_others_go_on():
+    made = heats(MANY)
+    network = Known("network", "network", wrong=60)
+    finals(made, *RIVALS[:2], network)
+    assert made.standing.tried[network].parts == 2
+    assert made.standing.parts == 5
+    assert made.scored()[-1].note == "given up after 2 of 5 parts"
+
+
+def test_a_network_without_time_does_not_cost_the_others_their_part():
+    made = heats(MANY)
+
+    class Endless(Known):
+        def fit(self, data, rows, *, seed):
+            if made.standing.parts == 2 and data.deadline is not None:
+                raise OutOfTime
+            return super().fit(data, rows, seed=seed)
+
+    # Named by the plan first: networks come last in a round all the same.
+    finals(made, Endless("network", "network"), *RIVALS[:2])
+    assert [tried.parts for tried in made.standing.complete] == [5, 5]
+    assert made.scored()[-1].note == "left out after 2 of 5 parts: no time"
+
+
+def test_with_few_labels_every_member_of_the_usual_mean_is_judged_by_every_part():
+    made = heats(45)
+    made.run((NAMED["meaning"], NAMED["both"]), same=False)
+    assert made.standing.parts == 5
+    assert {"meaning", "both"} <= {graph for t in made.standing.complete for graph in t.candidate.graphs}
+    assert made.standing.tried[made.standing.team].parts == 5
+
+
+def test_what_the_clock_stops_is_not_called_worse():
+    made = search(MANY)
+
+    class Slow(Known):
+        def fit(self, data, rows, *, seed):
+            made.deadline = 0.0
+            return super().fit(data, rows, seed=seed)
+
+    with progress.bar("candidates", 2.0, "tried") as bar:
+        made._try_all([FREE], bar, always=True)
+        made._try_all([Slow("slow", "graph-free")], bar)
+        made._try_all([Known("later", "graph")] * 2, bar)
+    parts = len(made.held_out.parts)
+    notes = [scored.note for scored in made.scored()]
+    assert notes == ["", f"left out after 1 of {parts} parts: no time", "left out: no time"]
 
 
 def test_finals_that_were_interrupted_go_on_where_they_stood(tmp_path):

@@ -26,6 +26,9 @@ def check(
     label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
     split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
     id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
+    weight: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of how much each training row counts.")
+    ] = None,
     edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
     keep_rare: Annotated[
         bool, typer.Option("--keep-rare", help="Let classes with one training row pass, as fit does with it.")
@@ -39,7 +42,7 @@ def check(
 
     from graphtune.table import Columns, read_links, read_table, summarise
 
-    columns = Columns(text=text, label=label, split=split, id=id_)
+    columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)
     read = read_table(table, columns, purpose="check", keep_rare=keep_rare)
     links = None if edges is None else read_links(edges, frozenset(read.ids), purpose="check")
     console = Console(highlight=False, soft_wrap=True)

@@ -25,6 +25,9 @@ def fit(
     label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
     split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
     id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
+    weight: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of how much each training row counts.")
+    ] = None,
     edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
     unlabelled: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="More texts without labels; may be repeated.")
@@ -41,7 +44,7 @@ def fit(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Time to choose within: 90s, 5m, 1h30m.", show_default="5m"),
+        typer.Option(metavar="TIME", help="Time for the whole fit: 90s, 5m, 1h30m.", show_default="5m"),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random choice.", show_default="0")] = None,
     transductive: Annotated[
@@ -93,7 +96,7 @@ def fit(
         "keep_rare": keep_rare,
     }
     settled = _settled(plan, options)
-    columns = Columns(text=text, label=label, split=split, id=id_)
+    columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)
     more, rare = unlabelled or (), settled.keep_rare
     rows = read_tables(table, columns, purpose="fit", unlabelled=more, test=test, keep_rare=rare)
     links = None if edges is None else read_links(edges, frozenset(rows.ids))

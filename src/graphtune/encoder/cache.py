@@ -201,7 +201,8 @@ def _read(shard: Path, width: int) -> tuple[UInt64[np.ndarray, "S 2"], Float32[T
             keys, rows = file.get_tensor("hashes"), file.get_tensor("rows")
             digest = (file.metadata() or {}).get("digest")
     except _UNREADABLE as error:
-        if shard.exists():
+        # Too many open files or no more memory are no fault of the shard's.
+        if isinstance(error, SafetensorError) and shard.exists():
             _discard(shard, str(error))
         return None
     fits = rows.shape == (len(keys), width) and rows.dtype == torch.float32 and keys.shape[1:] == (16,)

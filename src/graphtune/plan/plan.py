@@ -26,7 +26,7 @@ class Plan:
     words: Tfidf = field(default_factory=Tfidf)
     graphs: tuple[NamedGraph, ...] = ()
     candidates: tuple[Candidate, ...] = ()
-    budget_seconds: float = 300.0  # for the whole fit; what is begun, and what the plan names, is finished
+    budget_seconds: float = 300.0  # for the whole fit; what the plan names is finished all the same
     seed: int = 0
     transductive: bool = False  # whether unlabelled test texts join the graph
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few

@@ -155,7 +155,8 @@ def _comparison(outcome: "Outcome") -> list[str]:
             wording.duration(one.seconds),
             one.note,
         )
-        for one in candidates[:_CANDIDATES_SHOWN]
+        for at, one in enumerate(candidates)
+        if at < _CANDIDATES_SHOWN or one.name == outcome.chosen
     ]
     more = len(candidates) - len(rows)
     names = ("candidate", "family", "held-out accuracy", "standard error, points", "time", "note")

@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from graphtune.report import wording
+from graphtune.select.outcome import GIVEN_UP, LEFT_OUT, NOT_FINAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 _CANDIDATES_SHOWN = 8
 _WORST_SHOWN = 3
+_ENDED = {
+    NOT_FINAL: "not among the best of the first part",
+    GIVEN_UP: "given up as worse",
+    LEFT_OUT: "left out for want of time",
+}
 _STYLES = {"graph-free": "default", "graph": "blue", "network": "magenta"}
 
 
@@ -67,12 +73,14 @@ def _candidates(outcome: "Outcome") -> "Table":
     table.add_column("time", justify="right")
     finished = _finished(outcome)
     places = {one.name: place for place, one in enumerate(finished, 1)}
-    for one in finished[:_CANDIDATES_SHOWN]:
+    shown = [one for one in finished if places[one.name] <= _CANDIDATES_SHOWN or one.name == outcome.chosen]
+    seen = {one.name: places[one.name] for one in shown}
+    for one in shown:
         mark = "bold" if one.name == outcome.chosen else ""
         accuracy = f"{wording.percent(one.accuracy)} ± {wording.decimal(100 * one.standard_error, 1)}"
         table.add_row(
             str(places[one.name]),
-            Text(_name(one, places), style=mark),
+            Text(_name(one, seen, outcome.chosen), style=mark),
             Text(one.family, style=_STYLES.get(one.family, "default")),
             Text(accuracy, style=mark),
             wording.duration(one.seconds),
@@ -80,18 +88,19 @@ def _candidates(outcome: "Outcome") -> "Table":
     return table
 
 
-def _name(one: "Scored", places: "Mapping[str, int]") -> str:
-    """Return a candidate's name; that of a mean says where its members stand."""
-    # A member that was given up, or is not itself in the table, has no place.
+def _name(one: "Scored", places: "Mapping[str, int]", chosen: str) -> str:
+    """Return a candidate's name; that of a mean says where its members stand, if all are shown."""
     if not one.members or not all(member in places for member in one.members):
-        return one.name
+        return (
+            f"mean of the {len(one.members)} models above" if one.members and one.name == chosen else one.name
+        )
     *others, last = sorted(places[member] for member in one.members)
     return f"mean of {', '.join(map(str, others))} and {last}"
 
 
 def _finished(outcome: "Outcome") -> list["Scored"]:
-    """Return the candidates that ran to their end, best first, and the chosen one in any case."""
-    return [one for one in wording.by_accuracy(outcome) if one.name == outcome.chosen or _whole(one)]
+    """Return the candidates that ran to their end, best first; the chosen one is always among them."""
+    return [one for one in wording.by_accuracy(outcome) if _whole(one)]
 
 
 def _whole(one: "Scored") -> bool:
@@ -100,10 +109,10 @@ def _whole(one: "Scored") -> bool:
 
 def _others(outcome: "Outcome") -> str:
     """Say what the table does not show."""
-    more = max(len(_finished(outcome)) - _CANDIDATES_SHOWN, 0)
-    given_up = sum(wording.scored(one) and not _whole(one) for one in outcome.candidates)
-    left_out = sum(not wording.scored(one) for one in outcome.candidates)
-    told = {"more": more, "given up as worse": given_up, "left out for want of time": left_out}
+    beyond = [one for one in _finished(outcome)[_CANDIDATES_SHOWN:] if one.name != outcome.chosen]
+    told = {"more": len(beyond)}
+    for begins, said in _ENDED.items():
+        told[said] = sum(one.note.startswith(begins) for one in outcome.candidates)
     parts = [f"{count:,} {what}" for what, count in told.items() if count]
     return f"  {', '.join(parts)}: see the report" if parts else ""
 

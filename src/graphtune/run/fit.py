@@ -50,6 +50,7 @@ def fit_table(
 
     Raises:
         TableError: fewer than two classes have labelled training rows, or no row is left to choose by.
+        PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
         EncoderError: the encoder is not there.
         OutputError: ``into`` cannot be written to; found out before any work where possible.
     """
@@ -57,7 +58,7 @@ def fit_table(
         # A bare "." has no name to put the journal and the partial model beside.
         into = into.absolute()
         check_place(into)
-    return _Fit(table, plan, into, links, resume, text_column).run()
+    return _Fit(_without_weightless(table), plan, into, links, resume, text_column).run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,12 +130,12 @@ class _Fit:
         nodes = self._nodes(split)
         with self._stage("encode"):
             maker = self._maker(nodes)
+            named = self.plan.graphs or usual(links=self.links is not None, same=maker.same)
+            self._check_graphs(named)
             features = maker.features(self._texts(nodes))
             say(f"encoding {len(nodes)} texts with {self.plan.encoder}")
             features.meaning  # noqa: B018 - made here so that its time is told apart
         with self._stage("graphs"):
-            named = self.plan.graphs or usual(links=self.links is not None, same=maker.same)
-            self._check_graphs(named)
             graphs = build(named, features, self._ids(nodes), self.links)
         known = np.where(np.isin(nodes, split.train), labels[nodes], -1)
         weights = None if self.table.weights is None else self.table.weights[nodes]
@@ -301,6 +302,14 @@ class _Fit:
             per_class=class_figures(wide, truth, ready.classes),
             confusion=confusions(wide, truth),
         )
+
+
+def _without_weightless(table: Table) -> Table:
+    """Take a training row of weight 0 for an unlabelled one: it stays in the graph and teaches nothing."""
+    if table.weights is None:
+        return table
+    teaching = ~np.isin(np.array(table.split), ["val", "test"])
+    return replace(table, labels=np.where(teaching & (table.weights == 0), -1, table.labels))
 
 
 def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.ndarray, " T"]]:

@@ -47,7 +47,10 @@ def split_rows(table: Table, seed: int) -> Split:
     seen = np.unique(table.labels[train][table.labels[train] >= 0])
     if len(seen) < 2:
         raise TableError(
-            f"The training rows have {len(seen)} class(es); at least two are needed.",
+            f"The labelled training rows that weigh more than 0 have {len(seen)} class(es); at least two are "
+            "needed."
+            if table.weights is not None
+            else f"The training rows have {len(seen)} class(es); at least two are needed.",
             fix="label training rows of two or more classes (split = train, or no split at all).",
         )
     strange = ~np.isin(table.labels[val], seen)

@@ -15,7 +15,8 @@ from graphtune.select.features import Features, View
 if TYPE_CHECKING:
     from graphtune.select.candidate import Candidate, Predictor
 
-_KEPT_FITTED = 16  # fitted candidates held at once: bases that several others stand on
+_KEPT_FITTED = 48  # fitted candidates held at once: bases that several others stand on, for every part
+_KEPT_BYTES = 1 << 28  # of their probabilities, all together
 _KEPT_STATES = 2  # propagated features held at once; candidates that share them follow each other
 
 
@@ -46,11 +47,15 @@ class Data:
         """
         key = (candidate, rows.tobytes(), seed)
         if key not in self._fitted:
-            while len(self._fitted) >= _KEPT_FITTED:
-                self._fitted.popitem(last=False)
             self._fitted[key] = candidate.fit(self, rows, seed=seed)
         self._fitted.move_to_end(key)
+        while len(self._fitted) > 1 and self._crowded():
+            self._fitted.popitem(last=False)
         return self._fitted[key]
+
+    def _crowded(self) -> bool:
+        held = sum(predictor.nodes.nbytes for predictor in self._fitted.values())
+        return len(self._fitted) > _KEPT_FITTED or held > _KEPT_BYTES
 
     def propagated(self, view: View, graph: str, hops: Hops) -> Float32[Tensor, "N F"]:
         """Return a dense view after ``hops`` over a graph; the latest few are kept."""

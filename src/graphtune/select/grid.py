@@ -63,6 +63,11 @@ def smoothed(base: Candidate, named: Sequence[NamedGraph]) -> list[Candidate]:
     return [Smoothed(base, graph.name, hops, correct) for graph, (hops, correct) in product(named, ways)]
 
 
-def networks(graph: str, view: DenseView) -> list[Candidate]:
-    """Return one network of each kind, over the graph and view that served the linear candidates best."""
-    return [Network(layer, view, graph) for layer in (GCN, SAGE, GAT)]
+def networks(graph: str, view: DenseView, *, few: bool) -> list[Candidate]:
+    """Return one network of each kind, over the graph and view that served the linear candidates best.
+
+    Each is followed by its smoothed form, which needs no further training.
+    """
+    bases = [Network(layer, view, graph) for layer in (GCN, SAGE, GAT)]
+    hops = _SPREAD if few else _SPREAD_NEAR
+    return [candidate for base in bases for candidate in (base, Smoothed(base, graph, hops))]

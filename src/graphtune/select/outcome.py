@@ -1,9 +1,14 @@
 """What a fit says of itself; ``metrics.json`` is its written form."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Family = Literal["graph-free", "graph", "network"]
+
+# What the note of a candidate begins with that was not judged by every row.
+GIVEN_UP: Final = "given up"  # clearly behind
+LEFT_OUT: Final = "left out"  # for want of time
+NOT_FINAL: Final = "not among the best"  # of the first part: the others judged the best only
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,10 @@ class Search:
     data: Data
     held_out: HeldOut
     seed: int
-    deadline: float  # on the clock of time.monotonic; nothing new is begun after it
+    deadline: float  # on the clock of time.monotonic; networks stop then, and nothing new is begun
     journal: Journal | None = None
     left_out: list[Candidate] = field(default_factory=list)
+    late: set[Candidate] = field(default_factory=set)  # stopped by the clock, with some parts done
     standing: Standing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,37 +57,35 @@ class Search:
                 self._try_all(grid.smoothed(standing.first("graph-free").candidate, named), bar)
             best = standing.best("graph")
             if best is not None:
-                self._try_all(grid.networks(*self._place(best.candidate)), bar)
+                self._try_all(grid.networks(*self._place(best.candidate), few=few), bar)
             self._try_means(named)
             if not few:
                 self._try_all(grid.smoothed(standing.first().candidate, named), bar)
-        if self._finals():
+        if self._finals(self._finalists()):
             self._try_means(named)
 
     def run_only(self, candidates: Sequence[Candidate]) -> None:
-        """Try what the user's plan asks for, and the graph-free probe that it is held against."""
+        """Try what the user's plan asks for, whatever the time, and a graph-free probe to hold it against."""
         asked = [*candidates] if any(c.family == "graph-free" for c in candidates) else [Probe(), *candidates]
         with progress.bar("candidates", float(len(asked)), "tried") as bar:
             self._try_all(asked, bar, always=True)
-        self._finals()
+        self._finals([self.standing.tried[candidate] for candidate in dict.fromkeys(asked)], whole=True)
 
     @property
     def said(self) -> str:
         """By what it was chosen."""
         if self.held_out.first == self.standing.parts:
             return self.held_out.said
-        return (
-            f"{self.held_out.said}; then, between the best of each kind, {self.standing.parts} such parts "
-            "in turn"
-        )
+        parts = self.standing.parts
+        return f"{self.held_out.said}; then, between the best of each kind, {parts} parts in turn"
 
     def scored(self) -> tuple[Scored, ...]:
         """Return every candidate's figures, the best first, then those without a figure."""
-        return self.standing.scored(self.left_out)
+        return self.standing.scored(self.left_out, self.late)
 
     def _try_all(self, candidates: Iterable[Candidate], bar: progress.Bar, *, always: bool = False) -> None:
         for candidate in candidates:
-            if candidate in self.standing.tried:
+            if candidate in self.standing.tried or candidate in self.left_out:
                 continue
             if not always and time.monotonic() > self.deadline:
                 self.left_out.append(candidate)
@@ -107,12 +106,16 @@ class Search:
             except OutOfTime:
                 self.left_out.append(candidate)
                 return
-            late = time.monotonic() > self.deadline
-            if not whole and (late or (leader and standing.behind(tried, leader))):
+            if whole or tried.parts >= standing.parts:
+                continue
+            if leader and standing.behind(tried, leader):
+                break
+            if time.monotonic() > self.deadline:
+                self.late.add(candidate)
                 break
         standing.tried[candidate] = tried
         # What only the time cut short is tried whole after a resume.
-        if tried.parts >= standing.parts or time.monotonic() <= self.deadline:
+        if candidate not in self.late:
             self._keep(tried)
         progress.say(f"  {100 * tried.accuracy:5.1f} %  {tried.seconds:5.1f} s  {candidate}")
 
@@ -126,39 +129,60 @@ class Search:
             table = np.concatenate([tried.probabilities, table])
         return self.standing.judged(candidate, table, seconds + time.monotonic() - start)
 
-    def _finals(self) -> bool:
+    def _finalists(self) -> list[Tried]:
+        """Return the best of each family; with few labels, the members of the usual choice too."""
+        team = self.standing.team
+        chosen = dict.fromkeys(team.members if isinstance(team, Mean) else ())
+        for family, count in _FINALISTS.items():
+            singles = [t for t in self.standing.ranked(family) if not isinstance(t.candidate, Mean)]
+            chosen |= dict.fromkeys(t.candidate for t in singles[:count])
+        return [self.standing.tried[candidate] for candidate in chosen]
+
+    def _finals(self, able: list[Tried], *, whole: bool = False) -> bool:
         """Let the parts that have not judged yet decide between the best; say whether one more did.
 
-        When time is out, those count that judged every finalist.
+        When time is out, those parts count that judged every linear finalist. A network that it runs out on,
+        or that is behind, takes part no longer; where ``whole``, time does not matter.
         """
-        standing, data = self.standing, replace(self.data, deadline=self.deadline)
-        able = [t for family, count in _FINALISTS.items() for t in self._singles(family)[:count]]
+        standing, data = self.standing, self.data if whole else replace(self.data, deadline=self.deadline)
+        # Networks last, so that what they have no time for does not cost the others their part.
+        able = sorted(able, key=lambda tried: tried.candidate.family == "network")
         rounds = len(self.held_out.parts) - standing.parts
         with progress.bar("the best, on more rows", float(rounds * len(able)), "tried") as bar:
             for _ in range(rounds):
                 further: list[Tried] = []
                 for tried in able:
-                    kept = self._kept(tried.candidate, standing.parts + 1)
-                    if kept is None or kept.parts <= standing.parts:
-                        if time.monotonic() > self.deadline:
-                            return standing.parts > self.held_out.first
-                        try:
-                            kept = self._further(tried.candidate, tried, data)
-                        except OutOfTime:
-                            return standing.parts > self.held_out.first
-                        self._keep(kept)
-                    further.append(kept)
+                    more = self._another(tried, data, whole=whole)
                     bar.advance(1.0)
+                    if more is not None:
+                        further.append(more)
+                    elif tried.candidate.family != "network":
+                        return standing.parts > self.held_out.first
+                    else:
+                        self.late.add(tried.candidate)
                 standing.parts += 1
                 standing.tried.update({tried.candidate: tried for tried in further})
                 leader = standing.first()
                 able = [
-                    t for t in further if t.candidate.family != "network" or not standing.behind(t, leader)
+                    t
+                    for t in further
+                    if whole or t.candidate.family != "network" or not standing.behind(t, leader)
                 ]
         return standing.parts > self.held_out.first
 
-    def _singles(self, family: Family) -> list[Tried]:
-        return [t for t in self.standing.ranked(family) if not isinstance(t.candidate, Mean)]
+    def _another(self, tried: Tried, data: Data, *, whole: bool) -> Tried | None:
+        """Let one more part judge a finalist; None if there is no time."""
+        kept = self._kept(tried.candidate, self.standing.parts + 1)
+        if kept is not None and kept.parts > self.standing.parts:
+            return kept
+        if not whole and time.monotonic() > self.deadline:
+            return None
+        try:
+            more = self._further(tried.candidate, tried, data)
+        except OutOfTime:
+            return None
+        self._keep(more)
+        return more
 
     def _try_means(self, named: Sequence[NamedGraph]) -> None:
         standing = self.standing

@@ -1,6 +1,6 @@
 """What was tried so far, and which of it leads."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,7 +11,7 @@ from graphtune.select.calibration import calibrated, temperature
 from graphtune.select.candidate import Candidate
 from graphtune.select.held_out import HeldOut
 from graphtune.select.mean import Mean
-from graphtune.select.outcome import Family, Scored
+from graphtune.select.outcome import GIVEN_UP, LEFT_OUT, NOT_FINAL, Family, Scored
 
 SURE: Final = 1.0  # standard errors of a lead at which the more involved of two candidates is taken
 _SURE_OF_FEW = 2.0  # of a lead, with few labels, at which the usual choice is given up
@@ -134,21 +134,25 @@ class Standing:
         error = difference.std() / np.sqrt(len(difference))
         return bool(difference.mean() > max(_BEHIND * error, _NEVER_BEHIND))
 
-    def scored(self, left_out: Sequence[Candidate]) -> tuple[Scored, ...]:
+    def scored(self, left_out: Sequence[Candidate], late: Collection[Candidate]) -> tuple[Scored, ...]:
         """Return every candidate's figures, the best first, then those without a figure."""
         order = sorted(self.tried.values(), key=lambda t: (min(t.parts, self.parts), self.merit(t)))
-        told = [self._scored(tried) for tried in reversed(order)]
+        told = [self._scored(tried, late=tried.candidate in late) for tried in reversed(order)]
         left = [
-            Scored(str(c), c.family, float("nan"), float("nan"), float("nan"), 0, 0.0, "left out: no time")
+            Scored(str(c), c.family, float("nan"), float("nan"), float("nan"), 0, 0.0, f"{LEFT_OUT}: no time")
             for c in left_out
         ]
         return (*told, *left)
 
-    def _scored(self, tried: Tried) -> Scored:
+    def _scored(self, tried: Tried, *, late: bool) -> Scored:
         rows = len(tried.right) / self.held_out.repeats
         error = float(np.sqrt(tried.accuracy * (1 - tried.accuracy) / max(rows, 1)))
-        whole = tried.parts >= self.parts
-        note = "" if whole else f"given up after {tried.parts} of {self.parts} parts"
+        note = ""
+        if tried.parts < self.parts:
+            # Finals are for the best; nothing was found against the others but that they are not.
+            first = self.held_out.first
+            ended = LEFT_OUT if late else NOT_FINAL if tried.parts == first else GIVEN_UP
+            note = f"{ended} after {tried.parts} of {self.parts} parts{': no time' if late else ''}"
         return Scored(
             str(tried.candidate),
             tried.candidate.family,

@@ -101,8 +101,7 @@ def _report_missing(reader: Reader, part: str, problems: Problems) -> None:
 
 
 def _how(part: str) -> str:
-    option = "" if part == "weight" else f"--{part} on the command line, "
-    return f"name the {part} column: {option}Columns({part}=…) in Python."
+    return f"name the {part} column: --{part} on the command line, Columns({part}=…) in Python."
 
 
 def _existing(reader: Reader) -> str:
