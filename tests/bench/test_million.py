@@ -218,7 +218,7 @@ def test_smoke_runs_write_no_result(monkeypatch):
     monkeypatch.setattr(million, "run", lambda out: pytest.fail("a result would be written"))
     assert million.main(["--sizes", "2000", "100000"]) == 0
     assert million.main(["--budget", "5"]) == 0
-    assert asked == [(2000, 6.0), (100_000, 60.0), (10_000, 5.0), (100_000, 5.0), (1_000_000, 5.0)]
+    assert asked == [(2000, 30.0), (100_000, 80.0), (10_000, 5.0), (100_000, 5.0), (1_000_000, 5.0)]
 
 
 def test_only_the_corpus_can_be_asked_for(monkeypatch):
