@@ -191,11 +191,18 @@ def test_weights_of_rows_count():
         assert heavy[~data_rows, 0].mean() > plain[~data_rows, 0].mean()
 
 
-def test_fitted_bases_are_shared_until_too_many_are_held():
+@pytest.mark.parametrize("bound", ["_KEPT_FITTED", "_KEPT_BYTES"])
+def test_fitted_bases_are_shared_until_too_many_are_held(bound, monkeypatch):
     data, _ = setting()
     once = data.fitted(Probe("words"), ROWS, 0)
+    monkeypatch.setattr(
+        f"graphtune.select.data.{bound}", 5 if bound == "_KEPT_FITTED" else 5 * once.nodes.nbytes
+    )
     assert data.fitted(Probe("words"), ROWS, 0) is once
     assert data.fitted(Probe("words"), ROWS[1:], 0) is not once
-    for number in range(40):
+    for number in range(3):
+        data.fitted(Probe("words", 1.0 + number), ROWS[:6], 0)
+    assert data.fitted(Probe("words"), ROWS, 0) is once
+    for number in range(5):
         data.fitted(Probe("words", 1.0 + number), ROWS[:6], 0)
     assert data.fitted(Probe("words"), ROWS, 0) is not once
