@@ -7,7 +7,7 @@ import torch
 from nodes import links, rows, unit
 
 from graphtune.errors import GraphError
-from graphtune.graph import AttachedLinks, Attachment, Fuse, Given, Hops, Neighbours, TextGraph
+from graphtune.graph import AttachedLinks, Attachment, Fuse, Given, Hops, Neighbours, TextGraph, Trail
 from laws import random_graph
 
 EXACT = {"rtol": 0, "atol": 1e-6}
@@ -20,15 +20,27 @@ def test_equals_pyg(hops):
     layer = pyg.APPNP(K=hops.count, alpha=hops.alpha).eval()
     expected = layer(x, torch.stack([graph.source, graph.target]), graph.weight)
     torch.testing.assert_close(hops.last(graph, x), expected)
-    torch.testing.assert_close(hops.states(graph, x)[-1], expected)
+    torch.testing.assert_close(list(hops.states(graph, x))[-1], expected)
 
 
 def test_every_state_is_the_last_of_fewer_hops():
     graph, x = random_graph(12, 40).to(dtype=torch.float32), unit(12)
-    states = Hops(3, 0.3).states(graph, x)
+    states = list(Hops(3, 0.3).states(graph, x))
     assert len(states) == 4
     for count, state in enumerate(states):
         assert torch.equal(state, Hops(count, 0.3).last(graph, x))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_trail_is_kept_from_the_second_time_on_unless_it_is_large(kept, monkeypatch):
+    graph, x, trail = random_graph(12, 40).to(dtype=torch.float32), unit(12), Trail()
+    monkeypatch.setattr("graphtune.graph.hops._KEPT_BYTES", 3 * x.nbytes if kept else 3 * x.nbytes - 1)
+    first, *again = [trail.states(Hops(3, 0.3), graph, x) for _ in range(3)]
+    assert not isinstance(first, list)
+    assert (again[0] is again[1]) == kept
+    for one in (first, *again):
+        for state, expected in zip(one, Hops(3, 0.3).states(graph, x), strict=True):
+            assert torch.equal(state, expected)
 
 
 def as_if_there(graph: TextGraph, attachment: Attachment, hops: Hops, x, new) -> torch.Tensor:

@@ -8,6 +8,7 @@ from corpus import CLASSES, setting
 from graphtune.graph import Hops
 from graphtune.layer import GAT, GCN, SAGE
 from graphtune.select import Candidate, Data, Mean, Network, NewRows, Predictor, Probe, Propagated, Smoothed
+from graphtune.select.data import _size
 from graphtune.select.linear import LinearHead
 
 ROWS = np.arange(0, 45, 2)
@@ -195,9 +196,7 @@ def test_weights_of_rows_count():
 def test_fitted_bases_are_shared_until_too_many_are_held(bound, monkeypatch):
     data, _ = setting()
     once = data.fitted(Probe("words"), ROWS, 0)
-    monkeypatch.setattr(
-        f"graphtune.select.data.{bound}", 5 if bound == "_KEPT_FITTED" else 5 * once.nodes.nbytes
-    )
+    monkeypatch.setattr(f"graphtune.select.data.{bound}", 5 if bound == "_KEPT_FITTED" else 5 * _size(once))
     assert data.fitted(Probe("words"), ROWS, 0) is once
     assert data.fitted(Probe("words"), ROWS[1:], 0) is not once
     for number in range(3):

@@ -4,7 +4,7 @@ from graphtune.graph.blocks import row_blocks
 from graphtune.graph.fuse import Fuse
 from graphtune.graph.given import Given
 from graphtune.graph.homophily import Homophily, homophily
-from graphtune.graph.hops import AttachedLinks, Hops
+from graphtune.graph.hops import AttachedLinks, Hops, Trail
 from graphtune.graph.neighbours import Neighbours
 from graphtune.graph.propagate import propagate
 from graphtune.graph.rows import Attachment, BuiltGraph, GraphBuilder, Rows
@@ -29,6 +29,7 @@ __all__ = [
     "Sampled",
     "Sampler",
     "TextGraph",
+    "Trail",
     "Words",
     "homophily",
     "propagate",

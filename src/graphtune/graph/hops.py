@@ -1,10 +1,13 @@
 """Repeated averaging over neighbours with a share of the start kept: personalised PageRank.
 
 Source: APPNP, Gasteiger et al., ICLR 2019, arXiv:1810.05997, eq. 4 (and label spreading, Zhou et al. 2003).
-Differs from the paper: every hop's values are kept, so that new rows can be attached exactly.
+Differs from the paper: new rows pass through the same hops, beside the stored rows' values after each.
 """
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import scipy.sparse
@@ -15,6 +18,8 @@ from torch import Tensor
 from graphtune.errors import GraphError
 from graphtune.graph.rows import Attachment
 from graphtune.graph.text_graph import TextGraph, sparse_rows
+
+_KEPT_BYTES = 1 << 29  # of the values after all hops; of larger graphs they are worked out anew
 
 
 @dataclass(frozen=True)
@@ -31,34 +36,53 @@ class Hops:
                 fix="use at least 0 hops and a share from 0 to 1.",
             )
 
-    def states(self, graph: TextGraph, x: Float32[Tensor, "N F"]) -> list[Float32[Tensor, "N F"]]:
-        """Return ``x`` and the values after each hop. Cost: O(count · E F) time, O(count · N F) memory."""
+    def states(self, graph: TextGraph, x: Float32[Tensor, "N F"]) -> Iterator[Float32[Tensor, "N F"]]:
+        """Yield ``x`` and the values after each hop. Cost: O(count · E F) time, O(N F) memory."""
         spread = graph.with_loops().normalised().matrix
-        found = [x]
+        state = x
+        yield state
         for _ in range(self.count):
-            found.append(torch.add(self.alpha * x, spread @ found[-1], alpha=1 - self.alpha))
-        return found
+            state = torch.add(self.alpha * x, spread @ state, alpha=1 - self.alpha)
+            yield state
 
     def last(self, graph: TextGraph, x: Float32[Tensor, "N F"]) -> Float32[Tensor, "N F"]:
         """Return the values after the last hop only."""
-        spread = graph.with_loops().normalised().matrix
-        state = x
-        for _ in range(self.count):
-            state = torch.add(self.alpha * x, spread @ state, alpha=1 - self.alpha)
+        (state,) = deque(self.states(graph, x), maxlen=1)
         return state
 
     def attached(
-        self, links: "AttachedLinks", states: list[Float32[Tensor, "N F"]], x: Float32[Tensor, "M F"]
+        self, links: "AttachedLinks", states: Iterable[Float32[Tensor, "N F"]], x: Float32[Tensor, "M F"]
     ) -> Float32[Tensor, "M F"]:
-        """Return the last values of new rows that start from ``x``.
+        """Return the last values of new rows that start from ``x``; ``states`` are those of the stored rows.
 
         They are what the graph with the new rows in it would give: no stored row receives from a new one.
         """
         state = x
-        for before in states[: self.count]:
+        for before in islice(states, self.count):
             received = links.stored @ before + links.among @ state
             state = torch.add(self.alpha * x, received, alpha=1 - self.alpha)
         return state
+
+
+@dataclass(eq=False)
+class Trail:
+    """The stored rows' values after each hop, kept once they are asked for again.
+
+    A fit attaches rows once, and has better uses for the memory; a model that serves does so all the time.
+    """
+
+    _asked: bool = False
+    _kept: list[Tensor] = field(default_factory=list, repr=False)
+
+    def states(
+        self, hops: Hops, graph: TextGraph, x: Float32[Tensor, "N F"]
+    ) -> Iterable[Float32[Tensor, "N F"]]:
+        """Return what `Hops.states` yields; always for the same arguments."""
+        large = hops.count * x.numel() * x.element_size() > _KEPT_BYTES
+        if not self._kept and self._asked and not large:
+            self._kept.extend(hops.states(graph, x))
+        self._asked = True
+        return self._kept or hops.states(graph, x)
 
 
 @dataclass(frozen=True, eq=False)

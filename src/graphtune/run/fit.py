@@ -96,6 +96,7 @@ class _Fit:
         with self._stage("select"):
             search, journal = self._search(begin, ready)
             choice = choose(search.standing)
+        data.forget()
         say(choice.verdict.text)
         with self._stage("final"):
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphtune.select.candidate import Candidate, Predictor
 
 _KEPT_FITTED = 48  # fitted candidates held at once: bases that several others stand on, for every part
-_KEPT_BYTES = 1 << 28  # of their probabilities, all together
+_KEPT_BYTES = 1 << 28  # of all that they hold
 _KEPT_STATES = 2  # propagated features held at once; candidates that share them follow each other
 
 
@@ -53,8 +53,13 @@ class Data:
             self._fitted.popitem(last=False)
         return self._fitted[key]
 
+    def forget(self) -> None:
+        """Let go of every fitted candidate and of propagated features."""
+        self._fitted.clear()
+        self._states.clear()
+
     def _crowded(self) -> bool:
-        held = sum(predictor.nodes.nbytes for predictor in self._fitted.values())
+        held = sum(map(_size, self._fitted.values()))
         return len(self._fitted) > _KEPT_FITTED or held > _KEPT_BYTES
 
     def propagated(self, view: View, graph: str, hops: Hops) -> Float32[Tensor, "N F"]:
@@ -66,6 +71,10 @@ class Data:
             self._states[key] = hops.last(self.graphs[graph].graph, self.features.dense(view))
         self._states.move_to_end(key)
         return self._states[key]
+
+
+def _size(predictor: "Predictor") -> int:
+    return predictor.nodes.nbytes + sum(tensor.nbytes for tensor in predictor.tensors().values())
 
 
 @dataclass(frozen=True, eq=False)

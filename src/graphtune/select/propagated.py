@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from graphtune.graph import Hops
+from graphtune.graph import Hops, Trail
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.linear import LinearHead, rows_of
@@ -67,21 +67,20 @@ class Propagated:
 
 @dataclass(frozen=True, eq=False)
 class FittedPropagated:
-    """The classifier, and the stored rows' features after each hop once a new row asks for them."""
+    """The classifier, and the stored rows' features after each hop where new rows ask for them."""
 
     candidate: Propagated
     head: LinearHead
     nodes: Float32[np.ndarray, "N C"]
-    _states: list[Tensor] = field(default_factory=list, repr=False)
+    _trail: Trail = field(default_factory=Trail, repr=False)
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of new rows, through the same hops as the stored ones."""
         candidate = self.candidate
         graph = data.graphs[candidate.graph]
-        if not self._states:
-            self._states.extend(candidate.hops.states(graph.graph, data.features.dense(candidate.view)))
+        states = self._trail.states(candidate.hops, graph.graph, data.features.dense(candidate.view))
         links = new.links(candidate.graph, graph)
-        x = candidate.hops.attached(links, self._states, new.features.dense(candidate.view))
+        x = candidate.hops.attached(links, states, new.features.dense(candidate.view))
         return self.head.probabilities(x)
 
     def tensors(self) -> dict[str, Tensor]:

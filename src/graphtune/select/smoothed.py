@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from graphtune.graph import Hops
+from graphtune.graph import Hops, Trail
 from graphtune.select.candidate import Candidate, Predictor
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
@@ -49,8 +49,9 @@ class Smoothed:
         start = torch.from_numpy(base.nodes.copy())
         known = torch.from_numpy(rows)
         truth = torch.nn.functional.one_hot(torch.from_numpy(data.labels[rows]), data.classes).float()
-        error = torch.zeros_like(start)
+        error = start.new_zeros(0)
         if self.correct:
+            error = torch.zeros_like(start)
             error[known] = truth - start[known]
             spread = self.hops.last(data.graphs[self.graph].graph, error)
             start = _distribution(start + self.correct * spread)
@@ -62,7 +63,7 @@ class Smoothed:
         """Return a saved predictor."""
         inner = {name.removeprefix("base."): t for name, t in tensors.items() if name.startswith("base.")}
         start = tensors["start"]
-        error = tensors.get("error", torch.zeros_like(start))
+        error = tensors.get("error", start.new_zeros(0))
         return FittedSmoothed(self, self.base.restored(data, inner), start, error)
 
     def __str__(self) -> str:
@@ -73,26 +74,27 @@ class Smoothed:
 
 @dataclass(frozen=True, eq=False)
 class FittedSmoothed:
-    """The base, the values spreading started from, and each hop's values once a new row asks for them."""
+    """The base, the values spreading started from, and each hop's values where new rows ask for them."""
 
     candidate: Smoothed
     base: Predictor
     start: Float32[Tensor, "N C"]
-    error: Float32[Tensor, "N C"]
+    error: Float32[Tensor, "..."]  # [N, C]; nothing where it is not corrected
     nodes: Float32[np.ndarray, "N C"] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
-    _states: dict[str, list[Tensor]] = field(default_factory=dict, repr=False)
+    _trails: tuple[Trail, Trail] = field(default_factory=lambda: (Trail(), Trail()), repr=False)
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of new rows, through the same hops as the stored ones."""
         candidate, graph = self.candidate, data.graphs[self.candidate.graph]
+        hops, (of_start, of_error) = candidate.hops, self._trails
         links = new.links(candidate.graph, graph)
         own = torch.from_numpy(self.base.attach(data, new))
         if candidate.correct:
-            states = self._hop_states("error", data, self.error)
-            spread = candidate.hops.attached(links, states, torch.zeros_like(own))
+            states = of_error.states(hops, graph.graph, self.error)
+            spread = hops.attached(links, states, torch.zeros_like(own))
             own = _distribution(own + candidate.correct * spread)
-        states = self._hop_states("start", data, self.start)
-        return _distribution(candidate.hops.attached(links, states, own)).numpy()
+        states = of_start.states(hops, graph.graph, self.start)
+        return _distribution(hops.attached(links, states, own)).numpy()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the base's tensors and the start values."""
@@ -101,12 +103,6 @@ class FittedSmoothed:
         if self.candidate.correct:
             found["error"] = self.error
         return found
-
-    def _hop_states(self, name: str, data: Data, start: Tensor) -> list[Tensor]:
-        if name not in self._states:
-            graph = data.graphs[self.candidate.graph].graph
-            self._states[name] = self.candidate.hops.states(graph, start)
-        return self._states[name]
 
 
 def _distribution(values: Tensor) -> Tensor:
