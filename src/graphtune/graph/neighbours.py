@@ -19,7 +19,7 @@ from graphtune.errors import GraphError
 from graphtune.graph.rows import Attachment, Rows
 from graphtune.graph.text_graph import TextGraph
 
-_BLOCK_ENTRIES = 16_000_000  # similarities held at once, 64 MB
+_BLOCK_ENTRIES = 4_000_000  # similarities held at once, 16 MB
 _searched = WeakTensorKeyDictionary()  # features → cosines and numbers of their nearest rows
 _MOST_LINKS = 10  # times k: what one attached row may receive from, should thousands of texts be alike
 _ROOM = -2.0  # below every cosine: the threshold of a row that has fewer than k others

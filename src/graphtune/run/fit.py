@@ -287,10 +287,11 @@ class _Fit:
                 return calibration.apply(fitted.attach(ready.data, new))
             return calibration.apply(fitted.nodes[[place[int(row)] for row in judged]])
 
-        ours, free = predict(choice.chosen), predict(choice.free)
+        ours = predict(choice.chosen)
+        free = ours if choice.free is choice.chosen else predict(choice.free)
         gain = None
         if choice.graph is not None:
-            with_graph = predict(choice.graph)
+            with_graph = ours if choice.graph is choice.chosen else predict(choice.graph)
             right = [(table.argmax(axis=1) == truth).astype(np.float64) for table in (with_graph, free)]
             difference = paired_bootstrap(*right)
             gain = (100 * difference.value, 100 * difference.low, 100 * difference.high)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphtune.select.candidate import Candidate, Predictor
 
 _KEPT_FITTED = 48  # fitted candidates held at once: bases that several others stand on, for every part
-_KEPT_BYTES = 1 << 28  # of all that they hold
+_KEPT_BYTES = 1 << 27  # of all that they hold
 _KEPT_STATES = 2  # propagated features held at once; candidates that share them follow each other
 
 

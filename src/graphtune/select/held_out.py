@@ -99,8 +99,3 @@ class HeldOut:
     def ends(self) -> Int64[np.ndarray, " T"]:
         """How many judgements there are up to the end of each part."""
         return np.cumsum([len(part.labels) for part in self.parts])
-
-    @property
-    def rows(self) -> int:
-        """How many different rows judge."""
-        return len(self.labels) // self.repeats
