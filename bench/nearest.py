@@ -69,13 +69,13 @@ def measured(rows: int, turns: int) -> dict[str, Any]:
 
 def ours(rows: int, k: int) -> Search:
     """Prepare the search that neighbour graphs are built from."""
-    from graphtune.graph.neighbours import _nearest
+    from graphtune.graph.nearest import nearest
 
     features = mixture(rows)
 
     def work() -> tuple[np.ndarray, int]:
         # A search is remembered for a tensor: each turn has its own.
-        _, near = _nearest(features.detach(), k)
+        near = nearest(features.detach(), k).columns
         return near[:, :k].numpy(), torch.get_num_threads()
 
     return work

@@ -20,11 +20,11 @@ def test_both_find_the_same():
 
 
 def test_no_turn_answers_from_memory(monkeypatch):
-    from graphtune.graph import neighbours
+    from graphtune.graph import nearest as module
 
     asked = []
-    blocks = neighbours._likeness
-    monkeypatch.setattr(neighbours, "_likeness", lambda *rows: asked.append(1) or blocks(*rows))
+    blocks = module.blocks
+    monkeypatch.setattr(module, "blocks", lambda *rows: asked.append(1) or blocks(*rows))
     search = nearest.ours(60, 3)
     search(), search()
     assert len(asked) == 2

@@ -6,7 +6,7 @@ import torch
 from nodes import rows, unit
 
 from graphtune.errors import GraphError
-from graphtune.graph import Neighbours, neighbours
+from graphtune.graph import Neighbours, nearest
 
 PRECISE = {"rtol": 1e-5, "atol": 1e-6}
 
@@ -38,8 +38,8 @@ def test_blocks_join_without_a_seam(monkeypatch):
     features = unit(40)
     whole = Neighbours(5).build(rows(features))
     attached = whole.attach(rows(unit(9, seed=1))).stored
-    monkeypatch.setattr(neighbours, "_BLOCK_ENTRIES", 7 * 40)
-    pieces = Neighbours(5).build(rows(features))
+    monkeypatch.setattr(nearest, "_BLOCK_ENTRIES", 7 * 40)
+    pieces = Neighbours(5).build(rows(features.clone()))  # searched anew
     np.testing.assert_allclose(dense(pieces.graph), dense(whole.graph), **PRECISE)
     np.testing.assert_allclose(pieces.threshold, whole.threshold, **PRECISE)
     again = pieces.attach(rows(unit(9, seed=1))).stored

@@ -4,7 +4,7 @@ Source: the symmetric kNN graph of von Luxburg, Statistics and Computing 2007, a
 Differs from the paper: new rows are attached without rebuilding; see `NeighbourGraph.attach`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,14 +13,12 @@ import scipy.sparse
 import torch
 from jaxtyping import Float32
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from graphtune.errors import GraphError
+from graphtune.graph.nearest import Lists, blocks, largest, nearest
 from graphtune.graph.rows import Attachment, Rows
 from graphtune.graph.text_graph import TextGraph
 
-_BLOCK_ENTRIES = 4_000_000  # similarities held at once, 16 MB
-_searched = WeakTensorKeyDictionary()  # features → cosines and numbers of their nearest rows
 _MOST_LINKS = 10  # times k: what one attached row may receive from, should thousands of texts be alike
 _ROOM = -2.0  # below every cosine: the threshold of a row that has fewer than k others
 
@@ -47,12 +45,13 @@ class Neighbours:
             )
 
     def build(self, rows: Rows) -> "NeighbourGraph":
-        """Build the graph over ``rows``; a row of zeros stays isolated. Cost: O(N² F) time, O(N k) memory."""
+        """Build the graph over ``rows``; a row of zeros stays isolated. Cost: that of `nearest`."""
         features, count = rows.features, len(rows)
         k = min(self.k, count - 1)
         if k < 1:
             return NeighbourGraph(self, TextGraph.empty(count), features, torch.full((count,), _ROOM))
-        values, columns = (part[:, :k] for part in _nearest(features, k))
+        found = nearest(features, k)
+        values, columns = found.cosines[:, :k], found.columns[:, :k]
         # A row with fewer than k others has room for any more.
         threshold = values[:, -1].clone() if k == self.k else values.new_full((count,), _ROOM)
         column, value = columns.numpy().ravel(), values.numpy().ravel()
@@ -63,13 +62,14 @@ class Neighbours:
             links.maximum(turned) if self.linked == "either" else links.minimum(turned)
         )
         joined.eliminate_zeros()
-        return NeighbourGraph(self, TextGraph.from_scipy(joined), features, threshold)
+        return NeighbourGraph(self, TextGraph.from_scipy(joined), features, threshold, found.lists)
 
     def restored(
         self, graph: TextGraph, ids: Sequence[str], tensors: Mapping[str, Tensor]
     ) -> "NeighbourGraph":
         """Return a saved graph from its adjacency and its `NeighbourGraph.tensors`."""
-        return NeighbourGraph(self, graph, tensors["features"], tensors["threshold"])
+        lists = Lists.restored(tensors) if "centroids" in tensors else None
+        return NeighbourGraph(self, graph, tensors["features"], tensors["threshold"], lists)
 
     def _weights(self, cosine: np.ndarray) -> np.ndarray:
         return np.maximum(cosine, 0.0) ** np.float32(self.sharpness)
@@ -83,6 +83,17 @@ class NeighbourGraph:
     graph: TextGraph
     features: Float32[Tensor, "N F"]  # of the stored rows
     threshold: Float32[Tensor, " N"]  # cosine of each stored row's k-th nearest; −2 = it has fewer
+    lists: Lists | None = None  # what is searched, where that is not everything
+
+    @property
+    def report(self) -> str:
+        """How the neighbours were sought, where not by comparing all pairs."""
+        if self.lists is None:
+            return ""
+        return (
+            f"neighbours sought in {self.lists.probes} of {len(self.lists.centroids)} lists, which hold "
+            f"{self.lists.recall:.0%} of the true ones"
+        )
 
     def attach(self, rows: Rows) -> Attachment:
         """Link new rows as the rule of the graph would have: to their own ``k`` nearest and to every stored
@@ -90,21 +101,27 @@ class NeighbourGraph:
 
         New rows are not linked to one another, so that a prediction does not depend on its company.
         """
-        stored = self.features.shape[0]
-        shape = (len(rows), stored)
-        k = min(self.builder.k, stored)
-        pieces = [self._links(likeness, k) for _, likeness in _likeness(rows.features, self.features)]
-        links = scipy.sparse.vstack(pieces, format="csr") if pieces else scipy.sparse.csr_array(shape)
+        pieces = [self._links(*block) for block in blocks(rows.features, self.features, self.lists)]
+        row, column, weight = (
+            (np.concatenate(part) for part in zip(*pieces, strict=True)) if pieces else np.zeros((3, 0))
+        )
+        shape = (len(rows), self.features.shape[0])
+        links = scipy.sparse.coo_array((weight, (row.astype(np.int64), column.astype(np.int64))), shape=shape)
         among = scipy.sparse.csr_array((len(rows), len(rows)), dtype=np.float32)
         return Attachment(scipy.sparse.csr_array(links, dtype=np.float32), among)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the stored rows' features and thresholds."""
-        return {"features": self.features, "threshold": self.threshold}
+        own = {"features": self.features, "threshold": self.threshold}
+        return own if self.lists is None else own | self.lists.tensors()
 
-    def _links(self, likeness: Tensor, k: int) -> scipy.sparse.csr_array:
-        own = likeness >= likeness.topk(k, dim=1).values[:, -1:]
-        theirs = likeness >= self.threshold
+    def _links(
+        self, rows: Tensor, among: Tensor | None, likeness: Tensor
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return rows, columns and weights of the links of a block of new rows."""
+        k = min(self.builder.k, likeness.shape[1])
+        own = likeness >= largest(likeness, k)[0][:, -1:]
+        theirs = likeness >= (self.threshold if among is None else self.threshold[among])
         chosen = (own | theirs) if self.builder.linked == "either" else (own & theirs)
         chosen &= likeness > 0
         row, column = (part.numpy() for part in chosen.nonzero(as_tuple=True))
@@ -112,32 +129,5 @@ class NeighbourGraph:
         best = np.lexsort((column, -cosine, row))  # row by row, the most alike first
         rank = np.arange(len(row)) - np.searchsorted(row, row, side="left")
         kept = best[rank < _MOST_LINKS * self.builder.k]
-        weight = self.builder._weights(cosine[kept])
-        return scipy.sparse.coo_array(
-            (weight, (row[kept], column[kept])), shape=tuple(likeness.shape)
-        ).tocsr()
-
-
-def _nearest(features: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return cosines and numbers of at least the ``k`` nearest other rows, the nearest first.
-
-    Graphs that differ in k or in their weights only share one search.
-    """
-    if features in _searched and _searched[features][0].shape[1] >= k:
-        return _searched[features]
-    values, indices = [], []
-    for start, likeness in _likeness(features, features):
-        own = torch.arange(likeness.shape[0])
-        likeness[own, own + start] = _ROOM
-        best = likeness.topk(k, dim=1)
-        values.append(best.values)
-        indices.append(best.indices)
-    _searched[features] = torch.cat(values), torch.cat(indices)
-    return _searched[features]
-
-
-def _likeness(rows: Tensor, stored: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Yield the cosines of blocks of ``rows`` to all ``stored`` rows, with the first row's number."""
-    step = max(1, _BLOCK_ENTRIES // max(1, stored.shape[0]))
-    for start in range(0, rows.shape[0], step):
-        yield start, rows[start : start + step] @ stored.T
+        column = column[kept] if among is None else among.numpy()[column[kept]]
+        return rows.numpy()[row[kept]], column, self.builder._weights(cosine[kept])

@@ -1,0 +1,128 @@
+"""The nearest rows: all pairs, and lists of many rows."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphtune.graph import Neighbours, Rows
+from graphtune.graph import nearest as module
+from graphtune.graph.nearest import Lists, blocks, largest, nearest
+
+MANY, K = 3000, 8
+
+
+def clustered(count: int, *, seed: int = 0, width: int = 24) -> torch.Tensor:
+    """Return rows of norm 1 round 40 centres."""
+    random = torch.Generator().manual_seed(seed)
+    centres = torch.randn(40, width, generator=torch.Generator().manual_seed(7))
+    rows = centres[torch.randint(40, (count,), generator=random)]
+    return torch.nn.functional.normalize(rows + 0.7 * torch.randn(count, width, generator=random), dim=1)
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """Let lists be searched from a few rows on, in blocks smaller than a list."""
+    monkeypatch.setattr(module, "_LISTS_FROM", MANY)
+    monkeypatch.setattr(module, "_BLOCK_ENTRIES", 50_000)
+
+
+@given(rows=st.integers(1, 5), width=st.integers(1, 2000), k=st.integers(1, 9), seed=st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_the_largest_are_those_of_topk(rows, width, k, seed):
+    # Few different values, so that ties and equal maxima are common.
+    values = torch.randint(-40, 40, (rows, width), generator=torch.Generator().manual_seed(seed)) / 40
+    k = min(k, width)
+    found, places = largest(values, k)
+    assert torch.equal(found, values.topk(k, dim=1).values)
+    assert torch.equal(values.gather(1, places), found)
+    assert all(len(set(row)) == k for row in places.tolist())
+
+
+def test_lists_give_true_cosines_of_other_rows_and_miss_few_neighbours(many):
+    rows = clustered(MANY)
+    found = nearest(rows, K)
+    assert found.lists is not None
+    own = torch.arange(MANY).unsqueeze(1)
+    assert not (found.columns == own).any()
+    assert all(len(set(row)) == K for row in found.columns.tolist())
+    torch.testing.assert_close(found.cosines, (rows.unsqueeze(1) * rows[found.columns]).sum(-1))
+    assert (found.cosines.diff(dim=1) <= 0).all()
+    exact = (rows @ rows.T).fill_diagonal_(-2).topk(K, dim=1).values[:, -1:]
+    recall = float((found.cosines >= exact - 1e-6).float().mean())
+    assert recall >= 0.9
+    assert found.lists.recall >= 0.95
+    assert recall == pytest.approx(found.lists.recall, abs=0.03)
+    # Not by looking everywhere.
+    assert found.lists.probes < len(found.lists.centroids) / 2
+
+
+def test_the_same_rows_are_always_divided_alike(many):
+    first, again = (nearest(clustered(MANY), K) for _ in range(2))
+    assert first is not again
+    assert torch.equal(first.columns, again.columns)
+
+
+def test_fewer_rows_are_compared_with_all():
+    rows = clustered(200)
+    found = nearest(rows, K)
+    assert found.lists is None
+    torch.testing.assert_close(found.cosines, (rows @ rows.T).fill_diagonal_(-2).topk(K, dim=1).values)
+
+
+def test_a_search_serves_fewer_neighbours_too():
+    rows = clustered(60)
+    assert nearest(rows, 5) is nearest(rows, 3)
+    assert nearest(rows, 6).columns.shape == (60, 6)
+
+
+@pytest.mark.parametrize("alike", ["all", "none known"])
+def test_rows_without_differences_do_no_harm(alike, many):
+    rows = torch.zeros(MANY, 4)
+    if alike == "all":
+        rows[:, 0] = 1.0
+    graph = Neighbours(3).build(_rows(rows)).graph
+    assert graph.edges >= (3 * MANY if alike == "all" else 0)
+    assert (graph.source != graph.target).all()
+
+
+def test_attaching_by_lists_gives_what_the_lists_hold_of_all_links(many):
+    stored, new = clustered(MANY), clustered(50, seed=1)
+    built = Neighbours(K).build(_rows(stored))
+    assert "lists, which hold 9" in built.report
+    assert built.lists is not None
+    exact = type(built)(built.builder, built.graph, built.features, built.threshold)
+    assert exact.report == ""
+    by_lists, by_all = (one.attach(_rows(new)).stored.toarray() for one in (built, exact))
+    seen = np.zeros_like(by_lists, dtype=bool)
+    for rows, among, _ in blocks(new, stored, built.lists):
+        seen[np.ix_(rows.numpy(), among.numpy())] = True
+    assert (by_lists > 0)[(by_all > 0) & seen].all()
+    assert ((by_lists > 0) & (by_all > 0)).sum() >= 0.9 * (by_all > 0).sum()
+    both = (by_lists > 0) & (by_all > 0)
+    np.testing.assert_allclose(by_lists[both], by_all[both], rtol=1e-5)
+
+
+def test_saved_lists_attach_as_before(many):
+    stored, new = clustered(MANY), clustered(20, seed=1)
+    built = Neighbours(K).build(_rows(stored))
+    again = Neighbours(K).restored(built.graph, _rows(stored).ids, built.tensors())
+    assert again.report == built.report
+    assert (again.attach(_rows(new)).stored != built.attach(_rows(new)).stored).nnz == 0
+
+
+def test_no_new_rows_attach_to_lists(many):
+    built = Neighbours(K).build(_rows(clustered(MANY)))
+    assert built.attach(_rows(torch.zeros(0, 24))).stored.shape == (0, MANY)
+
+
+def test_every_row_is_in_the_list_of_its_closest_centroid():
+    rows = clustered(500)
+    lists = Lists.of(rows, 5)
+    assert torch.equal(lists.lists, (rows @ lists.centroids.T).argmax(dim=1))
+
+
+def _rows(features: torch.Tensor) -> Rows:
+    names = tuple(map(str, range(len(features))))
+    return Rows(names, names, features)
