@@ -76,6 +76,7 @@ def measured(name: str, timed: int, turns: int, judged: tuple[int, int]) -> dict
         "met": met,
         "versions": surroundings.versions("sentence-transformers"),
         "hardware": surroundings.hardware(),
+        "date": surroundings.date(),
     }
 
 

@@ -108,6 +108,7 @@ def measured(name: str, nodes: int, turns: int) -> dict[str, Any]:
         "met": met,
         "versions": surroundings.versions("torch-geometric"),
         "hardware": surroundings.hardware(),
+        "date": surroundings.date(),
     }
 
 

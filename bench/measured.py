@@ -1,6 +1,5 @@
 """One row of the bars as a result: what was fitted, what came of it, and whether the bar is met."""
 
-import datetime
 import json
 import os
 import subprocess
@@ -190,7 +189,7 @@ def _closing() -> dict[str, Any]:
     return {
         "versions": surroundings.versions(),
         "hardware": surroundings.hardware(),
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": surroundings.date(),
     }
 
 

@@ -151,6 +151,7 @@ def run(out: Path) -> None:
         "sizes": sizes,
         "versions": surroundings.versions(),
         "hardware": surroundings.hardware(),
+        "date": surroundings.date(),
     }
     write_json(out / NAME / "static.json", result)
     met = "met" if result["met"] else "NOT met"

@@ -64,6 +64,7 @@ def measured(rows: int, turns: int) -> dict[str, Any]:
         "met": speed["median"] >= BAR and recalls["graphtune"] >= LEAST_RECALL,
         "versions": surroundings.versions("faiss-cpu"),
         "hardware": surroundings.hardware(),
+        "date": surroundings.date(),
     }
 
 

@@ -4,7 +4,7 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but few_labels and million, which take long and are run only where named.
+Without a NAME all are run but few_labels, million and trainer, which take long and are run only where named.
 """
 
 import argparse
@@ -19,10 +19,15 @@ import latency
 import million
 import nearest
 import sampling
+import static
+import trainer
 import word_graph
 
-BENCHMARKS = (bars, encoding, few_labels, kernels, latency, million, nearest, sampling, word_graph)
-_ONLY_NAMED = (few_labels, million)
+BENCHMARKS = (
+    *(bars, encoding, few_labels, kernels, latency, million, nearest, sampling, static, trainer),
+    word_graph,
+)
+_ONLY_NAMED = (few_labels, million, trainer)
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -57,6 +57,7 @@ def measured(nodes: int, turns: int) -> dict[str, Any]:
         "met": speed["median"] >= BAR,
         "versions": surroundings.versions(),
         "hardware": surroundings.hardware(),
+        "date": surroundings.date(),
     }
 
 

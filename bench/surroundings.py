@@ -1,5 +1,6 @@
-"""What a figure depends on beside the code: versions and the processor."""
+"""What a figure depends on beside the code: versions and the processor; and when it was measured."""
 
+import datetime
 import os
 import platform
 from importlib import metadata
@@ -32,6 +33,11 @@ def hardware() -> dict[str, Any]:
         "device": device.type,
         "encoding_in": str(chosen_format("auto", device)).removeprefix("torch."),
     }
+
+
+def date() -> str:
+    """Return today's date in UTC."""
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def _features() -> list[str]:

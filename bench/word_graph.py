@@ -77,6 +77,7 @@ def measured(sample: int, turns: int, whole: int | None) -> dict[str, Any]:
         "met": met,
         "versions": surroundings.versions("scipy"),
         "hardware": surroundings.hardware(),
+        "date": surroundings.date(),
     }
 
 

@@ -1,15 +1,10 @@
 """A tiny BERT with random weights and a tokenizer of its own, and a cache that is nobody else's."""
 
-import json
 from pathlib import Path
 
 import pytest
-import torch
-from transformers import BertConfig, BertModel
 
-_LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-_WORDS = ["the", "cat", "dog", "sat", "ran", "on", "mat", "tree", "quick", "slow", "red", "blue", "你", "好"]
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_WORDS, *_LETTERS, *(f"##{c}" for c in _LETTERS)]
+from tiny_bert import write_tiny_bert
 
 
 @pytest.fixture(autouse=True)
@@ -21,17 +16,5 @@ def own_cache(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("encoders") / "tiny-bert"
-    config = BertConfig(
-        vocab_size=len(VOCABULARY),
-        hidden_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=64,
-    )
-    torch.manual_seed(0)
-    BertModel(config).save_pretrained(directory)
-    (directory / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
-    settings = {"tokenizer_class": "BertTokenizer", "model_max_length": 64, "do_lower_case": True}
-    (directory / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    write_tiny_bert(directory)
     return directory
