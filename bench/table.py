@@ -111,16 +111,16 @@ def table(results: list[dict[str, Any]], words: Words) -> str:
     return "\n\n".join([*parts, words.made_with.format(made="; ".join(_made(results)))])
 
 
-def replaced(text: str, inner: str) -> str:
+def replaced(text: str, inner: str, begin: str = BEGIN, end: str = END) -> str:
     """Return a document with ``inner`` between the markers.
 
     Raises:
         ValueError: the markers are not there once each, in order.
     """
-    if (text.count(BEGIN), text.count(END)) != (1, 1) or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"{BEGIN} and {END} must stand there once each, in this order")
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{inner}\n\n{END}{rest.split(END)[1]}"
+    if (text.count(begin), text.count(end)) != (1, 1) or text.index(begin) > text.index(end):
+        raise ValueError(f"{begin} and {end} must stand there once each, in this order")
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n\n{inner}\n\n{end}{rest.split(end)[1]}"
 
 
 def _cells(result: dict[str, Any], words: Words) -> tuple[str, ...]:
