@@ -38,6 +38,8 @@ def compared(monkeypatch, number_format, **facts):
         lambda one: ended(one, **facts.get(f"{one.number_format}_{one.rate * 1e5:.0f}", {})),
     )
     monkeypatch.setattr(measured, "resources", lambda row: OURS)
+    # Nothing is tuned here, so that what would tune need not be installed.
+    monkeypatch.setattr(trainer.surroundings, "versions", lambda *beside: dict.fromkeys(beside, "1.0"))
     usual = trainer.surroundings.hardware()
     monkeypatch.setattr(trainer.surroundings, "hardware", lambda: usual | {"encoding_in": number_format})
 
