@@ -6,7 +6,6 @@ The same texts in turn, in a process each, beside probes of the processor's limi
 are, and whether logistic regression on them labels test texts equally well. Ours does not use its cache.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 import limits
 import protocols
+import smoke
 import surroundings
 from contest import Way, contest, ratio
 from graphtune.artefact import write_json
@@ -74,9 +74,7 @@ def measured(name: str, timed: int, turns: int, judged: tuple[int, int]) -> dict
         "share_of_limit": round(rate / limit["bfloat16_gflop_per_s"], 3),
         "bar": {"ratio": bar, "median_cosine": LEAST_COSINE, "points_lost": MOST_LOST},
         "met": met,
-        "versions": surroundings.versions("sentence-transformers"),
-        "hardware": surroundings.hardware(),
-        "date": surroundings.date(),
+        **surroundings.facts("sentence-transformers"),
     }
 
 
@@ -151,21 +149,14 @@ def line(result: dict[str, Any]) -> str:
 
 def main() -> int:
     """Measure; with ``--rows`` or ``--turns`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "dataset", nargs="*", choices=tuple(BARS), metavar="DATASET", help=f"none = {', '.join(BARS)}"
+
+    def tried(name: str, rows: int | None, turns: int | None) -> str:
+        size = rows or _TIMED[name]
+        return line(measured(name, size, turns or _TURNS, (2 * size, size)))
+
+    return smoke.main(
+        __doc__, run, tried, size="rows", of="on so many texts", named="dataset", names=tuple(BARS)
     )
-    parser.add_argument("--rows", type=int, help="smoke run on so many texts; nothing is written")
-    parser.add_argument("--turns", type=int, help="smoke run of so many turns; nothing is written")
-    given = parser.parse_args()
-    names = tuple(given.dataset) or tuple(BARS)
-    if given.rows is None and given.turns is None:
-        run(Path(__file__).parent / "results", names)
-    else:
-        for name in names:
-            rows = given.rows or _TIMED[name]
-            print(line(measured(name, rows, given.turns or _TURNS, (2 * rows, rows))))
-    return 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import protocols
+import smoke
 import surroundings
 from graphtune import progress
 from graphtune.artefact import write_json
@@ -103,9 +104,7 @@ def _few(table: Table, count: int, seed: int) -> Table:
 def main(arguments: list[str] | None = None) -> int:
     """Run the data sets that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "dataset", nargs="*", choices=tuple(LABELLED), metavar="DATASET", help=f"none = {', '.join(LABELLED)}"
-    )
+    smoke.add_names(parser, "dataset", tuple(LABELLED))
     given = parser.parse_args(arguments)
     with progress.shown():
         run(Path(__file__).parent / "results", tuple(given.dataset) or tuple(LABELLED))

@@ -8,7 +8,6 @@ of an inner layer do. PyG runs on a list of edges and, where its layer takes it,
 the same weights, and all keep from step to step what their library can keep.
 """
 
-import argparse
 import math
 import sys
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 import limits
+import smoke
 import surroundings
 from contest import Timed, Way, contest, ratio
 from graphtune.artefact import write_json
@@ -106,9 +106,7 @@ def measured(name: str, nodes: int, turns: int) -> dict[str, Any]:
         "limit": limits.facts(found),
         "bar": {name: value for name, value in asdict(bar).items() if value is not None},
         "met": met,
-        "versions": surroundings.versions("torch-geometric"),
-        "hardware": surroundings.hardware(),
-        "date": surroundings.date(),
+        **surroundings.facts("torch-geometric"),
     }
 
 
@@ -202,20 +200,13 @@ def line(result: dict[str, Any]) -> str:
 
 def main() -> int:
     """Measure; with ``--nodes`` or ``--turns`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "layer", nargs="*", choices=tuple(BARS), metavar="LAYER", help=f"none = {', '.join(BARS)}"
+
+    def tried(name: str, nodes: int | None, turns: int | None) -> str:
+        return line(measured(name, nodes or _NODES, turns or _TURNS))
+
+    return smoke.main(
+        __doc__, run, tried, size="nodes", of="on a smaller graph", named="layer", names=tuple(BARS)
     )
-    parser.add_argument("--nodes", type=int, help="smoke run on a smaller graph; nothing is written")
-    parser.add_argument("--turns", type=int, help="smoke run of so many turns; nothing is written")
-    given = parser.parse_args()
-    names = tuple(given.layer) or tuple(BARS)
-    if given.nodes is None and given.turns is None:
-        run(Path(__file__).parent / "results", names)
-    else:
-        for name in names:
-            print(line(measured(name, given.nodes or _NODES, given.turns or _TURNS)))
-    return 0
 
 
 if __name__ == "__main__":

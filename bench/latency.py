@@ -65,9 +65,7 @@ def measured(rows: int | None, budget: float, encoder: str = "minilm") -> dict[s
         "ratio": {name: round(ours[name] / theirs[name], 3) for name in ours},
         "bar": {"p50_ms": MOST_MS},
         "met": ours["p50_ms"] <= MOST_MS,
-        "versions": surroundings.versions(),
-        "hardware": surroundings.hardware(),
-        "date": surroundings.date(),
+        **surroundings.facts(),
     }
 
 

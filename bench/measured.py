@@ -2,9 +2,9 @@
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import baselines
 import protocols
 import surroundings
+import timed
 from graphtune.plan import Plan
 from graphtune.run import fit_table
 from graphtune.select import Outcome
+from graphtune.select.outcome import GIVEN_UP, LEFT_OUT
 
 if TYPE_CHECKING:
     from bars import Row
@@ -66,30 +68,36 @@ def accuracy(row: "Row", smoke: Smoke) -> dict[str, Any]:
         "baselines": means,
         "seconds": round(fmean(run["seconds"]["total"] for run in runs), 2),
         "seeds": runs,
-        **_closing(),
+        **surroundings.facts(),
     }
 
 
-def resources(row: "Row") -> dict[str, Any]:
-    """Time the whole command on the bundled table, with an empty cache, on two cores."""
+def by_command(table: Path, *options: str) -> tuple[dict[str, float], dict[str, Any]]:
+    """Run ``graphtune fit`` with an empty cache on two cores; return what it took, and its metrics.json.
+
+    Raises:
+        RuntimeError: it failed.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        command = [
-            sys.executable,
-            "-m",
-            "graphtune",
-            "fit",
-            str(protocols.BUNDLED),
-            "--into",
-            str(folder / "model"),
-        ]
-        timed = [sys.executable, str(Path(__file__).with_name("timed.py")), "--cores", str(CORES), "--"]
+        command = [sys.executable, "-m", "graphtune", "fit", str(table), *options]
+        command += ["--into", str(folder / "model")]
         own = {**os.environ, "GRAPHTUNE_CACHE": str(folder / "cache")}
-        ended = subprocess.run([*timed, *command], env=own, stdout=subprocess.PIPE, check=True)
-        facts = json.loads(ended.stdout)
-        if facts["status"]:
-            raise RuntimeError(f"graphtune fit ended with status {facts['status']}")
-        saved = json.loads((folder / "model/metrics.json").read_text(encoding="utf-8"))
+        facts = timed.in_own_process(command, cores=CORES, environment=own)
+        return facts, json.loads((folder / "model/metrics.json").read_text(encoding="utf-8"))
+
+
+def tried(notes: Iterable[str]) -> dict[str, int]:
+    """Count candidates by their notes."""
+    every = list(notes)
+    ended = {"given_up": GIVEN_UP, "left_out": LEFT_OUT}
+    counts = {name: sum(note.startswith(begins) for note in every) for name, begins in ended.items()}
+    return {"tried": every.count(""), **counts}
+
+
+def resources(row: "Row") -> dict[str, Any]:
+    """Time the whole command on the bundled table."""
+    facts, saved = by_command(protocols.BUNDLED)
     return {
         **_opening(row, "resources"),
         "command": f"graphtune fit {protocols.BUNDLED.name} --into MODEL",
@@ -101,7 +109,7 @@ def resources(row: "Row") -> dict[str, Any]:
         "accuracy": round(100 * saved["test"]["accuracy"], _DIGITS),
         "chosen": saved["chosen"],
         "stages": {stage: round(spent, 2) for stage, spent in saved["seconds"].items()},
-        **_closing(),
+        **surroundings.facts(),
     }
 
 
@@ -158,11 +166,7 @@ def _told(outcome: Outcome) -> dict[str, Any]:
         "verdict": outcome.verdict.text,
         "selection": outcome.selection,
         "rows": outcome.rows,
-        "candidates": {
-            "tried": sum(not one.note for one in outcome.candidates),
-            "given_up": sum(one.note.startswith("given up") for one in outcome.candidates),
-            "left_out": sum(one.note.startswith("left out") for one in outcome.candidates),
-        },
+        "candidates": tried(one.note for one in outcome.candidates),
         "seconds": {stage: round(spent, 2) for stage, spent in outcome.seconds.items()},
     }
 
@@ -182,14 +186,6 @@ def _opening(row: "Row", kind: str) -> dict[str, Any]:
         "dataset": row.protocol.dataset,
         "protocol": "transductive" if row.transductive else "inductive",
         "encoder": row.encoder,
-    }
-
-
-def _closing() -> dict[str, Any]:
-    return {
-        "versions": surroundings.versions(),
-        "hardware": surroundings.hardware(),
-        "date": surroundings.date(),
     }
 
 

@@ -15,11 +15,8 @@ are rare in it: so it has fewer of them, and the result says how many.
 import argparse
 import hashlib
 import json
-import os
 import re
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import measured
 import protocols
 import surroundings
 from graphtune.artefact import write_json, written
@@ -37,7 +35,6 @@ from graphtune.artefact import write_json, written
 NAME = "million"
 SECONDS, MEBIBYTES = 900.0, 12288.0  # of the whole command for a million texts with an empty cache
 BUDGETS = {10_000: 30.0, 100_000: 80.0, 1_000_000: 600.0}  # texts: seconds; in proportion but for 24
-CORES = 2
 _WORK = Path(__file__).parent / "work" / NAME
 _SEED = 0
 _TEST, _LABELLED = 0.1, 0.1  # of the originals; of the other originals
@@ -149,9 +146,7 @@ def run(out: Path) -> None:
         "met": largest["seconds"] <= SECONDS and largest["peak_mib"] <= MEBIBYTES,
         "exponent": growth,
         "sizes": sizes,
-        "versions": surroundings.versions(),
-        "hardware": surroundings.hardware(),
-        "date": surroundings.date(),
+        **surroundings.facts(),
     }
     write_json(out / NAME / "static.json", result)
     met = "met" if result["met"] else "NOT met"
@@ -339,32 +334,16 @@ def _holds(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _fitted(corpus: Path, budget: float) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        options = ["--encoder", "static", "--budget", f"{budget:g}", "--into", str(folder / "model")]
-        command = [sys.executable, "-m", "graphtune", "fit", str(corpus), *options]
-        timed = [sys.executable, str(Path(__file__).with_name("timed.py")), "--cores", str(CORES), "--"]
-        own = {**os.environ, "GRAPHTUNE_CACHE": str(folder / "cache")}
-        ended = subprocess.run([*timed, *command], env=own, stdout=subprocess.PIPE, check=True)
-        facts = json.loads(ended.stdout)
-        if facts["status"]:
-            raise RuntimeError(f"graphtune fit of {corpus.name} ended with status {facts['status']}")
-        saved = json.loads((folder / "model/metrics.json").read_text(encoding="utf-8"))
+    facts, saved = measured.by_command(corpus, "--encoder", "static", "--budget", f"{budget:g}")
     gain = saved["test_gain"]
     return {
-        "seconds": facts["seconds"],
-        "peak_mib": facts["peak_mib"],
-        "cores": facts["cores"],
+        **facts,
         "accuracy": round(100 * saved["test"]["accuracy"], _DIGITS),
         "graph_free_accuracy": round(100 * saved["test_graph_free"]["accuracy"], _DIGITS),
         "test_gain": None if gain is None else [round(points, _DIGITS) for points in gain],
         "chosen": saved["chosen"],
         "selection": saved["selection"],
-        "candidates": {
-            "tried": sum(not one["note"] for one in saved["candidates"]),
-            "given_up": sum(one["note"].startswith("given up") for one in saved["candidates"]),
-            "left_out": sum(one["note"].startswith("left out") for one in saved["candidates"]),
-        },
+        "candidates": measured.tried(one["note"] for one in saved["candidates"]),
         "stages": {stage: round(spent, 2) for stage, spent in saved["seconds"].items()},
     }
 

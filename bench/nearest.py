@@ -7,7 +7,6 @@ faiss has built its index before the clock starts and runs with its own number o
 then searched in float64: a neighbour counts if it is as near as the true 16th.
 """
 
-import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 import limits
+import smoke
 import surroundings
 from contest import Way, contest, ratio
 from graphtune.artefact import write_json
@@ -62,9 +62,7 @@ def measured(rows: int, turns: int) -> dict[str, Any]:
         "share_of_limit": {name: round(rate / most, 3) for name, rate in rates.items()} if most else None,
         "bar": {"ratio": BAR, "recall": LEAST_RECALL},
         "met": speed["median"] >= BAR and recalls["graphtune"] >= LEAST_RECALL,
-        "versions": surroundings.versions("faiss-cpu"),
-        "hardware": surroundings.hardware(),
-        "date": surroundings.date(),
+        **surroundings.facts("faiss-cpu"),
     }
 
 
@@ -130,15 +128,11 @@ def line(result: dict[str, Any]) -> str:
 
 def main() -> int:
     """Measure; with ``--rows`` or ``--turns`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
-    parser.add_argument("--turns", type=int, help="smoke run of so many turns; nothing is written")
-    given = parser.parse_args()
-    if given.rows is None and given.turns is None:
-        run(Path(__file__).parent / "results")
-    else:
-        print(line(measured(given.rows or _ROWS, given.turns or _TURNS)))
-    return 0
+
+    def tried(rows: int | None, turns: int | None) -> str:
+        return line(measured(rows or _ROWS, turns or _TURNS))
+
+    return smoke.main(__doc__, run, tried, size="rows", of="on so many rows")
 
 
 if __name__ == "__main__":

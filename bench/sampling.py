@@ -6,7 +6,6 @@ A random directed graph of 100,000 nodes and 2 million edges, 1,024 seeds, fanou
 graph over the sampled nodes with its weights. They take turns on the same seeds, which differ every time.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from itertools import cycle
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import smoke
 import surroundings
 from contest import Way, contest, ratio
 from graphtune.artefact import write_json
@@ -55,9 +55,7 @@ def measured(nodes: int, turns: int) -> dict[str, Any]:
         "ratio": speed,
         "bar": BAR,
         "met": speed["median"] >= BAR,
-        "versions": surroundings.versions(),
-        "hardware": surroundings.hardware(),
-        "date": surroundings.date(),
+        **surroundings.facts(),
     }
 
 
@@ -130,15 +128,11 @@ def line(result: dict[str, Any]) -> str:
 
 def main() -> int:
     """Measure; with ``--nodes`` or ``--turns`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--nodes", type=int, help="smoke run on a smaller graph; nothing is written")
-    parser.add_argument("--turns", type=int, help="smoke run of so many turns; nothing is written")
-    given = parser.parse_args()
-    if given.nodes is None and given.turns is None:
-        run(Path(__file__).parent / "results")
-    else:
-        print(line(measured(given.nodes or _NODES, given.turns or _TURNS)))
-    return 0
+
+    def tried(nodes: int | None, turns: int | None) -> str:
+        return line(measured(nodes or _NODES, turns or _TURNS))
+
+    return smoke.main(__doc__, run, tried, size="nodes", of="on a smaller graph")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import numpy as np
 
 import encoding
 import protocols
+import smoke
 import surroundings
 from contest import Way, contest, ratio
 from graphtune import progress
@@ -77,9 +78,7 @@ def measured(name: str, timed: int, turns: int) -> dict[str, Any]:
         "ratio": speed,
         "bar": BAR,
         "met": speed["median"] >= BAR,
-        "versions": surroundings.versions(),
-        "hardware": surroundings.hardware(),
-        "date": surroundings.date(),
+        **surroundings.facts(),
     }
 
 
@@ -115,9 +114,7 @@ def accuracies(smoke_rows: int | None) -> dict[str, Any]:
         "protocol": "inductive",
         "seed": _SEED,
         "rows": rows,
-        "versions": surroundings.versions(),
-        "hardware": surroundings.hardware(),
-        "date": surroundings.date(),
+        **surroundings.facts(),
     }
 
 
@@ -130,9 +127,9 @@ def given_back(fits: dict[str, dict[str, Any]]) -> float | None:
     return round((static["accuracy"] - static["graph_free_accuracy"]) / lost, 3)
 
 
-def _fitted(table: Any, encoder: str, smoke: bool) -> dict[str, Any]:
+def _fitted(table: Any, encoder: str, short: bool) -> dict[str, Any]:
     usual = Plan(encoder=encoder, seed=_SEED)
-    plan = Plan(encoder=encoder, seed=_SEED, budget_seconds=_SMOKE_BUDGET) if smoke else usual
+    plan = Plan(encoder=encoder, seed=_SEED, budget_seconds=_SMOKE_BUDGET) if short else usual
     outcome = fit_table(table, plan=plan, into=None).outcome
     assert outcome.test is not None
     assert outcome.test_graph_free is not None
@@ -168,9 +165,7 @@ def judged_line(row: dict[str, Any]) -> str:
 def main() -> int:
     """Measure; with ``--rows`` or ``--turns`` only try the script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "name", nargs="*", choices=ALL, metavar="NAME", help=f"some of {', '.join(ALL)}; none = all"
-    )
+    smoke.add_names(parser, "name", ALL)
     parser.add_argument("--rows", type=int, help="smoke run on so many texts; nothing is written")
     parser.add_argument("--turns", type=int, help="smoke run of so many turns; nothing is written")
     given = parser.parse_args()

@@ -40,6 +40,11 @@ def date() -> str:
     return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
+def facts(*beside: str) -> dict[str, Any]:
+    """Return all of them, as a result ends with; ``beside`` as for `versions`."""
+    return {"versions": versions(*beside), "hardware": hardware(), "date": date()}
+
+
 def _features() -> list[str]:
     about = Path("/proc/cpuinfo")
     if not about.is_file():

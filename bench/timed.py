@@ -12,6 +12,24 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
+
+
+def in_own_process(
+    command: Sequence[str], *, cores: int | None = None, environment: Mapping[str, str] | None = None
+) -> dict[str, float]:
+    """Run ``command`` by this script; return what the script prints, less the status.
+
+    Raises:
+        RuntimeError: the command failed.
+    """
+    limit = [] if cores is None else ["--cores", str(cores)]
+    timed = [sys.executable, __file__, *limit, "--", *command]
+    facts = json.loads(subprocess.run(timed, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+    status = facts.pop("status")
+    if status:
+        raise RuntimeError(f"{' '.join(command)} ended with status {status}")
+    return facts
 
 
 def main() -> int:

@@ -12,7 +12,6 @@ more held-out rows right is kept, and then bfloat16, where the processor has it;
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ import bars
 import measured
 import protocols
 import surroundings
+import timed
 from graphtune.artefact import write_json
 from graphtune.encoder.directory import packaged_minilm
 from graphtune.table import Columns, Table, read_table
@@ -75,8 +75,8 @@ def compared() -> dict[str, Any]:
         other = command(Settings(better["settings"]["rate"], "bfloat16"))
         tuned.append(other)
         better = min(better, other, key=lambda one: one["seconds"])
-    timed = measured.resources(next(row for row in bars.ROWS if row.resources))
-    ours = {name: timed[name] for name in ("command", "seconds", "peak_mib", "cores", "accuracy", "chosen")}
+    whole = measured.resources(next(row for row in bars.ROWS if row.resources))
+    ours = {name: whole[name] for name in ("command", "seconds", "peak_mib", "cores", "accuracy", "chosen")}
     speed = round(better["seconds"] / ours["seconds"], 3)
     return {
         "dataset": "banking77, 5 labels a class",
@@ -99,12 +99,11 @@ def command(settings: Settings, rows: int | None = None) -> dict[str, Any]:
         told = Path(name) / "told.json"
         options = ["--rate", str(settings.rate), "--format", settings.number_format]
         options += ["--epochs", str(settings.epochs), *([] if rows is None else ["--rows", str(rows)])]
-        timed = [sys.executable, str(Path(__file__).with_name("timed.py")), "--cores", str(measured.CORES)]
         tune_ = [sys.executable, __file__, "tune", str(told), *options]
-        ended = subprocess.run([*timed, "--", *tune_], stdout=subprocess.PIPE, check=True)
-        facts = json.loads(ended.stdout)
-        if facts.pop("status"):
-            raise RuntimeError(f"fine-tuning in {settings} failed")
+        try:
+            facts = timed.in_own_process(tune_, cores=measured.CORES)
+        except RuntimeError as failed:
+            raise RuntimeError(f"fine-tuning in {settings} failed") from failed
         return json.loads(told.read_text(encoding="utf-8")) | facts
 
 

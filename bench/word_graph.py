@@ -7,7 +7,6 @@ and by how often they share a window of 20. Counting in dictionaries is so slow 
 sample of 1,000 texts; ours alone is timed on all texts, and its peak memory taken.
 """
 
-import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ import scipy.sparse
 import torch
 
 import protocols
+import smoke
 import surroundings
 from contest import Way, contest, ratio
 from graphtune.artefact import write_json
@@ -75,9 +75,7 @@ def measured(sample: int, turns: int, whole: int | None) -> dict[str, Any]:
         },
         "bar": {"ratio_on_sample": BAR, "peak_mib_on_whole": MOST_MIB},
         "met": met,
-        "versions": surroundings.versions("scipy"),
-        "hardware": surroundings.hardware(),
-        "date": surroundings.date(),
+        **surroundings.facts("scipy"),
     }
 
 
@@ -161,15 +159,11 @@ def line(result: dict[str, Any]) -> str:
 
 def main() -> int:
     """Measure; with ``--rows`` or ``--turns`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rows", type=int, help="smoke run on so many texts; nothing is written")
-    parser.add_argument("--turns", type=int, help="smoke run of so many turns; nothing is written")
-    given = parser.parse_args()
-    if given.rows is None and given.turns is None:
-        run(Path(__file__).parent / "results")
-    else:
-        print(line(measured(given.rows or _SAMPLE, given.turns or _TURNS, given.rows)))
-    return 0
+
+    def tried(rows: int | None, turns: int | None) -> str:
+        return line(measured(rows or _SAMPLE, turns or _TURNS, rows))
+
+    return smoke.main(__doc__, run, tried, size="rows", of="on so many texts")
 
 
 if __name__ == "__main__":

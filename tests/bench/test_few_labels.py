@@ -65,3 +65,10 @@ def test_data_sets_that_are_not_known_are_refused(capsys):
     with pytest.raises(SystemExit):
         few_labels.main(["r9"])
     assert "invalid choice: 'r9'" in capsys.readouterr().err
+
+
+def test_without_a_name_all_data_sets_are_run(monkeypatch):
+    asked = []
+    monkeypatch.setattr(few_labels, "run", lambda out, names: asked.append(names))
+    assert few_labels.main([]) == 0
+    assert asked == [tuple(few_labels.LABELLED)]

@@ -80,7 +80,7 @@ def test_the_command_is_timed_and_its_failure_told(monkeypatch):
         stdout = b'{"status": 3, "seconds": 1.0}'
 
     asked = []
-    monkeypatch.setattr(trainer.subprocess, "run", lambda command, **_: asked.append(command) or Ended)
+    monkeypatch.setattr(trainer.timed.subprocess, "run", lambda command, **_: asked.append(command) or Ended)
     with pytest.raises(RuntimeError, match="rate=2e-05"):
         trainer.command(trainer.Settings(2e-5), rows=3)
     assert asked[0][1].endswith("timed.py")

@@ -46,11 +46,9 @@ def split_rows(table: Table, seed: int) -> Split:
     val = np.flatnonzero((named == "val") & (table.labels >= 0))
     seen = np.unique(table.labels[train][table.labels[train] >= 0])
     if len(seen) < 2:
+        rows = "training rows" if table.weights is None else "labelled training rows that weigh more than 0"
         raise TableError(
-            f"The labelled training rows that weigh more than 0 have {len(seen)} class(es); at least two are "
-            "needed."
-            if table.weights is not None
-            else f"The training rows have {len(seen)} class(es); at least two are needed.",
+            f"The {rows} have {len(seen)} class(es); at least two are needed.",
             fix="label training rows of two or more classes (split = train, or no split at all).",
         )
     strange = ~np.isin(table.labels[val], seen)

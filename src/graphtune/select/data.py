@@ -48,9 +48,9 @@ class Data:
         key = (candidate, rows.tobytes(), seed)
         if key not in self._fitted:
             self._fitted[key] = candidate.fit(self, rows, seed=seed)
+            while len(self._fitted) > 1 and self._crowded():
+                self._fitted.popitem(last=False)
         self._fitted.move_to_end(key)
-        while len(self._fitted) > 1 and self._crowded():
-            self._fitted.popitem(last=False)
         return self._fitted[key]
 
     def forget(self) -> None:

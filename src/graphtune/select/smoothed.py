@@ -49,7 +49,7 @@ class Smoothed:
         start = torch.from_numpy(base.nodes.copy())
         known = torch.from_numpy(rows)
         truth = torch.nn.functional.one_hot(torch.from_numpy(data.labels[rows]), data.classes).float()
-        error = start.new_zeros(0)
+        error = None
         if self.correct:
             error = torch.zeros_like(start)
             error[known] = truth - start[known]
@@ -63,8 +63,7 @@ class Smoothed:
         """Return a saved predictor."""
         inner = {name.removeprefix("base."): t for name, t in tensors.items() if name.startswith("base.")}
         start = tensors["start"]
-        error = tensors.get("error", start.new_zeros(0))
-        return FittedSmoothed(self, self.base.restored(data, inner), start, error)
+        return FittedSmoothed(self, self.base.restored(data, inner), start, tensors.get("error"))
 
     def __str__(self) -> str:
         how = f"corrected ×{self.correct:g} and smoothed" if self.correct else "smoothed"
@@ -79,7 +78,7 @@ class FittedSmoothed:
     candidate: Smoothed
     base: Predictor
     start: Float32[Tensor, "N C"]
-    error: Float32[Tensor, "..."]  # [N, C]; nothing where it is not corrected
+    error: Float32[Tensor, "N C"] | None  # where it is corrected
     nodes: Float32[np.ndarray, "N C"] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     _trails: tuple[Trail, Trail] = field(default_factory=lambda: (Trail(), Trail()), repr=False)
 
@@ -89,7 +88,7 @@ class FittedSmoothed:
         hops, (of_start, of_error) = candidate.hops, self._trails
         links = new.links(candidate.graph, graph)
         own = torch.from_numpy(self.base.attach(data, new))
-        if candidate.correct:
+        if self.error is not None:
             states = of_error.states(hops, graph.graph, self.error)
             spread = hops.attached(links, states, torch.zeros_like(own))
             own = _distribution(own + candidate.correct * spread)
@@ -100,7 +99,7 @@ class FittedSmoothed:
         """Return the base's tensors and the start values."""
         found = {f"base.{name}": tensor for name, tensor in self.base.tensors().items()}
         found["start"] = self.start
-        if self.candidate.correct:
+        if self.error is not None:
             found["error"] = self.error
         return found
 
