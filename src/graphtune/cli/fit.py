@@ -75,12 +75,17 @@ def fit(
         str | None, typer.Option(metavar="FILE", help="A plan.toml; options given here come first.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted fit stopped.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only estimate time and memory; nothing is fitted or written."),
+    ] = False,
 ) -> None:
     """Train a classifier on the labelled rows of a table, with a graph of all its texts.
 
     Candidates with and without the graph are compared on held-out rows; the better is saved, with a report.
     Columns that are not named are guessed, and the guess is said.
     """
+    from graphtune.cli.estimated import estimated
     from graphtune.cli.place import check_directory
     from graphtune.cli.rows import text_column
     from graphtune.plan.budget import seconds
@@ -100,6 +105,9 @@ def fit(
     more, rare = unlabelled or (), settled.keep_rare
     rows = read_tables(table, columns, purpose="fit", unlabelled=more, test=test, keep_rare=rare)
     links = None if edges is None else read_links(edges, frozenset(rows.ids))
+    if dry_run:
+        estimated(rows, settled, links)
+        return
     run(rows, settled, Path(into), links, resume=resume, text_column=text_column(table, columns))
 
 

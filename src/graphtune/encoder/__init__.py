@@ -4,7 +4,7 @@ from typing import Final
 
 from graphtune.encoder.by_name import from_name
 from graphtune.encoder.cache import Cache
-from graphtune.encoder.cached import cached_blocks, cached_encode
+from graphtune.encoder.cached import cached_blocks, cached_encode, uncached
 from graphtune.encoder.encoder import BlockEncoder, Encoder, FittedEncoder
 from graphtune.encoder.static import FittedStatic, Static
 from graphtune.encoder.tfidf import FittedTfidf, Tfidf
@@ -26,4 +26,5 @@ __all__ = [
     "cached_blocks",
     "cached_encode",
     "from_name",
+    "uncached",
 ]

@@ -134,6 +134,16 @@ class BlockCache:
             found[here] = True
         return found, rows
 
+    def known(self, hashes: UInt64[np.ndarray, "T 2"]) -> Bool[np.ndarray, " T"]:
+        """Return which texts are there; rows are not read, so that a spoilt one counts as there."""
+        found = np.zeros(len(hashes), dtype=bool)
+        order = np.argsort(hashes[:, 0], kind="stable")
+        for shard in filter(_is_shard, _listed(self.folder)):
+            held = _keys(shard)
+            if held is not None:
+                found[_matches(hashes, order, held)[0]] = True
+        return found
+
     def add(self, hashes: UInt64[np.ndarray, "T 2"], rows: Float32[Tensor, "T F"]) -> None:
         """Write rows as a new shard.
 
@@ -209,7 +219,21 @@ def _read(shard: Path, width: int) -> tuple[UInt64[np.ndarray, "S 2"], Float32[T
     if not fits or digest != _digest(keys, rows):
         _discard(shard, "its content is not what was written")
         return None
-    return np.ascontiguousarray(keys.numpy()).view("<u8").astype(np.uint64, copy=False), rows
+    return _as_hashes(keys), rows
+
+
+def _keys(shard: Path) -> UInt64[np.ndarray, "S 2"] | None:
+    """Return the hashes of a shard as they stand there, or None if they cannot be read."""
+    try:
+        with safe_open(shard, framework="pt") as file:
+            keys = file.get_tensor("hashes")
+    except _UNREADABLE:
+        return None
+    return _as_hashes(keys) if keys.dtype == torch.uint8 and keys.shape[1:] == (16,) else None
+
+
+def _as_hashes(keys: UInt8[Tensor, "S 16"]) -> UInt64[np.ndarray, "S 2"]:
+    return np.ascontiguousarray(keys.numpy()).view("<u8").astype(np.uint64, copy=False)
 
 
 def _digest(keys: UInt8[Tensor, "S 16"], rows: Float32[Tensor, "S F"]) -> str:

@@ -64,6 +64,16 @@ def cached_blocks(
     return {block: values[source] for block, values in rows.items()}
 
 
+def uncached(encoder: FittedEncoder, texts: Sequence[str], *, cache: Cache | None = None) -> list[str]:
+    """Return the texts that `cached_encode` would encode; nothing is encoded, verified or written."""
+    if not isinstance(encoder, BlockEncoder):
+        return list(texts)
+    unique = [text for text in dict.fromkeys(texts) if text.strip()]
+    store = Cache.of_user() if cache is None else cache
+    known = store.block(encoder.fingerprint, encoder.number_format, encoder.depth).known(text_hashes(unique))
+    return [unique[at] for at in np.flatnonzero(~known)]
+
+
 class _Shelf:
     """Rows on their way into the cache. The first failure to write is noted and ends all writing."""
 

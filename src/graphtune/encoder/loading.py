@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from graphtune.encoder.fused import FusedBert
 from graphtune.encoder.quiet import quiet_transformers
 from graphtune.errors import EncoderError
 
@@ -26,6 +27,7 @@ class LoadedTransformer:
     device: torch.device
     most_tokens: int  # the tokenizer's own limit
     padding: int  # id of the padding token
+    fused: FusedBert | None  # the same weights, where they can be computed with faster
 
     @classmethod
     def load(cls, directory: Path, device: torch.device, number_format: torch.dtype) -> "LoadedTransformer":
@@ -50,7 +52,8 @@ class LoadedTransformer:
                 fix="check that its files belong together and are whole, or use another encoder.",
             ) from error
         model.requires_grad_(False).eval().to(device)
-        return cls(tokenizer, model, device, tokenizer.model_max_length, tokenizer.pad_token_id or 0)
+        padding = tokenizer.pad_token_id or 0
+        return cls(tokenizer, model, device, tokenizer.model_max_length, padding, FusedBert.of(model))
 
     def tokens(self, texts: list[str], most: int) -> list[list[int]]:
         """Return the token ids of every text, cut to ``most``; lone surrogates are read as "?"."""
@@ -75,8 +78,12 @@ class LoadedTransformer:
             ids[row, : len(text)] = torch.tensor(text, dtype=torch.int64)
             mask[row, : len(text)] = 1
         ids, mask = ids.to(self.device), mask.to(self.device)
-        every = any(block != self.depth for block in blocks)
         with torch.inference_mode():
+            if self.fused is not None:
+                wanted = set(blocks)
+                found = enumerate(self.fused.states(ids, mask.bool()))
+                return {block: states for block, states in found if block in wanted}, mask
+            every = any(block != self.depth for block in blocks)
             output = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=every)
         if not every:
             last: Tensor = output.last_hidden_state

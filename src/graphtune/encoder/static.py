@@ -59,19 +59,38 @@ class Static:
             EncoderError: the transformer is not there, incomplete, altered or cannot be distilled, or the
                 hub cannot be reached.
         """
-        source = Transformer(self.name)
-        content = f"static {RECIPE} {source.fingerprint} {self.width}"
-        key = hashlib.sha256(content.encode()).hexdigest()
-        cache = Cache.of_user()
+        key, cache = self._key, Cache.of_user()
         file = cache.table(key)
         table = TokenTable.read(file)
         if table is None:
-            table = TokenTable.distilled(source.directory, self.width)
+            table = TokenTable.distilled(Transformer(self.name).directory, self.width)
             try:
                 table.write(file)
                 cache.name(key, "float32", {**self.describe(), "name": self.spelling})
             except OutputError as error:
                 say(f"note: encoding goes on without the cache. {error.problem}")
+        return self._fitted(table, key)
+
+    def trial(self) -> tuple["FittedStatic", float]:
+        """Return an encoder that takes as long as the fitted one, and the seconds that fitting would take.
+
+        Where the cache has no rows for it, they are zeros, and a few tokens are distilled to time it.
+
+        Raises:
+            EncoderError: as `fit`.
+        """
+        key = self._key
+        table, seconds = TokenTable.read(Cache.of_user().table(key)), 0.0
+        if table is None:
+            table, seconds = TokenTable.blank(Transformer(self.name).directory, self.width)
+        return self._fitted(table, key), seconds
+
+    @property
+    def _key(self) -> str:
+        content = f"static {RECIPE} {Transformer(self.name).fingerprint} {self.width}"
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def _fitted(self, table: TokenTable, key: str) -> "FittedStatic":
         return FittedStatic(self, table, hashlib.sha256(f"{key} {self.max_tokens}".encode()).hexdigest())
 
     @property

@@ -8,6 +8,7 @@ Differs from the source: the transformer's own pooling and scaling to length 1 c
 
 import hashlib
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from graphtune.progress import bar, say
 
 RECIPE = 1  # raised whenever other rows are distilled from the same transformer
 _TOKENS_AT_ONCE = 2048
+_TOKENS_TRIED = 512  # to tell how long all of them take
 _RARITY = 1e-4  # a in the weight a / (a + p) of a token of frequency p
 _UNUSED = re.compile(r"[\[<]unused_?\d+[\]>]|madeupword\d+")
 
@@ -50,22 +52,29 @@ class TokenTable:
         Raises:
             EncoderError: transformers cannot load it, or its tokenizer cannot be had as data.
         """
-        loaded = LoadedTransformer.load(directory, chosen_device("auto"), torch.float32)
-        backend = getattr(loaded.tokenizer, "backend_tokenizer", None)
-        if backend is None:
-            raise EncoderError(
-                f"The tokenizer of {directory} is not a fast one.",
-                fix="save it with a tokenizer.json, or use another encoder.",
-            )
-        ids = _meaningful(loaded)
-        if len(ids) < 2:
-            raise EncoderError(
-                f"The vocabulary of {directory} has {len(ids)} tokens to distil.", fix="use another encoder."
-            )
+        loaded, tokenizer, ids = _ready(directory)
         found = _weighted(_components(_outputs(loaded, directory, ids), width))
         rows = torch.zeros(1 + max(loaded.tokenizer.get_vocab().values()), found.shape[1])
         rows[ids] = found
-        return cls(rows, backend.to_str())
+        return cls(rows, tokenizer)
+
+    @classmethod
+    def blank(cls, directory: Path, width: int) -> tuple["TokenTable", float]:
+        """Return rows of zeros, and about how many seconds `distilled` takes, from a few of its tokens.
+
+        Raises:
+            EncoderError: as `distilled`.
+        """
+        start = time.perf_counter()
+        loaded, tokenizer, ids = _ready(directory)
+        some = ids[:: max(1, len(ids) // _TOKENS_TRIED)][:_TOKENS_TRIED]
+        # The first pass makes ready what every later one uses.
+        wide = _outputs(loaded, directory, some[:8]).shape[1]
+        ready, start = time.perf_counter() - start, time.perf_counter()
+        _outputs(loaded, directory, some)
+        seconds = ready + (time.perf_counter() - start) * len(ids) / len(some)
+        rows = torch.zeros(1 + max(loaded.tokenizer.get_vocab().values()), min(width, wide))
+        return cls(rows, tokenizer), seconds
 
     @classmethod
     def read(cls, file: Path) -> "TokenTable | None":
@@ -91,6 +100,23 @@ class TokenTable:
         metadata = {"tokenizer": self.tokenizer, "digest": _digest(self.rows, self.tokenizer)}
         with written(file) as partial:
             save_file({"rows": self.rows}, partial, metadata=metadata)
+
+
+def _ready(directory: Path) -> tuple[LoadedTransformer, str, Int64[Tensor, " V"]]:
+    """Return the transformer, its tokenizer as data, and the ids to distil."""
+    loaded = LoadedTransformer.load(directory, chosen_device("auto"), torch.float32)
+    backend = getattr(loaded.tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise EncoderError(
+            f"The tokenizer of {directory} is not a fast one.",
+            fix="save it with a tokenizer.json, or use another encoder.",
+        )
+    ids = _meaningful(loaded)
+    if len(ids) < 2:
+        raise EncoderError(
+            f"The vocabulary of {directory} has {len(ids)} tokens to distil.", fix="use another encoder."
+        )
+    return loaded, backend.to_str(), ids
 
 
 def _meaningful(loaded: LoadedTransformer) -> Int64[Tensor, " V"]:

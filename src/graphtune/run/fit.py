@@ -20,7 +20,7 @@ from graphtune.progress import say
 from graphtune.run.figures import class_figures, confusions, figures
 from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.saved import check_place, save
-from graphtune.run.split import Split, split_rows
+from graphtune.run.split import Split, split_rows, without_weightless
 from graphtune.select import Data, FeatureMaker, GraphReport, NamedGraph, NewRows, Outcome
 from graphtune.select.calibration import Calibration, calibrated, class_shares
 from graphtune.select.graphs import build, check_names, usual
@@ -31,7 +31,7 @@ from graphtune.select.standing import Tried
 from graphtune.select.verdict import Choice, choose
 from graphtune.table import Links, Table
 
-_SHARE_TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
+SHARE_TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
 
 
 def fit_table(
@@ -58,7 +58,7 @@ def fit_table(
         # A bare "." has no name to put the journal and the partial model beside.
         into = into.absolute()
         check_place(into)
-    return _Fit(_without_weightless(table), plan, into, links, resume, text_column).run()
+    return _Fit(without_weightless(table), plan, into, links, resume, text_column).run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,11 +128,10 @@ class _Fit:
         """Encode the texts and build the graphs."""
         split = split_rows(self.table, self.plan.seed)
         classes, labels = _seen_first(self.table, split)
-        nodes = self._nodes(split)
+        nodes = split.nodes(transductive=self.plan.transductive)
         with self._stage("encode"):
             maker = self._maker(nodes)
-            named = self.plan.graphs or usual(links=self.links is not None, same=maker.same)
-            self._check_graphs(named)
+            named = graphs_of(self.plan, links=self.links is not None, same=maker.same)
             features = maker.features(self._texts(nodes))
             say(f"encoding {len(nodes)} texts with {self.plan.encoder}")
             features.meaning  # noqa: B018 - made here so that its time is told apart
@@ -143,24 +142,11 @@ class _Fit:
         data = Data(features, graphs, known, int(known.max()) + 1, weights)
         return _Ready(split, classes, labels, nodes, maker, data, {one.name: one for one in named})
 
-    def _check_graphs(self, named: tuple[NamedGraph, ...]) -> None:
-        check_names(self.plan.candidates, named)
-        if any(isinstance(one.builder, Words) for one in named):
-            raise PlanError(
-                "A graph with word nodes (Words) has no features for them: no candidate can read it yet.",
-                fix="use Neighbours, Given or Fuse.",
-            )
-
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
         start = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - start
-
-    def _nodes(self, split: Split) -> Int64[np.ndarray, " N"]:
-        if not self.plan.transductive:
-            return split.train
-        return np.concatenate([split.train, split.val, split.test])
 
     def _texts(self, rows: Int64[np.ndarray, " N"]) -> tuple[str, ...]:
         return tuple(self.table.texts[row] for row in rows)
@@ -185,7 +171,7 @@ class _Fit:
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
             journal = Journal.opened(place, self._fingerprint(ready.maker, held_out), resume=self.resume)
-        deadline = begin + _SHARE_TO_SEARCH * self.plan.budget_seconds
+        deadline = begin + SHARE_TO_SEARCH * self.plan.budget_seconds
         search = Search(ready.data, held_out, self.plan.seed, deadline, journal)
         say(f"choosing by {held_out.said}")
         if self.plan.candidates:
@@ -306,12 +292,20 @@ class _Fit:
         )
 
 
-def _without_weightless(table: Table) -> Table:
-    """Take a training row of weight 0 for an unlabelled one: it stays in the graph and teaches nothing."""
-    if table.weights is None:
-        return table
-    teaching = ~np.isin(np.array(table.split), ["val", "test"])
-    return replace(table, labels=np.where(teaching & (table.weights == 0), -1, table.labels))
+def graphs_of(plan: Plan, *, links: bool, same: bool) -> tuple[NamedGraph, ...]:
+    """Return the graphs a fit builds; ``links``: there are some, ``same``: the encoder is the TF-IDF itself.
+
+    Raises:
+        PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
+    """
+    named = plan.graphs or usual(links=links, same=same)
+    check_names(plan.candidates, named)
+    if any(isinstance(one.builder, Words) for one in named):
+        raise PlanError(
+            "A graph with word nodes (Words) has no features for them: no candidate can read it yet.",
+            fix="use Neighbours, Given or Fuse.",
+        )
+    return named
 
 
 def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.ndarray, " T"]]:

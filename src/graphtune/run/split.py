@@ -1,6 +1,6 @@
 """Which rows teach, which choose, which only judge at the end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int64
@@ -22,6 +22,18 @@ class Split:
     test: Int64[np.ndarray, " B"]  # labelled or not; may be empty
     notes: tuple[str, ...]
     aside: bool = False  # whether the test part was set aside here
+
+    def nodes(self, *, transductive: bool) -> Int64[np.ndarray, " N"]:
+        """Return the rows that are nodes of the graphs."""
+        return np.concatenate([self.train, self.val, self.test]) if transductive else self.train
+
+
+def without_weightless(table: Table) -> Table:
+    """Take a training row of weight 0 for an unlabelled one: it stays in the graph and teaches nothing."""
+    if table.weights is None:
+        return table
+    teaching = ~np.isin(np.array(table.split), ["val", "test"])
+    return replace(table, labels=np.where(teaching & (table.weights == 0), -1, table.labels))
 
 
 def split_rows(table: Table, seed: int) -> Split:

@@ -1,0 +1,281 @@
+"""What a fit has to do stage by stage, in seconds, and what its memory depends on.
+
+Encoding, counting words and comparing rows are timed (`pace`). How long a search takes follows from its
+candidates and is known roughly only, from the fits in ``bench/results/bars``.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+
+from graphtune.encoder import Encoder, Static, Tfidf, Transformer, from_name
+from graphtune.graph import Fuse, Given, GraphBuilder, Neighbours, Rows
+from graphtune.plan import Plan
+from graphtune.run.fit import SHARE_TO_SEARCH, graphs_of
+from graphtune.run.pace import EncoderPace, WordPace, encoder_pace, graph_seconds, link_seconds, word_pace
+from graphtune.run.room import MEBIBYTE, Sizes
+from graphtune.run.split import Split, split_rows, without_weightless
+from graphtune.select import Candidate, NamedGraph
+from graphtune.select.grid import FEW
+from graphtune.select.held_out import HeldOut, Part
+from graphtune.table import Links, Table
+
+# Seconds of a whole search for each node and each part that judges. Of few labels, banking77 took 0.3 to
+# 0.5 ms and r8 0.5 to 0.8; of many, the middle is 3 ms, between 0.6 (cr) and 10 (webkb, of long texts).
+_FEW, _MANY = 0.5e-3, 3e-3
+_ALL, _ALWAYS = 30, 3  # candidates that come to so much; those tried whatever the time
+_FINALISTS = 0.15  # of the candidates, by cost: those that the parts after the first judge too
+_FITTED_AGAIN = 0.2  # of a part's cost, for the chosen model and, on test rows, those it is held against
+_EDGES = 1.4  # for each of the k neighbours of a node, where either side may choose
+# Of a transformer's memory: its code, and what 8,192 tokens and their kernels take for each hidden value.
+_CODE, _TOKENS, _A_VALUE = 150 * MEBIBYTE, 8192, 100
+_LETTER, _LETTERS = 12, 1280  # bytes of a letter as a number of a token; letters of a text that are read
+_TABLE = 64 * MEBIBYTE  # distilled token rows and their tokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What one plan has to do for one table, and how fast this machine is at it."""
+
+    plan: Plan
+    texts: tuple[Sequence[str], ...]  # of the nodes, and of the val and test rows that are attached to them
+    rows: int  # of the table
+    split: Mapping[str, int]  # rows: labelled, unlabelled, val, test
+    classes: int
+    letters: int  # bytes of all texts in memory
+    parts: float  # divisions that judge all candidates, and the share of the others
+    judged: int  # rows that judge all candidates
+    named: tuple[NamedGraph, ...]
+    given: int  # edges from the user's links, in all graphs
+    words: WordPace
+    encoder: EncoderPace
+    search: float  # seconds to find all neighbours
+    encoder_bytes: int
+
+    @property
+    def nodes(self) -> int:
+        """Rows that are nodes of the graphs."""
+        return len(self.texts[0])
+
+    @property
+    def few(self) -> bool:
+        """Whether labels are few, as the search takes it."""
+        return self.split["labelled"] <= FEW * self.classes
+
+    @property
+    def same(self) -> bool:
+        """Whether the encoder is the word features themselves."""
+        return isinstance(from_name(self.plan.encoder), Tfidf)
+
+    @property
+    def encode(self) -> float:
+        """Seconds of encoding, word features included."""
+        own = self._dense(0) if self.same else 0.0
+        return self.encoder.ready + self.encoder.encoding(0) + self.words.learning(self.nodes) + own
+
+    @property
+    def graphs(self) -> float:
+        """Seconds of building the graphs."""
+        links = self.given + sum(_edges(one.builder, self.nodes) for one in self.named)
+        return (0.0 if self.same else self._dense(0)) + self.search + link_seconds(links)
+
+    @property
+    def select(self) -> float:
+        """Seconds of a search that nothing cuts short."""
+        named = self.plan.candidates
+        return self._new(1) + self._part * self.parts * (len(named) / _ALL if named else 1.0)
+
+    @property
+    def least(self) -> float:
+        """Seconds of what is tried whatever the time."""
+        if self.plan.candidates:
+            return self.select
+        return self._new(1) + self._part * self.parts * _ALWAYS / _ALL
+
+    @property
+    def rest(self) -> float:
+        """Seconds from the choice to the figures."""
+        again = _FITTED_AGAIN * self._part
+        return again + (self._new(2) + again if self.split["test"] else 0.0)
+
+    @property
+    def needed(self) -> float:
+        """The seconds of a budget in which the search is likely to try everything."""
+        before = self.encode + self.graphs + self.select
+        return max(before / SHARE_TO_SEARCH, before + self.rest)
+
+    def sizes(self, *, unlabelled: int | None = None, most_terms: int | None = None) -> Sizes:
+        """Return what memory depends on, also with fewer unlabelled rows or a smaller vocabulary."""
+        fewer = 0 if unlabelled is None else self.split["unlabelled"] - unlabelled
+        rows, nodes = self.rows, self.nodes - fewer
+        terms = self.words.terms(nodes)
+        kept = min(terms, self.plan.words.max_features if most_terms is None else most_terms)
+        return Sizes(
+            rows=rows - fewer,
+            letters=self.letters * (rows - fewer) // rows,
+            nodes=nodes,
+            new=sum(map(len, self.texts[1:])),
+            judged=self.judged,
+            classes=self.classes,
+            encoder=self.encoder_bytes,
+            width=0 if self.same else self.encoder.width,
+            topics=self.words.width(nodes),
+            fused=0 if self.same else len({one.view for one in self.named} - {"meaning"}),
+            terms=terms,
+            kept=kept,
+            dense_terms=min(kept, self.plan.words.dense_terms),
+            entries=self.words.entries(nodes),
+            edges=self.given + sum(_edges(one.builder, nodes) for one in self.named),
+            found=sum(k * nodes for k in _searched(self.named).values()),
+            words=self._reads("words", "all"),
+            sparse=not self.same and self._reads("all") and not (self.few and not self.plan.candidates),
+        )
+
+    def encoded_by(self, name: str) -> "Work":
+        """Return the work with the encoder of that name, timed on these texts.
+
+        Raises:
+            EncoderError: it is not there, incomplete or altered.
+        """
+        encoder = from_name(name)
+        topics = self.words.width(self.nodes)
+        if isinstance(encoder, Tfidf):
+            pace = EncoderPace(topics, tuple(map(len, self.texts)), 0, 0.0, 0.0, 0.0)
+        else:
+            pace = encoder_pace(encoder, self.texts)
+        widths = [pace.width + (0 if view == "meaning" else topics) for view in _searched(self.named)]
+        mean = round(sum(widths) / max(1, len(widths)))
+        search = graph_seconds(self.nodes, mean, len(widths)) if widths else 0.0
+        plan, held = replace(self.plan, encoder=name), _encoder_bytes(encoder, pace, self.texts)
+        return replace(self, plan=plan, encoder=pace, encoder_bytes=held, search=search)
+
+    @property
+    def _part(self) -> float:
+        return (_FEW if self.few else _MANY) * self.nodes
+
+    def _dense(self, part: int) -> float:
+        texts = len(self.texts[part])
+        return self.words.reading(texts) + self.words.projecting(texts)
+
+    def _new(self, part: int) -> float:
+        """Return the seconds to encode rows and to attach them to every graph."""
+        graphs = sum(any(isinstance(one, Neighbours) for one in _parts(g.builder)) for g in self.named)
+        # A new row is compared as a stored one is, for each graph anew.
+        each = self.search / self.nodes * graphs / max(1, len(_searched(self.named)))
+        return self.encoder.encoding(part) + self._dense(part) + each * len(self.texts[part])
+
+    def _reads(self, *views: str) -> bool:
+        named = self.plan.candidates
+        return not named or any(view in views for one in named for view in _views(one))
+
+
+def work(table: Table, plan: Plan, links: Links | None) -> Work:
+    """Look at what there is to do, and time a little of it.
+
+    Raises:
+        GraphtuneError: as `fit_table`, for the same tables and plans.
+    """
+    table = without_weightless(table)
+    split = split_rows(table, plan.seed)
+    nodes = split.nodes(transductive=plan.transductive)
+    texts = _texts(table, nodes)
+    words = word_pace(plan.words, texts)
+    same = isinstance(from_name(plan.encoder), Tfidf)
+    named = graphs_of(plan, links=links is not None, same=same)
+    judging = split.test[table.labels[split.test] >= 0]
+    new = (split.val[:0], judging[:0]) if plan.transductive else (split.val, judging)
+    known = np.where(np.isin(nodes, split.train), table.labels[nodes], -1)
+    held_out = _held_out(table, split, known, plan.seed)
+    labelled, every = int((known >= 0).sum()), len(held_out.parts)
+    counts = (labelled, len(split.train) - labelled, len(split.val), len(split.test))
+    first = every if plan.candidates else held_out.first
+    begun = Work(
+        plan=plan,
+        texts=(texts, *(_texts(table, rows) for rows in new)),
+        rows=len(table),
+        split=dict(zip(("labelled", "unlabelled", "val", "test"), counts, strict=True)),
+        classes=len(np.unique(known[known >= 0])),
+        letters=sum(map(sys.getsizeof, table.texts)),
+        parts=first + _FINALISTS * (every - first),
+        judged=int(held_out.ends[first - 1]),
+        named=named,
+        given=_given(named, table, nodes, links),
+        words=words,
+        encoder=EncoderPace(0, (), 0, 0.0, 0.0, 0.0),
+        search=0.0,
+        encoder_bytes=0,
+    )
+    return begun.encoded_by(plan.encoder)
+
+
+def _texts(table: Table, rows: Int64[np.ndarray, " N"]) -> tuple[str, ...]:
+    return tuple(table.texts[row] for row in rows)
+
+
+def _held_out(table: Table, split: Split, known: Int64[np.ndarray, " N"], seed: int) -> HeldOut:
+    teach = np.flatnonzero(known >= 0)
+    if not len(split.val):
+        return HeldOut.folds(teach, known, seed)
+    return HeldOut.given(Part(teach, teach[:0], None, table.labels[split.val]), known, seed)
+
+
+def _parts(builder: GraphBuilder) -> tuple[GraphBuilder, ...]:
+    return builder.parts if isinstance(builder, Fuse) else (builder,)
+
+
+def _edges(builder: GraphBuilder, nodes: int) -> int:
+    """Return how many edges the nearest of so many nodes make."""
+    links = sum(min(one.k, nodes) for one in _parts(builder) if isinstance(one, Neighbours))
+    return round(_EDGES * links * nodes)
+
+
+def _searched(named: Sequence[NamedGraph]) -> Mapping[str, int]:
+    """Return the views in which neighbours are sought, and how many of them."""
+    found: dict[str, int] = {}
+    for graph in named:
+        for one in _parts(graph.builder):
+            if isinstance(one, Neighbours):
+                found[graph.view] = max(one.k, found.get(graph.view, 0))
+    return found
+
+
+def _given(
+    named: Sequence[NamedGraph], table: Table, nodes: Int64[np.ndarray, " N"], links: Links | None
+) -> int:
+    """Return how many edges the user's links make, in all graphs together."""
+    parts = [one for graph in named for one in _parts(graph.builder) if isinstance(one, Given)]
+    if not parts:
+        return 0
+    ids = tuple(table.ids[row] for row in nodes)
+    rows = Rows(ids, _texts(table, nodes), torch.zeros(len(ids), 0), links)
+    made = {part: part.build(rows).graph.edges for part in dict.fromkeys(parts)}
+    return sum(made[part] for part in parts)
+
+
+def _views(candidate: Candidate) -> Iterator[str]:
+    """Yield the views that a candidate and what it stands on are fitted on."""
+    inner = (*getattr(candidate, "members", ()), *filter(None, [getattr(candidate, "base", None)]))
+    for one in inner:
+        yield from _views(one)
+    view = getattr(candidate, "view", None)
+    if view is not None:
+        yield view
+
+
+def _encoder_bytes(encoder: Encoder, pace: EncoderPace, texts: Sequence[Sequence[str]]) -> int:
+    if isinstance(encoder, Static):
+        source = _transformer_bytes(Transformer(encoder.name)) if pace.distilled else 0
+        return _TABLE + source
+    if not isinstance(encoder, Transformer) or not pace.to_encode:
+        return 0
+    letters = [min(len(text), _LETTERS) for part in texts for text in part]
+    return _transformer_bytes(encoder) + _LETTER * round(sum(letters) * pace.to_encode / len(letters))
+
+
+def _transformer_bytes(encoder: Transformer) -> int:
+    weights = sum(file.stat().st_size for file in encoder.directory.glob("*.safetensors"))
+    return _CODE + weights + _TOKENS * encoder.width * _A_VALUE
