@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import re
 from itertools import pairwise
 
 import pytest
@@ -90,6 +91,48 @@ def test_the_texts_of_test_rows_join_the_graph_only_when_asked(table, model, tmp
     assert found["protocol"] == "transductive"
     assert found["graphs"][0]["nodes"] == 63
     assert metrics(model)["graphs"][0]["nodes"] == 42
+
+
+def test_a_dry_run_says_what_a_fit_would_take_and_writes_nothing(table, tmp_path, capsys):
+    from graphtune.encoder.cache import cache_root
+
+    before = listing(tmp_path)
+    assert main(["fit", str(table), *COLUMNS, *QUICK, "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert "columns taken by their names" in err
+    assert "nothing was fitted or written" in out
+    assert "rows: 9 labelled, 33 unlabelled, 0 val, 21 test; 3 classes" in out
+    assert "texts: 63 to encode with tfidf, 0 in the cache" in out
+    for stage in ("encode", "graphs", "select", "final + evaluate", "total"):
+        assert re.search(rf"\n {re.escape(stage)} +\d[\d.]* s", out)
+    assert re.search(r"time: about [\d.]+ s of a budget of 30 s", out)
+    assert re.search(r"memory: about [\d,]+ MiB at the peak, .*program 470 MiB", out)
+    assert "\nlikely to fit; this is an estimate: the exit status is 0 either way" in out
+    assert listing(tmp_path) == before
+    assert not list(cache_root().iterdir())
+
+
+def test_a_dry_run_says_what_to_do_where_time_or_memory_is_short(table, monkeypatch, capsys):
+    from graphtune.run import estimate
+
+    monkeypatch.setattr(estimate, "available_bytes", lambda: 100 << 20)
+    assert main(["fit", str(table), *COLUMNS, "--encoder", "tfidf", "--budget", "0.001", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "MiB at the peak, 100 MiB available" in out
+    assert "not likely to fit; this is an estimate: the exit status is 0 either way" in out
+    assert "  --budget 10s is likely to be enough" in out
+    assert "Leaving out unlabelled rows is not enough" in out
+    monkeypatch.setattr(estimate, "available_bytes", lambda: None)
+    assert main(["fit", str(table), *COLUMNS, "--encoder", "tfidf", "--dry-run"]) == 0
+    assert "how much there is is not known" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("case", [*BAD, "one class"])
+def test_a_dry_run_refuses_what_a_fit_refuses(case, tmp_path, refused):
+    rare = b"text,label,split\na b,x,train\nc d,x,train\ne f,y,test\n"
+    (tmp_path / "rows.csv").write_bytes(rare if case == "one class" else BAD[case][0])
+    asked = ("fit", "rows.csv", *QUICK)
+    assert refused(*asked, "--dry-run", folder=tmp_path) == refused(*asked, folder=tmp_path)
 
 
 def test_an_old_model_is_replaced(table, model):

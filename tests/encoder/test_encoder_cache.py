@@ -9,7 +9,7 @@ import torch
 from counting_encoder import CountingEncoder
 
 from graphtune.encoder import cache as cache_module
-from graphtune.encoder import cached, cached_blocks, cached_encode
+from graphtune.encoder import cached, cached_blocks, cached_encode, uncached
 from graphtune.encoder.cache import Cache
 from graphtune.encoder.tfidf import Tfidf
 from graphtune.progress import shown
@@ -35,6 +35,23 @@ def test_only_new_texts_are_encoded_duplicates_once_and_blank_ones_never():
     assert encoder.encoded == TEXTS[20:25]
     assert torch.equal(rows, encoder.encode(texts))
     assert not rows[0].any()
+
+
+def test_what_would_be_encoded_is_told_and_nothing_is_touched(own_cache):
+    cached_encode(CountingEncoder(), TEXTS[:20])
+    encoder = CountingEncoder()
+    texts = ["", *TEXTS[:25], TEXTS[24], " \n", TEXTS[3]]
+    (shard,) = own_cache.rglob("*-*.safetensors")
+    (shard.parent / ".stale").write_text("of a run that was killed")
+    os.utime(shard.parent / ".stale", (0, 0))
+    (shard.parent / "spoilt.safetensors").write_bytes(b"cut short")
+    before = sorted(own_cache.rglob("*"))
+    assert uncached(encoder, texts) == TEXTS[20:25]
+    assert uncached(CountingEncoder(fingerprint="g" * 64), texts) == TEXTS[:25]
+    assert uncached(Tfidf().fit(TEXTS), texts) == texts
+    assert uncached(encoder, []) == []
+    assert encoder.encoded == []
+    assert sorted(own_cache.rglob("*")) == before
 
 
 def test_blocks_are_kept_apart():

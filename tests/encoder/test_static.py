@@ -133,6 +133,20 @@ def test_distils_the_same_rows_again(tiny_bert):
     assert again.fingerprint == fresh.fingerprint
 
 
+def test_a_trial_leaves_nothing_behind_and_takes_what_there_is(tiny_bert, own_cache):
+    settings = Static(str(tiny_bert), 24)
+    blank, seconds = settings.trial()
+    assert seconds > 0
+    assert not list(own_cache.rglob("*.safetensors"))
+    fitted = settings.fit(())
+    assert (blank.width, blank.fingerprint) == (fitted.width, fitted.fingerprint)
+    assert blank.table.rows.shape == fitted.table.rows.shape
+    assert not blank.encode(TEXTS).any()
+    again, seconds = settings.trial()
+    assert seconds == 0
+    assert torch.equal(again.encode(TEXTS), fitted.encode(TEXTS))
+
+
 def test_spoilt_cache_is_distilled_anew(tiny_bert, capsys):
     fresh = _static(tiny_bert).encode(TEXTS)
     (file,) = Cache.of_user().root.rglob("table.safetensors")

@@ -35,7 +35,9 @@ def _print(found: "Estimate", encoder: str, console: "Console") -> None:
     line("rows", f"{rows}; {counted(found.classes, 'class', 'classes')}")
     line("texts", f"{found.to_encode:,} to encode with {encoder}, {found.cached:,} in the cache")
     _print_seconds(found, console)
-    line("time", f"about {duration(found.seconds['total'])} of a budget of {duration(found.budget_seconds)}")
+    about = "about" if found.search_ends else "at most"
+    total, budget = duration(found.seconds["total"]), duration(found.budget_seconds)
+    line("time", f"{about} {total} of a budget of {budget}")
     _print_memory(found, console)
     console.print()
     likely = "likely to fit" if found.fits else "not likely to fit"

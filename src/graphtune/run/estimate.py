@@ -9,7 +9,6 @@ from graphtune.encoder.directory import MINILM
 from graphtune.plan import Plan
 from graphtune.progress import shown
 from graphtune.report.wording import counted, duration
-from graphtune.run.fit import SHARE_TO_SEARCH
 from graphtune.run.room import MEBIBYTE, available_bytes, most, room
 from graphtune.run.work import Work, work
 from graphtune.table import Links, Table
@@ -70,16 +69,11 @@ def estimate(table: Table, plan: Plan, links: Links | None = None) -> Estimate:
 
 def _ends(todo: Work) -> bool:
     # With many labels too little is known of how long a search takes.
-    return bool(todo.plan.candidates) or (todo.few and todo.select <= _left(todo))
-
-
-def _left(todo: Work) -> float:
-    """Return the seconds that the budget leaves to the search."""
-    return max(SHARE_TO_SEARCH * todo.plan.budget_seconds - todo.encode - todo.graphs, todo.least)
+    return bool(todo.plan.candidates) or (todo.few and todo.select <= todo.left)
 
 
 def _seconds(todo: Work) -> Mapping[str, float]:
-    select = todo.select if _ends(todo) else _left(todo)
+    select = todo.select if _ends(todo) else max(todo.left, todo.least)
     stages = {"encode": todo.encode, "graphs": todo.graphs, "select": select, "final + evaluate": todo.rest}
     return stages | {"total": sum(stages.values())}
 
@@ -92,12 +86,14 @@ def _advice(todo: Work, total: float, memory: Mapping[str, int], available: int 
     read = slow and todo.encoder.seconds > _MOSTLY * min(budget, todo.needed)
     if (read or large) and isinstance(from_name(todo.plan.encoder), Transformer):
         yield from _static_instead(todo, peak, read=read, large=large)
+    whole = sum(room(todo.sizes(whole=True)).values())
+    needs = f"; what is tried then needs about {mebibytes(whole)} of memory" if whole > peak else ""
     if slow:
-        yield f"--budget {_written(todo.needed)} is likely to be enough for everything."
-    elif todo.few and todo.select > _left(todo):
+        yield f"--budget {_written(todo.needed)} is likely to be enough for everything{needs}."
+    elif not _ends(todo) and todo.select > todo.left:
         yield (
             "The search is likely to end before everything was tried; "
-            f"--budget {_written(todo.needed)} is likely to leave it the time."
+            f"--budget {_written(todo.needed)} is likely to leave it the time{needs}."
         )
     if available is not None and large:
         yield from _smaller(todo, memory, available)

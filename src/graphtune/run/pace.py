@@ -15,12 +15,12 @@ from graphtune.graph.nearest import largest
 
 Result = TypeVar("Result")
 
-_SECONDS = 0.7  # that encoding a sample may take, once the encoder is loaded
-_FIRST, _MOST = 32, 4096  # texts it is timed on
-_COUNTED = 2000  # texts whose words are counted
+_SECONDS = 1.0  # that encoding a sample may take, once the encoder is loaded, as its first texts tell
+_FIRST, _MOST = 8, 4096  # texts it is timed on
+_COUNTED, _LETTERS = 2000, 4_000_000  # texts whose words are counted; letters they may have together
 _SPARSE = 20  # products of dense matrices that take as long as one with a sparse entry
 _ROWS, _STORED = 256, 20_000  # of the product that is timed
-_LINK = 1e-6  # seconds to sort a link into one graph; measured on two cores
+_EDGE = 0.5e-6  # seconds to sort an edge into one graph; measured on two cores
 # Searching in lists, as `graph.nearest` does from so many rows on: k-means with its check, and the lists.
 _LISTS_FROM = 100_000
 _TO_DIVIDE, _PROBES = 1700, 30  # comparisons a row; lists searched, which really follow from the texts
@@ -97,7 +97,7 @@ class WordPace:
     def _dense(self, texts: int) -> int:
         return min(self.words.dense_terms, self.words.max_features, self.terms(texts))
 
-    def _work(self, texts: int) -> float:
+    def _work(self, texts: int) -> int:
         # Of the randomised decomposition: sparse products, and triangular ones of both sides.
         width = self.words.width
         return (_SPARSE * self.entries(texts) + (texts + self._dense(texts)) * width) * width
@@ -108,7 +108,7 @@ def drawn(texts: Sequence[str], count: int) -> list[str]:
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     count = min(count, len(texts))
     places = (np.arange(count) + 0.5) * (len(texts) / max(1, count))
-    return [texts[at] for at in np.argsort(lengths, kind="stable")[places.astype(np.int64)]]
+    return [texts[int(at)] for at in np.argsort(lengths, kind="stable")[places.astype(np.int64)]]
 
 
 def encoder_pace(encoder: Encoder, parts: Sequence[Sequence[str]]) -> EncoderPace:
@@ -131,11 +131,13 @@ def encoder_pace(encoder: Encoder, parts: Sequence[Sequence[str]]) -> EncoderPac
     counts = tuple(len(part) for part in missing)
     if not every:
         return EncoderPace(fitted.width, counts, cached, distilled, 0.0, 0.0)
-    loaded, _ = _timed(lambda: fitted.encode(drawn(every, 8)))
     first = drawn(every, _FIRST)
+    loaded, _ = _timed(lambda: fitted.encode(first))
     a_text = _timed(lambda: fitted.encode(first))[0] / len(first)
-    some = drawn(every, max(_FIRST, min(_MOST, int(_SECONDS / max(a_text, 1e-9)))))
-    a_text = _quickest(lambda: fitted.encode(some)) / len(some)
+    count = min(_MOST, int(_SECONDS / max(a_text, 1e-9)))
+    if count > len(first):
+        some = drawn(every, count)
+        a_text = _quickest(lambda: fitted.encode(some)) / len(some)
     return EncoderPace(fitted.width, counts, cached, distilled, loaded, a_text)
 
 
@@ -145,11 +147,12 @@ def word_pace(words: Tfidf, texts: Sequence[str]) -> WordPace:
     Raises:
         EncoderError: there is no term at all in the texts, or none in ``min_df`` of them.
     """
-    some = drawn(texts, _COUNTED)
+    letters = sum(map(len, texts)) / max(1, len(texts))
+    some = drawn(texts, max(_FIRST, min(_COUNTED, int(_LETTERS / max(1.0, letters)))))
     # What is rare among few texts need not be so among all.
     settings = words if len(some) == len(texts) else replace(words, min_df=1)
     try:
-        settings.fit(some[-_FIRST:])
+        settings.fit(some[-_FIRST:])  # loads what fitting uses
         learning, fitted = _timed(lambda: settings.fit(some))
     except EncoderError:
         some = list(texts)
@@ -167,7 +170,8 @@ def graph_seconds(rows: int, width: int, views: int) -> float:
 
     Every row is compared with every other, or, of many rows, with those of some lists.
     """
-    stored = torch.nn.functional.normalize(torch.rand(max(1, min(rows, _STORED)), max(1, width)), dim=1)
+    shape = (max(1, min(rows, _STORED)), max(1, width))
+    stored = torch.nn.functional.normalize(torch.rand(shape, generator=torch.Generator()), dim=1)
     asked = stored[:_ROWS]
     nearest = min(15, len(stored))
     seconds = _quickest(lambda: largest(asked @ stored.T, nearest), 5)
@@ -177,9 +181,9 @@ def graph_seconds(rows: int, width: int, views: int) -> float:
     return seconds / (len(asked) * len(stored)) * rows * compared * views
 
 
-def link_seconds(links: int) -> float:
-    """Return the seconds to make one graph of so many links."""
-    return links * _LINK
+def edge_seconds(edges: int) -> float:
+    """Return the seconds to make graphs of so many edges."""
+    return edges * _EDGE
 
 
 def _quickest(work: Callable[[], object], times: int = 2) -> float:

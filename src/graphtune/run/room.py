@@ -39,7 +39,8 @@ class Sizes:
     new: int  # rows that are attached
     judged: int  # rows that judge every candidate
     classes: int
-    encoder: int  # bytes of the encoder while it encodes
+    encoder: int  # bytes of the encoder, and of what it leaves behind
+    distilling: int  # bytes more while token rows are distilled
     width: int  # of the encoder's rows
     topics: int  # width of the dense word features
     fused: int  # dense views that join both
@@ -64,8 +65,8 @@ def room(sizes: Sizes) -> Mapping[str, int]:
         "features": (sizes.nodes + sizes.new) * _wide(sizes) * _NUMBER,
         "words": sizes.entries * _COUNT + sizes.terms * _TERM + sizes.nodes * _COUNTED_TEXT,
         "graphs": graphs,
-        # Words are projected before there are graphs, and models are fitted after.
-        "models": max(_models(sizes), projecting - graphs),
+        # Tokens are distilled and words projected before there are graphs, and models are fitted after.
+        "models": max(_models(sizes), projecting - graphs, sizes.distilling - graphs),
     }
 
 

@@ -16,7 +16,7 @@ from graphtune.encoder import Encoder, Static, Tfidf, Transformer, from_name
 from graphtune.graph import Fuse, Given, GraphBuilder, Neighbours, Rows
 from graphtune.plan import Plan
 from graphtune.run.fit import SHARE_TO_SEARCH, graphs_of
-from graphtune.run.pace import EncoderPace, WordPace, encoder_pace, graph_seconds, link_seconds, word_pace
+from graphtune.run.pace import EncoderPace, WordPace, edge_seconds, encoder_pace, graph_seconds, word_pace
 from graphtune.run.room import MEBIBYTE, Sizes
 from graphtune.run.split import Split, split_rows, without_weightless
 from graphtune.select import Candidate, NamedGraph
@@ -24,15 +24,17 @@ from graphtune.select.grid import FEW
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.table import Links, Table
 
-# Seconds of a whole search for each node and each part that judges. Of few labels, banking77 took 0.3 to
-# 0.5 ms and r8 0.5 to 0.8; of many, the middle is 3 ms, between 0.6 (cr) and 10 (webkb, of long texts).
+# Seconds of a whole search for each node and each part that judges, on two cores. With few labels banking77
+# took 0.3 to 0.5 ms and r8 mostly 0.45 to 0.7; with many, most took 3 to 6 (trec6, mr, chnsenticorp,
+# thucnews_title), but cr 0.6 and the long texts of webkb and r8 10 to 15.
 _FEW, _MANY = 0.5e-3, 3e-3
 _ALL, _ALWAYS = 30, 3  # candidates that come to so much; those tried whatever the time
 _FINALISTS = 0.15  # of the candidates, by cost: those that the parts after the first judge too
-_FITTED_AGAIN = 0.2  # of a part's cost, for the chosen model and, on test rows, those it is held against
+_AGAIN = 0.1e-3  # seconds a node to fit what was chosen; as many to predict test rows with it and its rivals
 _EDGES = 1.4  # for each of the k neighbours of a node, where either side may choose
-# Of a transformer's memory: its code, and what 8,192 tokens and their kernels take for each hidden value.
-_CODE, _TOKENS, _A_VALUE = 150 * MEBIBYTE, 8192, 100
+# Of a transformer's memory: its code, and what 8,192 tokens and their kernels take for each hidden value;
+# with minilm 75 bytes on banking77, 150 on r8, whose texts have many lengths.
+_CODE, _TOKENS, _A_VALUE = 150 * MEBIBYTE, 8192, 120
 _LETTER, _LETTERS = 12, 1280  # bytes of a letter as a number of a token; letters of a text that are read
 _TABLE = 64 * MEBIBYTE  # distilled token rows and their tokenizer
 
@@ -54,7 +56,7 @@ class Work:
     words: WordPace
     encoder: EncoderPace
     search: float  # seconds to find all neighbours
-    encoder_bytes: int
+    held: tuple[int, int]  # bytes of the encoder, and those more while it is distilled
 
     @property
     def nodes(self) -> int:
@@ -80,8 +82,8 @@ class Work:
     @property
     def graphs(self) -> float:
         """Seconds of building the graphs."""
-        links = self.given + sum(_edges(one.builder, self.nodes) for one in self.named)
-        return (0.0 if self.same else self._dense(0)) + self.search + link_seconds(links)
+        edges = self.given + sum(_edges(one.builder, self.nodes) for one in self.named)
+        return (0.0 if self.same else self._dense(0)) + self.search + edge_seconds(edges)
 
     @property
     def select(self) -> float:
@@ -97,9 +99,14 @@ class Work:
         return self._new(1) + self._part * self.parts * _ALWAYS / _ALL
 
     @property
+    def left(self) -> float:
+        """Seconds of the budget that encoding and graphs leave to the search."""
+        return SHARE_TO_SEARCH * self.plan.budget_seconds - self.encode - self.graphs
+
+    @property
     def rest(self) -> float:
         """Seconds from the choice to the figures."""
-        again = _FITTED_AGAIN * self._part
+        again = _AGAIN * self.nodes
         return again + (self._new(2) + again if self.split["test"] else 0.0)
 
     @property
@@ -108,8 +115,14 @@ class Work:
         before = self.encode + self.graphs + self.select
         return max(before / SHARE_TO_SEARCH, before + self.rest)
 
-    def sizes(self, *, unlabelled: int | None = None, most_terms: int | None = None) -> Sizes:
-        """Return what memory depends on, also with fewer unlabelled rows or a smaller vocabulary."""
+    def sizes(
+        self, *, unlabelled: int | None = None, most_terms: int | None = None, whole: bool = False
+    ) -> Sizes:
+        """Return what memory depends on, also with fewer unlabelled rows or a smaller vocabulary.
+
+        Single words and sparse views are learned if the budget reaches so far; if ``whole``, in any case.
+        """
+        reached = whole or bool(self.plan.candidates) or self.left > self.least
         fewer = 0 if unlabelled is None else self.split["unlabelled"] - unlabelled
         rows, nodes = self.rows, self.nodes - fewer
         terms = self.words.terms(nodes)
@@ -121,7 +134,8 @@ class Work:
             new=sum(map(len, self.texts[1:])),
             judged=self.judged,
             classes=self.classes,
-            encoder=self.encoder_bytes,
+            encoder=self.held[0],
+            distilling=self.held[1],
             width=0 if self.same else self.encoder.width,
             topics=self.words.width(nodes),
             fused=0 if self.same else len({one.view for one in self.named} - {"meaning"}),
@@ -131,8 +145,8 @@ class Work:
             entries=self.words.entries(nodes),
             edges=self.given + sum(_edges(one.builder, nodes) for one in self.named),
             found=sum(k * nodes for k in _searched(self.named).values()),
-            words=self._reads("words", "all"),
-            sparse=not self.same and self._reads("all") and not (self.few and not self.plan.candidates),
+            words=reached and self._reads("words", "all"),
+            sparse=reached and not self.same and self._reads("all"),
         )
 
     def encoded_by(self, name: str) -> "Work":
@@ -150,8 +164,8 @@ class Work:
         widths = [pace.width + (0 if view == "meaning" else topics) for view in _searched(self.named)]
         mean = round(sum(widths) / max(1, len(widths)))
         search = graph_seconds(self.nodes, mean, len(widths)) if widths else 0.0
-        plan, held = replace(self.plan, encoder=name), _encoder_bytes(encoder, pace, self.texts)
-        return replace(self, plan=plan, encoder=pace, encoder_bytes=held, search=search)
+        plan, held = replace(self.plan, encoder=name), _held(encoder, pace, self.texts)
+        return replace(self, plan=plan, encoder=pace, held=held, search=search)
 
     @property
     def _part(self) -> float:
@@ -169,8 +183,10 @@ class Work:
         return self.encoder.encoding(part) + self._dense(part) + each * len(self.texts[part])
 
     def _reads(self, *views: str) -> bool:
-        named = self.plan.candidates
-        return not named or any(view in views for one in named for view in _views(one))
+        """Say whether candidates read one of the views; the search's own read ``all`` of many labels only."""
+        if self.plan.candidates:
+            return any(view in views for one in self.plan.candidates for view in _views(one))
+        return "words" in views or not self.few
 
 
 def work(table: Table, plan: Plan, links: Links | None) -> Work:
@@ -207,7 +223,7 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
         words=words,
         encoder=EncoderPace(0, (), 0, 0.0, 0.0, 0.0),
         search=0.0,
-        encoder_bytes=0,
+        held=(0, 0),
     )
     return begun.encoded_by(plan.encoder)
 
@@ -266,16 +282,22 @@ def _views(candidate: Candidate) -> Iterator[str]:
         yield view
 
 
-def _encoder_bytes(encoder: Encoder, pace: EncoderPace, texts: Sequence[Sequence[str]]) -> int:
+def _held(encoder: Encoder, pace: EncoderPace, texts: Sequence[Sequence[str]]) -> tuple[int, int]:
+    """Return the bytes of an encoder, and those more while it is distilled."""
     if isinstance(encoder, Static):
-        source = _transformer_bytes(Transformer(encoder.name)) if pace.distilled else 0
-        return _TABLE + source
+        source = Transformer(encoder.name)
+        return (_TABLE + _weights(source), _passing(source)) if pace.distilled else (_TABLE, 0)
     if not isinstance(encoder, Transformer) or not pace.to_encode:
-        return 0
+        return 0, 0
     letters = [min(len(text), _LETTERS) for part in texts for text in part]
-    return _transformer_bytes(encoder) + _LETTER * round(sum(letters) * pace.to_encode / len(letters))
+    tokens = _LETTER * round(sum(letters) * pace.to_encode / len(letters))
+    # What its kernels took for texts of so many lengths is not given back.
+    return _weights(encoder) + _passing(encoder) + tokens, 0
 
 
-def _transformer_bytes(encoder: Transformer) -> int:
-    weights = sum(file.stat().st_size for file in encoder.directory.glob("*.safetensors"))
-    return _CODE + weights + _TOKENS * encoder.width * _A_VALUE
+def _weights(encoder: Transformer) -> int:
+    return _CODE + sum(file.stat().st_size for file in encoder.directory.glob("*.safetensors"))
+
+
+def _passing(encoder: Transformer) -> int:
+    return _TOKENS * encoder.width * _A_VALUE
