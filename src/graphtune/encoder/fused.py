@@ -1,13 +1,14 @@
 """BERT's blocks with fewer passes over memory than transformers' own.
 
 Source: Devlin et al., NAACL 2019, arXiv:1810.04805, as transformers computes it.
-Differs from that: queries, keys and values are one product; on a CPU, bias, activation and residual sum are added
-within the product (oneDNN's fused operations, which torch's own compiler uses too); a batch without padding
-has no mask. Values are the same up to rounding.
+Differs from that: queries, keys and values are one product; on a CPU, bias, activation and residual sum are
+added within the product (oneDNN's fused operations, which torch's own compiler uses too); a batch without
+padding has no mask. Values are the same up to rounding.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -43,7 +44,8 @@ class FusedBert:
 
         if type(model) is not BertModel:
             return None
-        settings, embeddings = model.config, model.embeddings
+        plain: Any = model  # transformers' types are not complete
+        settings, embeddings = plain.config, plain.embeddings
         kind = getattr(settings, "position_embedding_type", "absolute")
         if settings.hidden_act != "gelu" or kind != "absolute" or settings.is_decoder:
             return None
@@ -52,9 +54,9 @@ class FusedBert:
             embeddings.word_embeddings.weight,
             embeddings.position_embeddings.weight + first_type,
             embeddings.LayerNorm,
-            tuple(_block(layer) for layer in model.encoder.layer),
+            tuple(_block(layer) for layer in plain.encoder.layer),
             settings.num_attention_heads,
-            embeddings.word_embeddings.weight.device.type == "cpu" and torch.backends.mkldnn.is_available(),
+            _fuses(embeddings.word_embeddings.weight),
         )
 
     def states(
@@ -87,7 +89,20 @@ class FusedBert:
         return before + linear(x, weight, bias)
 
 
-def _block(layer: nn.Module) -> _Block:
+def _fuses(weight: Tensor) -> bool:
+    if weight.device.type != "cpu":
+        return False
+    # Not part of torch's stable interface, and not in every build: a product of two numbers tells.
+    one = weight.new_ones(1, 1)
+    try:
+        torch.ops.mkldnn._linear_pointwise(one, one, None, "gelu", [], "none")
+        torch.ops.mkldnn._linear_pointwise.binary(one, one, one, None, "add")
+    except (AttributeError, NotImplementedError, RuntimeError):
+        return False
+    return True
+
+
+def _block(layer: Any) -> _Block:
     own, after = layer.attention.self, layer.attention.output
     three = (own.query, own.key, own.value)
     return _Block(
