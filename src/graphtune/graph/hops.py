@@ -17,7 +17,8 @@ from torch import Tensor
 
 from graphtune.errors import GraphError
 from graphtune.graph.rows import Attachment
-from graphtune.graph.text_graph import TextGraph, sparse_rows
+from graphtune.graph.sparse_rows import SparseRows
+from graphtune.graph.text_graph import TextGraph
 
 _KEPT_BYTES = 1 << 29  # of the values after all hops; of larger graphs they are worked out anew
 
@@ -42,7 +43,7 @@ class Hops:
         state = x
         yield state
         for _ in range(self.count):
-            state = torch.add(self.alpha * x, spread @ state, alpha=1 - self.alpha)
+            state = (spread @ state).mul_(1 - self.alpha).add_(x, alpha=self.alpha)
             yield state
 
     def last(self, graph: TextGraph, x: Float32[Tensor, "N F"]) -> Float32[Tensor, "N F"]:
@@ -59,8 +60,8 @@ class Hops:
         """
         state = x
         for before in islice(states, self.count):
-            received = links.stored @ before + links.among @ state
-            state = torch.add(self.alpha * x, received, alpha=1 - self.alpha)
+            received = (links.stored @ before).add_(links.among @ state)
+            state = received.mul_(1 - self.alpha).add_(x, alpha=self.alpha)
         return state
 
 
@@ -89,8 +90,8 @@ class Trail:
 class AttachedLinks:
     """An attachment normalised as `Hops` normalises the graph, loops of the new rows included."""
 
-    stored: Tensor  # sparse [M, N]
-    among: Tensor  # sparse [M, M]
+    stored: SparseRows  # [M, N]
+    among: SparseRows  # [M, M]
 
     @classmethod
     def of(cls, graph: TextGraph, attachment: Attachment) -> "AttachedLinks":
@@ -105,10 +106,9 @@ class AttachedLinks:
         return cls(_scaled(attachment.stored, own, theirs), _scaled(scipy.sparse.csr_array(among), own, own))
 
 
-def _scaled(matrix: scipy.sparse.csr_array, rows: Tensor, columns: Tensor) -> Tensor:
-    shape: tuple[int, int] = (len(rows), len(columns))
-    crow = torch.from_numpy(matrix.indptr.astype(np.int64))
-    col = torch.from_numpy(matrix.indices.astype(np.int64))
+def _scaled(matrix: scipy.sparse.csr_array, rows: Tensor, columns: Tensor) -> SparseRows:
+    crow = torch.from_numpy(matrix.indptr.astype(np.int32))
+    col = torch.from_numpy(matrix.indices.astype(np.int32))
     values = torch.from_numpy(matrix.data.astype(np.float32))
     row = torch.repeat_interleave(torch.arange(len(rows)), crow.diff())
-    return sparse_rows(crow, col, values * rows[row] * columns[col], shape)
+    return SparseRows(crow, col, values * rows[row] * columns[col], len(columns))

@@ -1,6 +1,5 @@
 """The one adjacency format: compressed sparse rows, transpose and normalisations cached on it."""
 
-import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -12,13 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from graphtune.errors import GraphError
-
-
-def sparse_rows(crow: Tensor, col: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return a torch CSR tensor over parts that are known to be sound; nothing is copied."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(crow, col, values, size, check_invariants=False)
+from graphtune.graph.sparse_rows import SparseRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +124,9 @@ class TextGraph:
         return torch.argsort(self.col, stable=True)
 
     @cached_property
-    def matrix(self) -> Tensor:
-        """The adjacency as a torch CSR tensor, for products."""
-        # 32-bit positions: the sparse product copies 64-bit ones down on every call.
-        size = (self.nodes, self.nodes)
-        return sparse_rows(self.crow.int(), self.col.int(), self.weight, size)
+    def matrix(self) -> SparseRows:
+        """The adjacency as it is multiplied."""
+        return SparseRows(self.crow.int(), self.col.int(), self.weight, self.nodes)
 
     def scipy(self) -> scipy.sparse.csr_array:
         """Return the adjacency as a SciPy matrix; it shares this graph's memory where it can."""

@@ -44,7 +44,14 @@ class GAT(nn.Module):
     def forward(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
         """Let each node choose among its neighbours."""
         looped = graph.with_loops()
-        values = self.weight(x).view(-1, *self.sent.shape)
-        scores = edge_sums(looped, (values * self.sent).sum(-1), (values * self.received).sum(-1))
+        flat = self.weight(x)
+        # One narrow product: features times attention, summed head by head, would be written out first.
+        sent, received = (flat @ torch.cat([_by_head(self.sent), _by_head(self.received)], 1)).chunk(2, 1)
+        scores = edge_sums(looped, sent, received)
+        values = flat.view(-1, *self.sent.shape)
         shares = row_softmax(looped, nn.functional.leaky_relu(scores, self.slope))
         return join_heads(attend(looped, shares, values), concatenate=self.concatenate) + self.bias
+
+
+def _by_head(attention: Float[Tensor, "H G"]) -> Float[Tensor, "H*G H"]:
+    return torch.block_diag(*attention).t()

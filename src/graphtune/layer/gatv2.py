@@ -15,7 +15,15 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import leaky_relu
 
 from graphtune.graph import TextGraph
-from graphtune.layer.attention import add_block, attend, edge_blocks, join_heads, row_softmax, width_of_head
+from graphtune.layer.attention import (
+    add_block,
+    attend,
+    edge_blocks,
+    join_heads,
+    row_softmax,
+    turned,
+    width_of_head,
+)
 
 
 class GATv2(nn.Module):
@@ -67,12 +75,12 @@ class _Scores(Function):
     ) -> Tensor:
         ctx.graph, ctx.slope = graph, slope
         ctx.save_for_backward(sent, received, attention)
-        scores = sent.new_empty(graph.edges, attention.shape[0])
+        scores = sent.new_empty(attention.shape[0], graph.edges)
         for block in edge_blocks(graph, attention):
             along = sent.index_select(0, graph.source[block])
             along.add_(received.index_select(0, graph.target[block]))
             along = leaky_relu(along, slope, inplace=True).view(-1, *attention.shape)
-            torch.sum(along.mul_(attention), -1, out=scores[block])
+            scores[:, block] = along.mul_(attention).sum(-1).t()
         return scores
 
     @staticmethod
@@ -86,8 +94,8 @@ class _Scores(Function):
         for_received = _pull(graph, gradient, received, sent, attention, ctx.slope, for_attention)
         # The sum is the same seen from either end, so the sources' share is a pull over the turned graph:
         # its edges lie sorted by what they add to, which scattering from this graph's order would not.
-        turned = gradient.index_select(0, graph.transposed_order)
-        for_sent = _pull(graph.transpose, turned, sent, received, attention, ctx.slope)
+        from_there = turned(graph, gradient)
+        for_sent = _pull(graph.transpose, from_there, sent, received, attention, ctx.slope)
         return for_sent, for_received, for_attention, None, None
 
 
@@ -105,10 +113,10 @@ def _pull(
         along = near.index_select(0, graph.target[block])
         along.add_(far.index_select(0, graph.source[block]))
         along = along.view(-1, *attention.shape)
-        weighted = attention * gradient[block].unsqueeze(-1)
+        weighted = attention * gradient[:, block].t().unsqueeze(-1)
         weighted = torch.ops.aten.leaky_relu_backward(weighted, along, slope, False)
         add_block(graph, block, weighted.flatten(1), for_near)
         if for_attention is not None:
             activated = leaky_relu(along, slope, inplace=True)
-            for_attention += activated.mul_(gradient[block].unsqueeze(-1)).sum(0)
+            for_attention += activated.mul_(gradient[:, block].t().unsqueeze(-1)).sum(0)
     return for_near

@@ -27,4 +27,4 @@ class GCN(nn.Module):
     def forward(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
         """Mix each node with its neighbours."""
         # W before A: messages are then G wide, and text features have F much larger than G.
-        return propagate(graph.with_loops().normalised(), self.weight(x)) + self.bias
+        return propagate(graph.with_loops().normalised(), self.weight(x)).add_(self.bias)
