@@ -8,8 +8,8 @@ from transformers import AutoModel, AutoTokenizer
 from graphtune.encoder import BlockEncoder, Encoder, Transformer, cached_encode, directory
 from graphtune.encoder.buckets import buckets, rounded
 from graphtune.encoder.directory import packaged_minilm
-from graphtune.encoder.precision import fast_bfloat16
 from graphtune.errors import EncoderError
+from graphtune.processor import fast_bfloat16
 from graphtune.progress import shown
 
 TEXTS = [

@@ -126,3 +126,17 @@ def test_every_row_is_in_the_list_of_its_closest_centroid():
 def _rows(features: torch.Tensor) -> Rows:
     names = tuple(map(str, range(len(features))))
     return Rows(names, names, features)
+
+
+def test_candidates_in_bfloat16_lead_to_the_neighbours_of_float32(monkeypatch):
+    rows = clustered(600)
+    truth = nearest(rows, 10)
+    asked = []
+    monkeypatch.setattr(module, "_NARROW_FROM", 600)
+    monkeypatch.setattr(module, "fast_bfloat16", lambda device: asked.append(device.type) or True)
+    found = nearest(rows.clone(), 10)
+    assert asked == ["cpu"]
+    torch.testing.assert_close(found.cosines, truth.cosines, atol=1e-6, rtol=0)
+    alike = (found.columns.unsqueeze(-1) == truth.columns.unsqueeze(1)).any(-1)
+    assert alike.float().mean() > 0.999
+    assert not (found.columns == torch.arange(600).unsqueeze(1)).any()

@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 
 from graphtune.errors import EncoderError
+from graphtune.processor import fast_bfloat16
 
 Precision = Literal["auto", "float32", "bfloat16"]
 _FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -41,11 +42,3 @@ def chosen_format(precision: str, device: torch.device) -> torch.dtype:
             fix="use 'auto', 'float32' or 'bfloat16'.",
         )
     return _FORMATS[precision]
-
-
-def fast_bfloat16(device: torch.device) -> bool:
-    """Say whether bfloat16 is computed by the hardware rather than emulated, which is slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in probes)

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from graphtune.processor import fast_bfloat16
+
 _BLOCK_ENTRIES = 4_000_000  # cosines held at once, 16 MB
 _GROUP = 64  # columns whose largest stands for them until it is known which matter
+_NARROW_FROM = 20_000  # rows; bfloat16, where it is fast, then finds those that float32 chooses from
+_CANDIDATES = 2  # for each neighbour that is chosen from them
 _LISTS_FROM = 100_000  # rows; below, comparing all pairs costs less
 _ROWS_A_CENTROID = 50  # that k-means sees
 _ROUNDS = 6  # of k-means
@@ -38,7 +42,8 @@ class Nearest:
 def nearest(features: Float32[Tensor, "N F"], k: int) -> Nearest:
     """Return at least the ``k`` < N nearest rows of each row (of L2 norm 1, or zeros).
 
-    Graphs that differ in k or in their weights only share one search.
+    Graphs that differ in k or in their weights only share one search. From 20,000 rows on, hardware that
+    computes in bfloat16 finds 2 k candidates in it; cosines are always those of float32.
     Cost: O(N² F) time; from 100,000 rows on about O(N^1.5 F), and a few neighbours in a hundred are missed.
     """
     known = _searched.get(features)
@@ -48,13 +53,18 @@ def nearest(features: Float32[Tensor, "N F"], k: int) -> Nearest:
     lists = Lists.of(features, k) if count >= _LISTS_FROM else None
     cosines = torch.full((count, k), _ITSELF)
     columns = torch.zeros((count, k), dtype=torch.int64)
-    for rows, among, likeness in blocks(features, features, lists):
+    narrow = lists is None and count >= _NARROW_FROM and fast_bfloat16(features.device)
+    compared = features.bfloat16() if narrow else features
+    for rows, among, likeness in blocks(compared, compared, lists):
         if among is None:
             likeness[torch.arange(len(rows)), rows] = _ITSELF
         else:
             likeness[among.unsqueeze(0) == rows.unsqueeze(1)] = _ITSELF
         most = min(k, likeness.shape[1])
-        values, places = largest(likeness, most)
+        if narrow:
+            values, places = _chosen(features, rows, largest(likeness, _CANDIDATES * most)[1], most)
+        else:
+            values, places = largest(likeness, most)
         cosines[rows, :most] = values
         columns[rows, :most] = places if among is None else among[places]
     _searched[features] = Nearest(cosines, columns, lists)
@@ -62,19 +72,32 @@ def nearest(features: Float32[Tensor, "N F"], k: int) -> Nearest:
 
 
 def blocks(
-    rows: Float32[Tensor, "M F"], stored: Float32[Tensor, "N F"], lists: "Lists | None"
-) -> Iterator[tuple[Int64[Tensor, " B"], Int64[Tensor, " S"] | None, Float32[Tensor, "B S"]]]:
-    """Yield the cosines of some rows to the stored ones that may be near: all (None), or those named."""
+    rows: Float[Tensor, "M F"], stored: Float[Tensor, "N F"], lists: "Lists | None"
+) -> Iterator[tuple[Int64[Tensor, " B"], Int64[Tensor, " S"] | None, Float[Tensor, "B S"]]]:
+    """Yield the cosines of some rows to the stored ones that may be near: all (None), or those named.
+
+    The next block may overwrite them.
+    """
     if lists is not None:
         yield from lists.blocks(rows, stored)
         return
     step = max(1, _BLOCK_ENTRIES // max(1, stored.shape[0]))
+    held = rows.new_empty(min(step, rows.shape[0]), stored.shape[0])
     for start in range(0, rows.shape[0], step):
         part = rows[start : start + step]
-        yield torch.arange(start, start + len(part)), None, part @ stored.T
+        cosines = torch.mm(part, stored.T, out=held[: len(part)])
+        yield torch.arange(start, start + len(part)), None, cosines
 
 
-def largest(values: Float32[Tensor, "B S"], k: int) -> tuple[Float32[Tensor, "B K"], Int64[Tensor, "B K"]]:
+def _chosen(
+    features: Tensor, rows: Int64[Tensor, " B"], candidates: Int64[Tensor, "B C"], k: int
+) -> tuple[Float32[Tensor, "B K"], Int64[Tensor, "B K"]]:
+    cosines = torch.bmm(features[candidates], features[rows].unsqueeze(-1)).squeeze(-1)
+    best = cosines.topk(k, dim=1)
+    return best.values, candidates.gather(1, best.indices)
+
+
+def largest(values: Float[Tensor, "B S"], k: int) -> tuple[Float[Tensor, "B K"], Int64[Tensor, "B K"]]:
     """Return what ``values.topk(k)`` does; quicker on long rows.
 
     The k largest lie in the k groups whose maxima are largest: only those are looked at one by one.

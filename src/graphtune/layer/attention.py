@@ -1,9 +1,9 @@
 """What attention layers share: sums, softmax and weighted sums over the compressed rows of a graph.
 
 Source: the attention of Velickovic et al., ICLR 2018, arXiv:1710.10903, eqs. 2 to 6.
-Differs from the paper: nothing of size E H G is ever held. Scores are H E, each head's side by side; sums over
-what a node receives and their gradients are sparse products, one a head; what else needs features along edges
-runs over blocks of edges of bounded memory, and anew in the backward pass.
+Differs from the paper: nothing of size E H G is ever held. Scores are H E, head by head; sums over what a
+node receives and their gradients are sparse products, one a head; what else needs features along edges runs
+over blocks of edges of bounded memory, and anew in the backward pass.
 """
 
 from collections.abc import Iterator
