@@ -168,11 +168,15 @@ def test_works_in_pipeline_grid_search_and_cross_validation():
     assert search.predict(TEXTS[:2]).shape == (2,)
 
 
+def _of_nodes(model: TextClassifier) -> np.ndarray:
+    return model.model_.predictor.at(model.model_.data, np.arange(len(TEXTS)))
+
+
 def test_weights_are_passed_on():
     heavy = [50.0 if label == "bill" else 1.0 for label in LABELS]
     model = TextClassifier(plan=plan(Probe("words", 0.01)))
-    plain = model.fit(TEXTS, LABELS).model_.predictor.nodes
-    weighted = model.fit(TEXTS, LABELS, sample_weight=heavy).model_.predictor.nodes
+    plain = _of_nodes(model.fit(TEXTS, LABELS))
+    weighted = _of_nodes(model.fit(TEXTS, LABELS, sample_weight=heavy))
     assert weighted[:, 0].mean() > plain[:, 0].mean() + 0.05
     unlabelled = model.fit(FEW, LABELS[:24], unlabelled=REST, sample_weight=np.ones(24))
     assert unlabelled.outcome_.rows["unlabelled"] == 48

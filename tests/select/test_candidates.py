@@ -8,10 +8,10 @@ from corpus import CLASSES, setting
 from graphtune.graph import Hops
 from graphtune.layer import GAT, GCN, SAGE
 from graphtune.select import Candidate, Data, Mean, Network, NewRows, Predictor, Probe, Propagated, Smoothed
-from graphtune.select.data import _size
 from graphtune.select.linear import LinearHead
 
-ROWS = np.arange(0, 45, 2)
+NODES = np.arange(45)
+ROWS = NODES[::2]
 QUICK = Network(GCN, epochs=4, width=16)
 CANDIDATES: list[Candidate] = [
     Probe("meaning"),
@@ -36,7 +36,7 @@ def test_keeps_the_contract(candidate):
     fitted = candidate.fit(data, ROWS, seed=0)
     assert isinstance(candidate, Candidate)
     assert isinstance(fitted, Predictor)
-    for table, rows in ((fitted.nodes, 45), (fitted.attach(data, new), 12)):
+    for table, rows in ((fitted.at(data, NODES), 45), (fitted.attach(data, new), 12)):
         assert table.shape == (rows, CLASSES)
         assert table.dtype == np.float32
         np.testing.assert_allclose(table.sum(axis=1), 1, atol=1e-5)
@@ -49,7 +49,7 @@ def test_keeps_the_contract(candidate):
 )
 def test_learns_what_there_is_to_learn(candidate):
     data, _ = setting()
-    found = candidate.fit(data, ROWS, seed=0).nodes
+    found = candidate.fit(data, ROWS, seed=0).at(data, NODES)
     others = np.setdiff1d(np.arange(45), ROWS)
     assert (found.argmax(axis=1) == data.labels)[others].mean() > 0.5
 
@@ -58,7 +58,7 @@ def test_learns_what_there_is_to_learn(candidate):
 def test_the_same_seed_gives_the_same_bits_and_leaves_torchs_own_random_state(candidate):
     state = torch.random.get_rng_state()
     first, second = (candidate.fit(setting()[0], ROWS, seed=3) for _ in range(2))
-    assert np.array_equal(first.nodes, second.nodes)
+    assert np.array_equal(first.at(setting()[0], NODES), second.at(setting()[0], NODES))
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
@@ -91,7 +91,7 @@ def test_propagated_is_a_linear_head_on_averaged_features(graph):
     labels = data.labels[ROWS]
     head = LinearHead.fit(averaged[torch.from_numpy(ROWS)], labels, CLASSES, strength=5.0)
     expected = head.probabilities(averaged)
-    np.testing.assert_allclose(fitted.nodes, expected[:45], atol=2e-5)
+    np.testing.assert_allclose(fitted.at(data, NODES), expected[:45], atol=2e-5)
     np.testing.assert_allclose(fitted.attach(data, new), expected[45:], atol=2e-5)
 
 
@@ -118,7 +118,7 @@ def test_smoothed_equals_dense_matrices(correct, graph):
     fitted = Smoothed(base, graph, hops, correct).fit(data, ROWS, seed=0)
     inner = base.fit(data, ROWS, seed=0)
     adjacency = extended(data, new, graph, "meaning")[0].scipy().toarray()
-    start = np.concatenate([inner.nodes, inner.attach(data, new)]).astype(np.float64)
+    start = np.concatenate([inner.at(data, NODES), inner.attach(data, new)]).astype(np.float64)
     truth = np.eye(CLASSES)[data.labels[ROWS]]
     if correct:
         error = np.zeros_like(start)
@@ -126,7 +126,7 @@ def test_smoothed_equals_dense_matrices(correct, graph):
         start = shares(start + correct * spread(adjacency, error, hops))
     start[ROWS] = truth
     expected = shares(spread(adjacency, start, hops))
-    np.testing.assert_allclose(fitted.nodes, expected[:45], atol=1e-5)
+    np.testing.assert_allclose(fitted.at(data, NODES), expected[:45], atol=1e-5)
     np.testing.assert_allclose(fitted.attach(data, new), expected[45:], atol=1e-5)
 
 
@@ -137,13 +137,13 @@ def test_smoothing_equals_pyg():
     theirs = pyg.CorrectAndSmooth(1, 0.5, num_smoothing_layers=hops.count, smoothing_alpha=1 - hops.alpha)
     graph = data.graphs["meaning"].graph.with_loops().normalised()
     expected = theirs.smooth(
-        torch.from_numpy(base.fit(data, ROWS, seed=0).nodes),
+        torch.from_numpy(base.fit(data, ROWS, seed=0).at(data, NODES)),
         torch.from_numpy(data.labels[ROWS]),
         torch.from_numpy(ROWS),
         torch.stack([graph.source, graph.target]),
         graph.weight,
     )
-    found = Smoothed(base, "meaning", hops).fit(data, ROWS, seed=0).nodes
+    found = Smoothed(base, "meaning", hops).fit(data, ROWS, seed=0).at(data, NODES)
     np.testing.assert_allclose(found, shares(expected.numpy()), atol=1e-5)
 
 
@@ -152,7 +152,9 @@ def test_mean_by_hand():
     members = (Probe("words"), Propagated("meaning", "links"), Probe("meaning"))
     fitted = Mean(members).fit(data, ROWS, seed=0)
     alone = [member.fit(data, ROWS, seed=0) for member in members]
-    np.testing.assert_allclose(fitted.nodes, sum(one.nodes for one in alone) / 3, atol=1e-6)
+    np.testing.assert_allclose(
+        fitted.at(data, NODES), sum(one.at(data, NODES) for one in alone) / 3, atol=1e-6
+    )
     expected = sum(one.attach(data, new) for one in alone) / 3
     np.testing.assert_allclose(fitted.attach(data, new), expected, atol=1e-6)
 
@@ -179,7 +181,7 @@ def test_a_network_sees_new_rows_as_if_they_were_there(layer, graph):
     with torch.inference_mode():
         logits = fitted.model.eval().logits(x * x.shape[1] ** 0.5, whole)
     expected = torch.softmax(logits, dim=1).numpy()
-    np.testing.assert_allclose(fitted.nodes, expected[:45], atol=1e-5)
+    np.testing.assert_allclose(fitted.at(data, NODES), expected[:45], atol=1e-5)
     np.testing.assert_allclose(fitted.attach(data, new), expected[45:], atol=1e-5)
 
 
@@ -187,8 +189,8 @@ def test_weights_of_rows_count():
     weights = np.ones(45, dtype=np.float32)
     weights[data_rows := np.arange(45) % 3 == 0] = 20
     for candidate in (Probe("words"), Propagated(), Network(GCN, epochs=20, width=16)):
-        plain = candidate.fit(setting()[0], ROWS, seed=0).nodes
-        heavy = candidate.fit(setting(weights=weights)[0], ROWS, seed=0).nodes
+        plain = candidate.fit(setting()[0], ROWS, seed=0).at(setting()[0], NODES)
+        heavy = candidate.fit(setting(weights=weights)[0], ROWS, seed=0).at(setting()[0], NODES)
         assert heavy[~data_rows, 0].mean() > plain[~data_rows, 0].mean()
 
 
@@ -196,7 +198,7 @@ def test_weights_of_rows_count():
 def test_fitted_bases_are_shared_until_too_many_are_held(bound, monkeypatch):
     data, _ = setting()
     once = data.fitted(Probe("words"), ROWS, 0)
-    monkeypatch.setattr(f"graphtune.select.data.{bound}", 5 if bound == "_KEPT_FITTED" else 5 * _size(once))
+    monkeypatch.setattr(f"graphtune.select.data.{bound}", 5 if bound == "_KEPT_FITTED" else 5 * once.size)
     assert data.fitted(Probe("words"), ROWS, 0) is once
     assert data.fitted(Probe("words"), ROWS[1:], 0) is not once
     for number in range(3):
@@ -205,3 +207,16 @@ def test_fitted_bases_are_shared_until_too_many_are_held(bound, monkeypatch):
     for number in range(5):
         data.fitted(Probe("words", 1.0 + number), ROWS[:6], 0)
     assert data.fitted(Probe("words"), ROWS, 0) is not once
+
+
+def test_classes_that_are_spread_in_turn_come_to_the_same(monkeypatch):
+    data, new = setting()
+    candidate = Smoothed(Probe("words"), "links", Hops(5, 0.5), 0.7)
+    whole = candidate.fit(data, ROWS, seed=0)
+    expected = whole.at(data, NODES[3:20]), whole.attach(data, new)
+    monkeypatch.setattr("graphtune.select.smoothed._BLOCK_BYTES", 1)
+    monkeypatch.setattr("graphtune.select.smoothed._LEAST_CLASSES", 2)
+    monkeypatch.setattr("graphtune.select.smoothed._ROWS_AT_ONCE", 7)
+    parts = candidate.fit(setting()[0], ROWS, seed=0)
+    for found, one in zip((parts.at(data, NODES[3:20]), parts.attach(data, new)), expected, strict=True):
+        np.testing.assert_allclose(found, one, atol=1e-6)

@@ -49,7 +49,10 @@ class Leaky:
     def fit(self, data: Data, rows, *, seed: int) -> "FittedLeaky":
         inner = self.inside.fit(data, rows, seed=seed)
         known = np.eye(CLASSES, dtype=np.float32)[np.maximum(data.labels, 0)]
-        return FittedLeaky(inner, (1 - self.share) * inner.nodes + np.float32(self.share) * known)
+        return FittedLeaky(
+            inner,
+            (1 - self.share) * inner.at(data, np.arange(len(data.labels))) + np.float32(self.share) * known,
+        )
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> Predictor:
         return self.inside.restored(data, tensors)
@@ -59,6 +62,13 @@ class Leaky:
 class FittedLeaky:
     inner: Predictor
     nodes: np.ndarray
+
+    def at(self, data: Data, nodes: np.ndarray) -> np.ndarray:
+        return self.nodes[nodes]
+
+    @property
+    def size(self) -> int:
+        return self.nodes.nbytes
 
     def attach(self, data: Data, new: NewRows) -> np.ndarray:
         return self.inner.attach(data, new)

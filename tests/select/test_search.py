@@ -54,6 +54,13 @@ class Known:
 class FittedKnown:
     nodes: np.ndarray
 
+    def at(self, data: Data, nodes: np.ndarray) -> np.ndarray:
+        return self.nodes[nodes]
+
+    @property
+    def size(self) -> int:
+        return self.nodes.nbytes
+
     def attach(self, data: Data, new) -> np.ndarray:
         raise NotImplementedError
 

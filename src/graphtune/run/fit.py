@@ -131,7 +131,7 @@ class _Fit:
         nodes = split.nodes(transductive=self.plan.transductive)
         with self._stage("encode"):
             maker = self._maker(nodes)
-            named = graphs_of(self.plan, links=self.links is not None, same=maker.same)
+            named = graphs_of(self.plan, links=self.links is not None, same=maker.same, nodes=len(nodes))
             features = maker.features(self._texts(nodes))
             say(f"encoding {len(nodes)} texts with {self.plan.encoder}")
             features.meaning  # noqa: B018 - made here so that its time is told apart
@@ -201,7 +201,8 @@ class _Fit:
         if not labelled.all():
             return None
         fitted = data.fitted(tried.candidate, teach, self.plan.seed)
-        shares = class_shares(calibrated(fitted.nodes[data.labels < 0], tried.temperature), labelled)
+        others = fitted.at(data, np.flatnonzero(data.labels < 0))
+        shares = class_shares(calibrated(others, tried.temperature), labelled)
         return None if shares is None else tuple(map(float, shares / labelled))
 
     def _fingerprint(self, maker: FeatureMaker, held_out: HeldOut) -> str:
@@ -271,7 +272,7 @@ class _Fit:
             fitted = ready.data.fitted(tried.candidate, ready.teach, self.plan.seed)
             if new is not None:
                 return calibration.apply(fitted.attach(ready.data, new))
-            return calibration.apply(fitted.nodes[[place[int(row)] for row in judged]])
+            return calibration.apply(fitted.at(ready.data, np.array([place[int(row)] for row in judged])))
 
         ours = predict(choice.chosen)
         free = ours if choice.free is choice.chosen else predict(choice.free)
@@ -292,13 +293,13 @@ class _Fit:
         )
 
 
-def graphs_of(plan: Plan, *, links: bool, same: bool) -> tuple[NamedGraph, ...]:
+def graphs_of(plan: Plan, *, links: bool, same: bool, nodes: int) -> tuple[NamedGraph, ...]:
     """Return the graphs a fit builds; ``links``: there are some, ``same``: the encoder is the TF-IDF itself.
 
     Raises:
         PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
     """
-    named = plan.graphs or usual(links=links, same=same)
+    named = plan.graphs or usual(links=links, same=same, nodes=nodes)
     check_names(plan.candidates, named)
     if any(isinstance(one.builder, Words) for one in named):
         raise PlanError(

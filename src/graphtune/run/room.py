@@ -24,7 +24,9 @@ _NEAR = 12  # bytes of a neighbour found: cosine and number
 _PARAMETER = 280  # bytes of a weight while L-BFGS learns it: it keeps ten steps and slopes in float64
 _JOINED, _JOINING = 8, 40  # bytes of a dense feature in the sparse view beside the words; on its way there
 _HELD = 128 * MEBIBYTE  # fitted candidates at most
-_FITTED, _JUDGED = 48, 60  # candidates that are held, and whose probabilities of judged rows are
+_JUDGED = 60  # candidates whose probabilities of judged rows are held
+_SPREADING = 2  # tables of every node's probabilities while they are spread
+_STATE_BYTES = 1 << 29  # of propagated features: more is not held beside others
 _STATES, _PASSING = 2, 3  # propagated features kept, and copies while they are made
 _HIDDEN = 10 * 64  # hidden values of a node while a network learns
 
@@ -94,7 +96,8 @@ def most(able: Callable[[int], bool], limit: int) -> int | None:
 
 def _wide(sizes: Sizes) -> int:
     """Return how many dense features a row has in all views."""
-    return sizes.width + sizes.topics + sizes.fused * (sizes.width + sizes.topics)
+    topics = sizes.topics if sizes.fused or not sizes.width else 0
+    return sizes.width + topics + sizes.fused * (sizes.width + topics)
 
 
 def _models(sizes: Sizes) -> int:
@@ -106,9 +109,10 @@ def _models(sizes: Sizes) -> int:
     features = sizes.nodes * sizes.width + sizes.entries if sizes.sparse else 0
     singles = sizes.kept + (sizes.width if sizes.sparse else 0)
     fitting = features * _JOINED + (singles * learned if sizes.words else 0)
-    held = min(_HELD, _FITTED * sizes.nodes * probabilities)
+    spreading = _SPREADING * sizes.nodes * probabilities
     judged = _JUDGED * sizes.judged * probabilities
-    return max(passing, features * _JOINING, fitting) + held + judged + _STATES * sizes.nodes * widest
+    states = min(_STATES * sizes.nodes * widest, max(_STATE_BYTES, sizes.nodes * widest))
+    return max(passing, features * _JOINING, fitting) + min(_HELD, spreading) + spreading + judged + states
 
 
 def _free() -> int | None:

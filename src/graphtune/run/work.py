@@ -20,7 +20,8 @@ from graphtune.run.pace import EncoderPace, WordPace, edge_seconds, encoder_pace
 from graphtune.run.room import MEBIBYTE, Sizes
 from graphtune.run.split import Split, split_rows, without_weightless
 from graphtune.select import Candidate, NamedGraph
-from graphtune.select.grid import FEW
+from graphtune.select.extent import Extent
+from graphtune.select.grid import FEW, probes
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.table import Links, Table
 
@@ -145,8 +146,8 @@ class Work:
             entries=self.words.entries(nodes),
             edges=self.given + sum(_edges(one.builder, nodes) for one in self.named),
             found=sum(k * nodes for k in _searched(self.named).values()),
-            words=reached and self._reads("words", "all"),
-            sparse=reached and not self.same and self._reads("all"),
+            words=reached and self._reads(kept, "words", "all", loss="logistic"),
+            sparse=reached and not self.same and self._reads(kept, "all"),
         )
 
     def encoded_by(self, name: str) -> "Work":
@@ -182,11 +183,16 @@ class Work:
         each = self.search / self.nodes * graphs / max(1, len(_searched(self.named)))
         return self.encoder.encoding(part) + self._dense(part) + each * len(self.texts[part])
 
-    def _reads(self, *views: str) -> bool:
-        """Say whether candidates read one of the views; the search's own read ``all`` of many labels only."""
+    def _reads(self, terms: int, *views: str, loss: str | None = None) -> bool:
+        """Say whether candidates read one of the views, with that loss where the search chooses them."""
         if self.plan.candidates:
             return any(view in views for one in self.plan.candidates for view in _views(one))
-        return "words" in views or not self.few
+        width = 0 if self.same else self.encoder.width
+        extent = Extent(self.split["labelled"], self.nodes, self.classes, terms, width)
+        return any(
+            probe.view in views and loss in (None, probe.loss) and extent.allows(probe)
+            for probe in probes(few=self.few, same=self.same)
+        )
 
 
 def work(table: Table, plan: Plan, links: Links | None) -> Work:
@@ -201,7 +207,7 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
     texts = _texts(table, nodes)
     words = word_pace(plan.words, texts)
     same = isinstance(from_name(plan.encoder), Tfidf)
-    named = graphs_of(plan, links=links is not None, same=same)
+    named = graphs_of(plan, links=links is not None, same=same, nodes=len(nodes))
     judging = split.test[table.labels[split.test] >= 0]
     new = (split.val[:0], judging[:0]) if plan.transductive else (split.val, judging)
     known = np.where(np.isin(nodes, split.train), table.labels[nodes], -1)

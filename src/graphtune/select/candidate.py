@@ -11,16 +11,16 @@ from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
 from graphtune.select.outcome import Family
 
-Probabilities = Float32[np.ndarray, "N C"]
-
 
 @runtime_checkable
 class Predictor(Protocol):
     """A fitted candidate."""
 
-    @property
-    def nodes(self) -> Probabilities:
-        """Class probabilities of every node of the data, training rows included."""
+    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
+        """Return class probabilities of some nodes of the data, training or other rows, in a new array.
+
+        They are worked out when asked for: of a million texts all of them would be larger than the texts.
+        """
         ...
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
@@ -29,6 +29,11 @@ class Predictor(Protocol):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what `Candidate.restored` needs beside the data, for saving."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes it holds."""
         ...
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _KEPT_FITTED = 48  # fitted candidates held at once: bases that several others stand on, for every part
 _KEPT_BYTES = 1 << 27  # of all that they hold
 _KEPT_STATES = 2  # propagated features held at once; candidates that share them follow each other
+_LARGE_STATE = 1 << 29  # bytes from which one is held
 
 
 class OutOfTime(Exception):  # noqa: N818 - nothing is wrong
@@ -59,22 +60,20 @@ class Data:
         self._states.clear()
 
     def _crowded(self) -> bool:
-        held = sum(map(_size, self._fitted.values()))
+        held = sum(predictor.size for predictor in self._fitted.values())
         return len(self._fitted) > _KEPT_FITTED or held > _KEPT_BYTES
 
     def propagated(self, view: View, graph: str, hops: Hops) -> Float32[Tensor, "N F"]:
         """Return a dense view after ``hops`` over a graph; the latest few are kept."""
         key = (view, graph, hops)
         if key not in self._states:
-            while len(self._states) >= _KEPT_STATES:
+            x = self.features.dense(view)
+            kept = _KEPT_STATES if x.nbytes < _LARGE_STATE else 1
+            while len(self._states) >= kept:
                 self._states.popitem(last=False)
-            self._states[key] = hops.last(self.graphs[graph].graph, self.features.dense(view))
+            self._states[key] = hops.last(self.graphs[graph].graph, x)
         self._states.move_to_end(key)
         return self._states[key]
-
-
-def _size(predictor: "Predictor") -> int:
-    return predictor.nodes.nbytes + sum(tensor.nbytes for tensor in predictor.tensors().values())
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, Fuse, Given, GraphBuilder, Neighbours, Rows
 from graphtune.select.candidate import Candidate
+from graphtune.select.extent import MANY_NODES
 from graphtune.select.features import DenseView, Features, check_dense
 from graphtune.table import Links
 
@@ -36,9 +37,13 @@ class NamedGraph:
         return Rows(ids, features.texts, features.dense(self.view), links)
 
 
-def usual(*, links: bool, same: bool) -> tuple[NamedGraph, ...]:
-    """Return the graphs to try; ``links``: there are some, ``same``: the encoder is the TF-IDF itself."""
+def usual(*, links: bool, same: bool, nodes: int) -> tuple[NamedGraph, ...]:
+    """Return the graphs to try; ``links``: there are some, ``same``: the encoder is the TF-IDF itself.
+
+    From 200,000 nodes on likeness is that of the meaning only.
+    """
     likeness = [NamedGraph("meaning", Neighbours(15, 1.0)), NamedGraph("meaning, sharp", Neighbours(10, 4.0))]
+    same = same or nodes >= MANY_NODES
     if not same:
         likeness.append(NamedGraph("both", Neighbours(15, 1.0), "both"))
         likeness.append(NamedGraph("both, sharp", Neighbours(10, 4.0), "both"))

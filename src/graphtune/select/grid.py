@@ -23,11 +23,11 @@ _NEAR, _FAR, _ALONG_LINKS = Hops(2, 0.3), Hops(6, 0.2), Hops(10, 0.1)
 _SPREAD, _SPREAD_NEAR = Hops(10, 0.3), Hops(5, 0.5)
 
 
-def probes(*, few: bool, same: bool) -> list[Candidate]:
+def probes(*, few: bool, same: bool) -> list[Probe]:
     """Return the graph-free candidates; ``same`` = the encoder is the TF-IDF itself."""
     strengths = (50.0,) if few else (5.0, 50.0)
     views: tuple[View, ...] = ("meaning", "words")
-    found: list[Candidate] = [Probe(view, strength) for view in views for strength in strengths]
+    found = [Probe(view, strength) for view in views for strength in strengths]
     if few:
         # Of few rows the dense fusion tells as much as the sparse one, in a fraction of the time.
         return found if same else [*found, Probe("both", 50.0)]

@@ -28,7 +28,7 @@ class Part:
     def predict(self, candidate: Candidate, data: Data, seed: int) -> Float32[np.ndarray, "B C"]:
         """Fit ``candidate`` on the learning rows and return its probabilities of the judging rows."""
         fitted = data.fitted(candidate, self.train, seed)
-        return fitted.nodes[self.held] if self.new is None else fitted.attach(data, self.new)
+        return fitted.at(data, self.held) if self.new is None else fitted.attach(data, self.new)
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,8 +39,7 @@ class Mean:
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedMean":
         """Fit every member on the labels of ``rows``."""
-        members = tuple(data.fitted(member, rows, seed) for member in self.members)
-        return FittedMean(members, mean(*(member.nodes for member in members)))
+        return FittedMean(tuple(data.fitted(member, rows, seed) for member in self.members))
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedMean":
         """Return a saved predictor."""
@@ -49,7 +48,7 @@ class Mean:
             prefix = f"{number}."
             own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
             members.append(member.restored(data, own))
-        return FittedMean(tuple(members), np.zeros((0, data.classes), dtype=np.float32))
+        return FittedMean(tuple(members))
 
     def __str__(self) -> str:
         return "mean of " + " and ".join(f"[{member}]" for member in self.members)
@@ -57,10 +56,13 @@ class Mean:
 
 @dataclass(frozen=True, eq=False)
 class FittedMean:
-    """Fitted members and their mean."""
+    """Fitted members."""
 
     members: tuple[Predictor, ...]
-    nodes: Float32[np.ndarray, "N C"]
+
+    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
+        """Return the mean of the members' probabilities of some nodes."""
+        return mean(*(member.at(data, nodes) for member in self.members))
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return the mean of the members' probabilities."""
@@ -72,6 +74,11 @@ class FittedMean:
         for number, member in enumerate(self.members):
             found |= {f"{number}.{name}": tensor for name, tensor in member.tensors().items()}
         return found
+
+    @property
+    def size(self) -> int:
+        """Bytes of all members."""
+        return sum(member.size for member in self.members)
 
 
 def mean(*probabilities: Float32[np.ndarray, "N C"]) -> Float32[np.ndarray, "N C"]:

@@ -127,7 +127,11 @@ class FittedNetwork:
 
     candidate: Network
     model: Model
-    nodes: Float32[np.ndarray, "N C"]
+    nodes: Float32[np.ndarray, "N C"]  # none where it was restored
+
+    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
+        """Return class probabilities of some nodes, worked out while it was fitted."""
+        return self.nodes[nodes]
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of new rows, within the part of the graph that reaches them."""
@@ -142,6 +146,11 @@ class FittedNetwork:
     def tensors(self) -> dict[str, Tensor]:
         """Return the network's parameters."""
         return {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+
+    @property
+    def size(self) -> int:
+        """Bytes of its parameters and of the nodes' probabilities."""
+        return self.nodes.nbytes + sum(tensor.nbytes for tensor in self.tensors().values())
 
 
 def _scaled(x: Tensor) -> Tensor:

@@ -48,12 +48,11 @@ class Probe:
             weights=weights,
             loss=self.loss,
         )
-        return FittedProbe(self, head, head.probabilities(x))
+        return FittedProbe(self, head)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedProbe":
         """Return a saved probe."""
-        head = LinearHead.restored(tensors)
-        return FittedProbe(self, head, np.zeros((0, data.classes), dtype=np.float32))
+        return FittedProbe(self, LinearHead.restored(tensors))
 
     def __str__(self) -> str:
         kind = "probe" if self.loss == "logistic" else "SVM"
@@ -62,11 +61,14 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class FittedProbe:
-    """A probe and its probabilities."""
+    """A probe with its parameters."""
 
     candidate: Probe
     head: LinearHead
-    nodes: Float32[np.ndarray, "N C"]
+
+    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
+        """Return class probabilities of some nodes."""
+        return self.head.probabilities(rows_of(data.features.view(self.candidate.view), nodes))
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of new rows; their links are not looked at."""
@@ -75,3 +77,8 @@ class FittedProbe:
     def tensors(self) -> dict[str, Tensor]:
         """Return the head's parameters."""
         return self.head.tensors()
+
+    @property
+    def size(self) -> int:
+        """Bytes of its parameters."""
+        return sum(tensor.nbytes for tensor in self.tensors().values())

@@ -52,12 +52,11 @@ class Propagated:
         head = LinearHead.fit(
             rows_of(x, rows), data.labels[rows], data.classes, strength=self.strength, weights=weights
         )
-        return FittedPropagated(self, head, head.probabilities(x))
+        return FittedPropagated(self, head)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedPropagated":
         """Return a saved predictor."""
-        head = LinearHead.restored(tensors)
-        return FittedPropagated(self, head, np.zeros((0, data.classes), dtype=np.float32))
+        return FittedPropagated(self, LinearHead.restored(tensors))
 
     def __str__(self) -> str:
         how = f"{self.hops.count} hops α={self.hops.alpha:g}"
@@ -71,8 +70,13 @@ class FittedPropagated:
 
     candidate: Propagated
     head: LinearHead
-    nodes: Float32[np.ndarray, "N C"]
     _trail: Trail = field(default_factory=Trail, repr=False)
+
+    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
+        """Return class probabilities of some nodes."""
+        candidate = self.candidate
+        x = data.propagated(candidate.view, candidate.graph, candidate.hops)
+        return self.head.probabilities(rows_of(x, nodes))
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of new rows, through the same hops as the stored ones."""
@@ -86,3 +90,8 @@ class FittedPropagated:
     def tensors(self) -> dict[str, Tensor]:
         """Return the head's parameters."""
         return self.head.tensors()
+
+    @property
+    def size(self) -> int:
+        """Bytes of its parameters."""
+        return sum(tensor.nbytes for tensor in self.tensors().values())

@@ -11,6 +11,7 @@ from graphtune import progress
 from graphtune.select import grid, means
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data, OutOfTime
+from graphtune.select.extent import Extent
 from graphtune.select.features import DenseView
 from graphtune.select.graphs import NamedGraph
 from graphtune.select.held_out import HeldOut
@@ -48,7 +49,8 @@ class Search:
         few, standing = self.standing.few, self.standing
         linear = grid.propagated(named, few=few)
         with progress.bar("candidates", float(len(linear) + 8 + 3 * len(named)), "tried") as bar:
-            probes = grid.probes(few=few, same=same)
+            extent = Extent.of(self.data, same=same)
+            probes = [probe for probe in grid.probes(few=few, same=same) if extent.allows(probe)]
             # Whatever the time, the simplest candidates with and without a graph are there to compare.
             self._try_all([*probes[:1], *linear[:2]], bar, always=True)
             self._try_all(probes, bar)

@@ -12,11 +12,15 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from graphtune.graph import Hops, Trail
+from graphtune.graph import AttachedLinks, Hops, TextGraph, Trail
 from graphtune.select.candidate import Candidate, Predictor
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
 from graphtune.select.outcome import Family
+
+_BLOCK_BYTES = 1 << 28  # of the classes that are spread at a time
+_ROWS_AT_ONCE = 1 << 17  # that the base predicts
+_LEAST_CLASSES = 16  # of them: fewer are read no faster
 
 
 @dataclass(frozen=True)
@@ -46,18 +50,21 @@ class Smoothed:
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedSmoothed":
         """Fit the base on ``rows``, then clamp their labels and spread."""
         base = data.fitted(self.base, rows, seed)
-        start = torch.from_numpy(base.nodes.copy())
+        start = torch.empty(len(data.labels), data.classes)
+        for some in np.array_split(np.arange(len(start)), 1 + len(start) // _ROWS_AT_ONCE):
+            start[some[0] : some[-1] + 1] = torch.from_numpy(base.at(data, some))
         known = torch.from_numpy(rows)
         truth = torch.nn.functional.one_hot(torch.from_numpy(data.labels[rows]), data.classes).float()
         error = None
         if self.correct:
             error = torch.zeros_like(start)
             error[known] = truth - start[known]
-            spread = self.hops.last(data.graphs[self.graph].graph, error)
-            start = _distribution(start + self.correct * spread)
+            for some in _blocks(error):
+                spread = self.hops.last(data.graphs[self.graph].graph, error[:, some])
+                start[:, some] += self.correct * spread
+            start = _distribution(start)
         start[known] = truth
-        nodes = _distribution(self.hops.last(data.graphs[self.graph].graph, start))
-        return FittedSmoothed(self, base, start, error, nodes.numpy())
+        return FittedSmoothed(self, base, start, error)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedSmoothed":
         """Return a saved predictor."""
@@ -73,14 +80,22 @@ class Smoothed:
 
 @dataclass(frozen=True, eq=False)
 class FittedSmoothed:
-    """The base, the values spreading started from, and each hop's values where new rows ask for them."""
+    """The base, and the values spreading started from.
+
+    Classes do not meet while they spread: of many nodes some classes are spread at a time.
+    """
 
     candidate: Smoothed
     base: Predictor
     start: Float32[Tensor, "N C"]
     error: Float32[Tensor, "N C"] | None  # where it is corrected
-    nodes: Float32[np.ndarray, "N C"] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     _trails: tuple[Trail, Trail] = field(default_factory=lambda: (Trail(), Trail()), repr=False)
+
+    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
+        """Return class probabilities of some nodes."""
+        graph, rows = data.graphs[self.candidate.graph].graph, torch.from_numpy(nodes)
+        spread = [self.candidate.hops.last(graph, self.start[:, some])[rows] for some in _blocks(self.start)]
+        return _distribution(torch.cat(spread, dim=1)).numpy()
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of new rows, through the same hops as the stored ones."""
@@ -89,11 +104,9 @@ class FittedSmoothed:
         links = new.links(candidate.graph, graph)
         own = torch.from_numpy(self.base.attach(data, new))
         if self.error is not None:
-            states = of_error.states(hops, graph.graph, self.error)
-            spread = hops.attached(links, states, torch.zeros_like(own))
+            spread = _attached(hops, of_error, graph.graph, links, self.error, torch.zeros_like(own))
             own = _distribution(own + candidate.correct * spread)
-        states = of_start.states(hops, graph.graph, self.start)
-        return _distribution(hops.attached(links, states, own)).numpy()
+        return _distribution(_attached(hops, of_start, graph.graph, links, self.start, own)).numpy()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the base's tensors and the start values."""
@@ -102,6 +115,31 @@ class FittedSmoothed:
         if self.error is not None:
             found["error"] = self.error
         return found
+
+    @property
+    def size(self) -> int:
+        """Bytes of the start values and of the base."""
+        return sum(tensor.nbytes for tensor in self.tensors().values())
+
+
+def _blocks(values: Float32[Tensor, "N C"]) -> list[slice]:
+    width = max(_LEAST_CLASSES, _BLOCK_BYTES // max(1, values.shape[0] * values.element_size()))
+    return [slice(start, start + width) for start in range(0, values.shape[1], width)]
+
+
+def _attached(
+    hops: Hops,
+    trail: Trail,
+    graph: TextGraph,
+    links: AttachedLinks,
+    stored: Float32[Tensor, "N C"],
+    new: Float32[Tensor, "M C"],
+) -> Float32[Tensor, "M C"]:
+    blocks = _blocks(stored)
+    if len(blocks) == 1:
+        return hops.attached(links, trail.states(hops, graph, stored), new)
+    parts = [hops.attached(links, hops.states(graph, stored[:, some]), new[:, some]) for some in blocks]
+    return torch.cat(parts, dim=1)
 
 
 def _distribution(values: Tensor) -> Tensor:
