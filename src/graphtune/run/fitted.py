@@ -18,6 +18,7 @@ from graphtune.table import Links
 LabelKind = Literal["text", "whole", "number", "truth"]  # what a class name is the ``str`` of
 
 _AT_ONCE = 4096  # texts predicted together, so that memory stays bounded
+_CACHED_FROM = 64  # texts; fewer are encoded sooner than they are looked up, and would be a file each time
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class FittedModel:
         return Neighbour(self.stored.ids[node], self.stored.texts[node], name, weight)
 
     def _new(self, texts: Sequence[str], ids: Sequence[str], links: Links | None) -> NewRows:
-        features = self.maker.features(texts)
+        features = self.maker.features(texts, cached=len(texts) >= _CACHED_FROM)
         rows: dict[str, Rows] = {
             name: self.graphs[name].rows(features, ids, links) for name in self.candidate.graphs
         }

@@ -50,9 +50,12 @@ class FeatureMaker:
         """Whether the encoder is the word features themselves, so that fusing them adds nothing."""
         return self.encoder is self.words
 
-    def features(self, texts: Sequence[str]) -> "Features":
-        """Return the features of ``texts``, each view made when it is first asked for."""
-        return Features(self, tuple(texts))
+    def features(self, texts: Sequence[str], *, cached: bool = True) -> "Features":
+        """Return the features of ``texts``, each view made when it is first asked for.
+
+        Unless ``cached``, the cache on disk is neither read nor written.
+        """
+        return Features(self, tuple(texts), cached=cached)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,7 @@ class Features:
     maker: FeatureMaker
     texts: tuple[str, ...]
     stored: Mapping[str, Tensor] = field(default_factory=dict)  # dense views that were saved
+    cached: bool = True
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -75,7 +79,8 @@ class Features:
         """The encoder's features; from the cache on disk where it holds them."""
         if self.maker.same:
             return self.topics
-        return self._saved("meaning", lambda: cached_encode(self.maker.encoder, self.texts))
+        encode = cached_encode if self.cached else _encode
+        return self._saved("meaning", lambda: encode(self.maker.encoder, self.texts))
 
     @cached_property
     def words(self) -> scipy.sparse.csr_array:
@@ -136,3 +141,7 @@ class Features:
 
     def _saved(self, name: str, make: Callable[[], Tensor]) -> Tensor:
         return self.stored[name] if name in self.stored else make()
+
+
+def _encode(encoder: FittedEncoder, texts: Sequence[str]) -> Float32[Tensor, "T F"]:
+    return encoder.encode(texts)
