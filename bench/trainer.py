@@ -33,7 +33,7 @@ from graphtune.table import Columns, Table, read_table
 
 NAME = "trainer"
 BAR = 10.0  # times as fast, and more accurate than any way of fine-tuning
-_RATES = (5e-5, 2e-5)
+_RATES = (1e-4, 5e-5, 2e-5)
 _EPOCHS, _PATIENCE = 40, 5  # at most; without a better one
 _BATCH, _JUDGED_BATCH = 16, 64
 _MOST_TOKENS = 256  # as our encoder reads
