@@ -55,7 +55,7 @@ def edges(built):
 @pytest.mark.parametrize("window", [2, 3, 5, 20])
 @pytest.mark.parametrize("min_count", [1, 2])
 def test_equals_counting_in_dictionaries(window, min_count, at_once, monkeypatch):
-    monkeypatch.setattr(words_module, "_WINDOW_WORDS_AT_ONCE", at_once)
+    monkeypatch.setattr(words_module, "_PAIRS_AT_ONCE", at_once)
     built = Words(window=window, min_count=min_count).build(rows())
     frequency = Counter(word for text in TEXTS for word in set(tokens(text)))
     vocabulary = sorted(word for word, count in frequency.items() if count >= min_count)

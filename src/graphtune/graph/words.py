@@ -31,7 +31,7 @@ _MARKS = (
 _LETTERS = f"(?:[^\\W_{_HAN}]|[{_MARKS}])+"
 _TOKEN = re.compile(f"([{_HAN}]+)|({_LETTERS}(?:['’]{_LETTERS})*)")
 
-_WINDOW_WORDS_AT_ONCE = 4_000_000  # entries of a block of windows; the memory of a step is bounded by it
+_PAIRS_AT_ONCE = 4_000_000  # of words in one window; the memory of a step is bounded by it
 
 
 def tokens(text: str) -> list[str]:
@@ -69,7 +69,7 @@ class Words:
     def build(self, rows: Rows) -> "WordGraph":
         """Build the graph; vocabulary and inverse text frequencies come from ``rows`` alone.
 
-        Cost: O(W * window^2) time for W windows, and memory for the word pairs that share one.
+        Cost: O(L * window) time for L words in all, and memory for the word pairs that share a window.
         """
         words, starts, vocabulary = self._numbered(rows.texts)
         texts, size = len(rows), len(vocabulary)
@@ -173,37 +173,110 @@ def _mutual_information(
     words: Int64[np.ndarray, " L"], starts: Int64[np.ndarray, " _"], size: int, window: int
 ) -> scipy.sparse.csr_array:
     """Return the positive pointwise mutual information of each pair of words, [vocabulary, vocabulary]."""
-    length = np.diff(starts)
-    windows = np.where(length > 0, np.maximum(length - window + 1, 1), 0)
-    total = int(windows.sum())
-    first = np.repeat(starts[:-1] - np.cumsum(windows) + windows, windows) + np.arange(total)
-    wide = np.repeat(np.minimum(length, window), windows)
+    spans = _Spans.of(words, starts, window)
     together = scipy.sparse.csr_array((size, size), dtype=np.int32)
-    step = max(1, _WINDOW_WORDS_AT_ONCE // window)
-    for start in range(0, total, step):
-        part_wide = wide[start : start + step]
-        ends = np.concatenate([[0], np.cumsum(part_wide)])
-        at = np.repeat(first[start : start + step] - ends[:-1], part_wide) + np.arange(ends[-1])
-        held = _counts(words[at], ends, size)
-        held.data[:] = 1
-        together = together + held.T @ held
-    return _positive(together, size, total)
+    step = max(1, _PAIRS_AT_ONCE // spans.window)
+    for first in range(0, words.size, step):
+        pairs = spans.pairs(words, first, min(first + step, words.size), size)
+        together = together + _upper(pairs, size, spans.bits)
+    single = np.bincount(words, weights=spans.alone, minlength=size).astype(np.int64)
+    upper = _positive(together, single, int(spans.windows.sum()))
+    return upper + upper.T
 
 
-def _positive(together: scipy.sparse.csr_array, size: int, total: int) -> scipy.sparse.csr_array:
-    """Turn numbers of windows that hold two words (on the diagonal: one) into positive information."""
-    single = together.diagonal().astype(np.int64)
+@dataclass(frozen=True)
+class _Spans:
+    """Which windows hold a word for the last time, by where they start; so that no window is walked through.
+
+    Windows are known by their first place, places by their number in all texts on end. A window counts two
+    words once, at the last place of each in it: places p < q count for the windows from ``lowest[q]`` to the
+    lesser of ``highest[p]`` and ``until[q]``.
+    """
+
+    window: int
+    windows: Int64[np.ndarray, " texts"]  # in each text
+    lowest: Int64[np.ndarray, " L"]  # the first window that reaches as far as this place
+    until: Int64[np.ndarray, " L"]  # the last before the word comes again, or before the text ends
+    highest: Int64[np.ndarray, " L"]  # the same, but holding this place
+
+    @classmethod
+    def of(cls, words: Int64[np.ndarray, " L"], starts: Int64[np.ndarray, " _"], window: int) -> "_Spans":
+        length = np.diff(starts)
+        window = min(window, int(length.max(initial=2)))  # a wider one holds no more
+        windows = np.where(length > 0, np.maximum(length - window + 1, 1), 0)
+        begin = np.repeat(starts[:-1], length)
+        end = begin + np.repeat(windows, length) - 1
+        place = np.arange(words.size)
+        until = np.minimum(end, _again(words, begin) - window)
+        return cls(window, windows, np.maximum(begin, place - window + 1), until, np.minimum(place, until))
+
+    @property
+    def bits(self) -> int:
+        """The bits that a number of windows takes, for one place counts for no more than a window's width."""
+        return self.window.bit_length()
+
+    @property
+    def alone(self) -> Int64[np.ndarray, " L"]:
+        """The number of windows that hold the word of a place, and hold it there for the last time."""
+        return np.maximum(self.highest - self.lowest + 1, 0)
+
+    def pairs(
+        self, words: Int64[np.ndarray, " L"], first: int, last: int, size: int
+    ) -> Int64[np.ndarray, " P"]:
+        """Return pairs of different words with one of ``first`` to ``last`` in front.
+
+        A pair is one number: the lesser word, the greater, and in the lowest bits the windows it counts for.
+        """
+        found = []
+        for distance in range(1, self.window):
+            front = slice(first, min(last, words.size - distance))
+            back = slice(first + distance, front.stop + distance)
+            count = np.minimum(self.highest[front], self.until[back]) - self.lowest[back] + 1
+            held = np.flatnonzero(count > 0)
+            one, other = words[front][held], words[back][held]
+            pair = np.minimum(one, other) * size + np.maximum(one, other)
+            found.append((pair << self.bits) + count[held])
+        return np.concatenate(found)
+
+
+def _again(words: Int64[np.ndarray, " L"], begin: Int64[np.ndarray, " L"]) -> Int64[np.ndarray, " L"]:
+    """Return where the word of each place comes next in its text, or a place that is beyond any window."""
+    far = np.iinfo(np.int64).max // 2
+    bits = words.size.bit_length()
+    ordered = np.sort((words << bits) + np.arange(words.size))
+    places = ordered & ((1 << bits) - 1)
+    here, there = places[:-1], places[1:]
+    same = (ordered[:-1] >> bits == ordered[1:] >> bits) & (begin[here] == begin[there])
+    again = np.full(words.size, far)
+    again[here[same]] = there[same]
+    return again
+
+
+def _upper(pairs: Int64[np.ndarray, " P"], size: int, bits: int) -> scipy.sparse.csr_array:
+    """Add up what `_Spans.pairs` gives, above the diagonal of [vocabulary, vocabulary]."""
+    pairs.sort()
+    both = pairs >> bits
+    new = np.flatnonzero(np.diff(both, prepend=-1))
+    counts = np.add.reduceat(pairs & ((1 << bits) - 1), new) if new.size else new
+    row_starts = np.searchsorted(both[new], np.arange(size + 1) * size)
+    columns = both[new] - np.repeat(np.arange(size) * size, np.diff(row_starts))
+    return scipy.sparse.csr_array((counts.astype(np.int32), columns, row_starts), shape=(size, size))
+
+
+def _positive(
+    together: scipy.sparse.csr_array, single: Int64[np.ndarray, " V"], total: int
+) -> scipy.sparse.csr_array:
+    """Turn numbers of windows that hold two words into positive information."""
+    size = single.size
     degree, columns, values = np.zeros(size, dtype=np.int64), [], []
     # By blocks, for most pairs are not kept.
-    cuts = np.searchsorted(
-        together.indptr, np.arange(0, together.nnz + _WINDOW_WORDS_AT_ONCE, _WINDOW_WORDS_AT_ONCE)
-    )
+    cuts = np.searchsorted(together.indptr, np.arange(0, together.nnz + _PAIRS_AT_ONCE, _PAIRS_AT_ONCE))
     for first, last in pairwise(np.unique(np.minimum(cuts, size))):
         part = together[first:last].tocoo()
         i, j = part.coords[0] + first, part.coords[1]
         # Compared as whole numbers, so that pairs that are just independent never come in by rounding.
         observed, expected = part.data.astype(np.int64) * total, single[i] * single[j]
-        kept = (observed > expected) & (i != j)
+        kept = observed > expected
         degree += np.bincount(i[kept], minlength=size)
         columns.append(j[kept])
         values.append(np.log(observed[kept] / expected[kept]).astype(np.float32))
