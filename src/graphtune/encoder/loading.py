@@ -3,19 +3,24 @@
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from graphtune.encoder.fused import FusedBert
-from graphtune.encoder.quiet import quiet_transformers
+from graphtune.encoder.quiet import quiet_transformers, serial_tokenizer
+from graphtune.encoder.streams import side_by_side
 from graphtune.errors import EncoderError
 
 # No tokenizer in use needs more characters for a token on running text: what lies behind is never read.
 _CHARACTERS_PER_TOKEN = 100
+_TEXTS_AT_ONCE = 128  # that a thread tokenises
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +62,24 @@ class LoadedTransformer:
 
     def tokens(self, texts: list[str], most: int) -> list[list[int]]:
         """Return the token ids of every text, cut to ``most``; lone surrogates are read as "?"."""
-        clean = readable(texts, most)
         limit = min(most, self.most_tokens)
-        return self.tokenizer(
-            clean,
-            truncation=True,
-            max_length=limit,
-            padding=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )["input_ids"]
+        parts = [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE)]
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            found = map(partial(_tokens, self.tokenizer, limit=limit), parts)
+        else:
+            cut = {"max_length": limit, "stride": 0, "strategy": "longest_first"}
+            cut["direction"] = self.tokenizer.truncation_side
+            # Changed only where it must be: while another thread reads with it, that is an error.
+            if backend.truncation != cut:
+                backend.enable_truncation(**cut)
+            if backend.padding is not None:
+                backend.no_padding()
+            # A few texts are read before threads have begun.
+            streams = min(torch.get_num_threads(), len(parts))
+            found = side_by_side(partial(_fast_tokens, backend, limit=limit), parts, streams)
+        with serial_tokenizer():
+            return list(chain.from_iterable(found))
 
     def states(
         self, tokens: list[list[int]], length: int, blocks: Sequence[int]
@@ -100,6 +113,15 @@ def readable(texts: Sequence[str], tokens: int) -> list[str]:
     """Return what a tokenizer takes of texts of which so many tokens are wanted: lone surrogates are "?"."""
     most = tokens * _CHARACTERS_PER_TOKEN
     return [text[:most].encode("utf-8", "replace").decode("utf-8") for text in texts]
+
+
+def _tokens(tokenizer: Any, texts: list[str], limit: int) -> list[list[int]]:
+    asked = {"padding": False, "return_attention_mask": False, "return_token_type_ids": False}
+    return tokenizer(readable(texts, limit), truncation=True, max_length=limit, **asked)["input_ids"]
+
+
+def _fast_tokens(backend: Tokenizer, texts: list[str], limit: int) -> list[list[int]]:
+    return [found.ids for found in backend.encode_batch_fast(readable(texts, limit))]
 
 
 def _model(directory: Path, config: Any, number_format: torch.dtype) -> nn.Module:

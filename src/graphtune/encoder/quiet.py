@@ -30,10 +30,7 @@ def quiet_transformers() -> Iterator[None]:
 
 @contextmanager
 def serial_tokenizer() -> Iterator[None]:
-    """Tokenise on one thread: a tokenizer that used several warns at every later fork of the process.
-
-    Tokenising takes about a hundredth of the time of encoding.
-    """
+    """Keep tokenizers from threads of their own: one that used several warns at every later fork."""
     name = "TOKENIZERS_PARALLELISM"
     before = os.environ.get(name)
     os.environ[name] = "false"

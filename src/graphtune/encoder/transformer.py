@@ -20,14 +20,12 @@ from graphtune.encoder.directory import MINILM, content_files, digest, json_file
 from graphtune.encoder.loading import LoadedTransformer
 from graphtune.encoder.pooling import pooled, pooling_of
 from graphtune.encoder.precision import Precision, chosen_device, chosen_format
-from graphtune.encoder.quiet import serial_tokenizer
 from graphtune.encoder.streams import side_by_side
 from graphtune.errors import EncoderError
 from graphtune.progress import bar
 
 _TOKENS_AT_ONCE = 8192  # in all batches that are computed at the same time
 _TOKENS_FOR_STREAMS = 2048  # fewer are one batch, or nearly
-_TEXTS_TOKENISED_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ class Transformer:
         if not rows:
             return
         loaded, pooling = _loaded(self, self.fingerprint), pooling_of(self.directory, self.pooling)
-        tokens = self._tokens(loaded, [texts[row] for row in rows])
+        tokens = loaded.tokens([texts[row] for row in rows], self.max_tokens)
         lengths = [len(t) for t in tokens]
         streams = _streams(loaded.device, sum(lengths))
         plan = list(buckets(lengths, _TOKENS_AT_ONCE // streams))
@@ -147,14 +145,6 @@ class Transformer:
             for (padded, members), found in zip(plan, side_by_side(features, plan, streams), strict=True):
                 yield torch.tensor([rows[m] for m in members], dtype=torch.int64), found
                 progress.advance(padded * len(members) * texts_per_token)
-
-    def _tokens(self, loaded: LoadedTransformer, texts: list[str]) -> list[list[int]]:
-        tokens: list[list[int]] = []
-        with serial_tokenizer():
-            for start in range(0, len(texts), _TEXTS_TOKENISED_AT_ONCE):
-                part = texts[start : start + _TEXTS_TOKENISED_AT_ONCE]
-                tokens += loaded.tokens(part, self.max_tokens)
-        return tokens
 
     def _check_blocks(self, blocks: Sequence[int]) -> None:
         wrong = [block for block in blocks if not 0 <= block <= self.depth]
