@@ -58,6 +58,18 @@ def test_lists_give_true_cosines_of_other_rows_and_miss_few_neighbours(many):
     assert found.lists.probes < len(found.lists.centroids) / 2
 
 
+def test_lists_are_searched_in_bfloat16_where_it_is_fast(many, monkeypatch):
+    monkeypatch.setattr(module, "fast_bfloat16", lambda _: False)
+    in_float = nearest(clustered(MANY), K)
+    monkeypatch.setattr(module, "fast_bfloat16", lambda _: True)
+    monkeypatch.setattr(module, "_NARROW_FROM", MANY)
+    rows = clustered(MANY)
+    found = nearest(rows, K)
+    torch.testing.assert_close(found.cosines, (rows.unsqueeze(1) * rows[found.columns]).sum(-1))
+    alike = (found.columns.unsqueeze(-1) == in_float.columns.unsqueeze(1)).any(-1)
+    assert alike.float().mean() > 0.99
+
+
 def test_the_same_rows_are_always_divided_alike(many):
     first, again = (nearest(clustered(MANY), K) for _ in range(2))
     assert first is not again

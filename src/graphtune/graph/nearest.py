@@ -2,8 +2,8 @@
 
 Source: the inverted file of Jégou et al., IEEE TPAMI 33(1), 2011, doi:10.1109/TPAMI.2010.57, section IV, with
 spherical k-means (Dhillon & Modha, Machine Learning 42, 2001).
-Differs from the papers: nothing is quantised; the rows of one list are asked together, of the lists nearest
-to theirs; how many lists are searched follows from a recall that is measured on a sample.
+Differs from the papers: nothing is quantised; the rows that search a list are compared with it together; how
+many lists each row searches follows from a recall that is measured on a sample.
 """
 
 import math
@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+import scipy.sparse
 import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
@@ -21,10 +23,13 @@ from graphtune.processor import fast_bfloat16
 _BLOCK_ENTRIES = 4_000_000  # cosines held at once, 16 MB
 _GROUP = 64  # columns whose largest stands for them until it is known which matter
 _NARROW_FROM = 20_000  # rows; bfloat16, where it is fast, then finds those that float32 chooses from
-_CANDIDATES = 2  # for each neighbour that is chosen from them
+_CANDIDATES = 1.5  # for each neighbour that is chosen from them
 _LISTS_FROM = 100_000  # rows; below, comparing all pairs costs less
 _ROWS_A_CENTROID = 50  # that k-means sees
 _ROUNDS = 6  # of k-means
+_ROWS_A_TIME = 262_144  # that search lists; it bounds the memory that knowing which takes
+_WIDTHS, _HEIGHTS = 64, 512  # in steps of which lists, and rows that search them, are multiplied
+_ROWS_CHOSEN = 1024  # whose candidates are compared in float32 together
 _RECALL, _SAMPLED = 0.95, 500  # share of the true neighbours to be found, on so many rows
 _ITSELF = -2.0  # below every cosine
 _searched = WeakTensorKeyDictionary()  # features → what `nearest` found of them
@@ -52,31 +57,65 @@ def nearest(features: Float32[Tensor, "N F"], k: int) -> Nearest:
         return known
     count = features.shape[0]
     lists = Lists.of(features, k) if count >= _LISTS_FROM else None
-    cosines = torch.full((count, k), _ITSELF)
-    columns = torch.zeros((count, k), dtype=torch.int64)
-    narrow = lists is None and count >= _NARROW_FROM and fast_bfloat16(features.device)
+    narrow = count >= _NARROW_FROM and fast_bfloat16(features.device)
     compared = features.bfloat16() if narrow else features
-    for rows, among, likeness in blocks(compared, compared, lists):
-        if among is None:
-            likeness[torch.arange(len(rows)), rows] = _ITSELF
-        else:
-            likeness[among.unsqueeze(0) == rows.unsqueeze(1)] = _ITSELF
-        most = min(k, likeness.shape[1])
-        if narrow:
-            values, places = _chosen(features, rows, largest(likeness, _CANDIDATES * most)[1], most)
-        else:
-            values, places = largest(likeness, most)
-        cosines[rows, :most] = values
-        columns[rows, :most] = places if among is None else among[places]
-    _searched[features] = Nearest(cosines, columns, lists)
+    best = Best.of(count, min(math.ceil(_CANDIDATES * k) if narrow else k, count - 1))
+    for block in blocks(compared, compared, lists):
+        best.add(*block)
+    if narrow:
+        best = best.chosen(features, k)
+    _searched[features] = Nearest(best.cosines, best.columns, lists)
     return _searched[features]
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The largest cosines of each row so far, the largest first, and where they are."""
+
+    cosines: Float32[Tensor, "M K"]  # -2 where there are fewer
+    columns: Int64[Tensor, "M K"]
+
+    @classmethod
+    def of(cls, count: int, k: int) -> "Best":
+        """Return what is known before anything was compared."""
+        return cls(torch.full((count, k), _ITSELF), torch.zeros((count, k), dtype=torch.int64))
+
+    def add(
+        self, rows: Int64[Tensor, " B"], among: Int64[Tensor, " S"] | None, cosines: Float[Tensor, "B S"]
+    ) -> None:
+        """Take in a block of `blocks`; a row may come again, with other columns."""
+        if among is not None:
+            # Most lists have nothing for most of the rows that search them.
+            better = (cosines.amax(dim=1) > self.cosines[rows, -1]).nonzero().squeeze(1)
+            rows, cosines = rows[better], cosines[better]
+        k = self.cosines.shape[1]
+        values, places = largest(cosines, min(k, cosines.shape[1]))
+        values, columns = values.float(), places if among is None else among[places]
+        if among is None and values.shape[1] == k:
+            self.cosines[rows], self.columns[rows] = values, columns
+            return
+        values = torch.cat([self.cosines[rows], values], dim=1)
+        columns = torch.cat([self.columns[rows], columns], dim=1)
+        found = values.topk(k, dim=1)
+        self.cosines[rows], self.columns[rows] = found.values, columns.gather(1, found.indices)
+
+    def chosen(self, features: Float32[Tensor, "N F"], k: int) -> "Best":
+        """Return the ``k`` best of them by the cosines of ``features``."""
+        result = Best.of(len(features), k)
+        for rows in torch.arange(len(features)).split(_ROWS_CHOSEN):
+            columns = self.columns[rows]
+            cosines = torch.bmm(features[columns], features[rows].unsqueeze(-1)).squeeze(-1)
+            found = cosines.masked_fill_(self.cosines[rows] == _ITSELF, _ITSELF).topk(k, dim=1)
+            result.cosines[rows], result.columns[rows] = found.values, columns.gather(1, found.indices)
+        return result
 
 
 def blocks(
     rows: Float[Tensor, "M F"], stored: Float[Tensor, "N F"], lists: "Lists | None"
 ) -> Iterator[tuple[Int64[Tensor, " B"], Int64[Tensor, " S"] | None, Float[Tensor, "B S"]]]:
-    """Yield the cosines of some rows to the stored ones that may be near: all (None), or those named.
+    """Yield the cosines of some rows to all stored ones (None), or to those named that may be near.
 
+    With lists a row comes once for each that it searches. Stored rows have -2 to themselves.
     The next block may overwrite them. Graphs that attach the same few rows share one product.
     """
     if lists is not None:
@@ -93,15 +132,9 @@ def blocks(
     for start in range(0, rows.shape[0], step):
         part = rows[start : start + step]
         cosines = torch.mm(part, stored.T, out=held[: len(part)])
+        if rows is stored:
+            cosines.diagonal(start).fill_(_ITSELF)
         yield torch.arange(start, start + len(part)), None, cosines
-
-
-def _chosen(
-    features: Tensor, rows: Int64[Tensor, " B"], candidates: Int64[Tensor, "B C"], k: int
-) -> tuple[Float32[Tensor, "B K"], Int64[Tensor, "B K"]]:
-    cosines = torch.bmm(features[candidates], features[rows].unsqueeze(-1)).squeeze(-1)
-    best = cosines.topk(k, dim=1)
-    return best.values, candidates.gather(1, best.indices)
 
 
 def largest(values: Float[Tensor, "B S"], k: int) -> tuple[Float[Tensor, "B K"], Int64[Tensor, "B K"]]:
@@ -127,7 +160,7 @@ def largest(values: Float[Tensor, "B S"], k: int) -> tuple[Float[Tensor, "B K"],
 
 @dataclass(frozen=True, eq=False)
 class Lists:
-    """Rows by the centroid they are most like. A row's neighbours are sought in the lists near its own."""
+    """Rows by the centroid they are most like. A row's neighbours are sought in the lists it is most like."""
 
     centroids: Float32[Tensor, "L F"]
     lists: Int64[Tensor, " N"]  # of each stored row
@@ -149,21 +182,24 @@ class Lists:
         return cls(centroids, found.lists, probes, recall)
 
     def blocks(
-        self, rows: Float32[Tensor, "M F"], stored: Float32[Tensor, "N F"]
-    ) -> Iterator[tuple[Int64[Tensor, " B"], Int64[Tensor, " S"], Float32[Tensor, "B S"]]]:
-        """Yield some rows' numbers, those of the stored rows in the lists near theirs, and the cosines."""
-        own = self.lists if rows is stored else _closest(rows, self.centroids)
-        order = torch.argsort(own, stable=True)
-        start = 0
-        for asked, count in zip(*torch.unique_consecutive(own[order], return_counts=True), strict=True):
-            mine = order[start : start + int(count)]
-            start += int(count)
-            among = self._among(int(asked))
-            if not len(among):
-                continue
-            near = stored.index_select(0, among)
-            for part in mine.split(max(1, _BLOCK_ENTRIES // len(among))):
-                yield part, among, rows.index_select(0, part) @ near.T
+        self, rows: Float[Tensor, "M F"], stored: Float[Tensor, "N F"]
+    ) -> Iterator[tuple[Int64[Tensor, " B"], Int64[Tensor, " S"], Float[Tensor, "B S"]]]:
+        """Yield, list by list, the rows that search it, the numbers of its own, and the cosines."""
+        order, starts = self._members
+        for some in torch.arange(len(rows)).split(_ROWS_A_TIME):
+            asking, ends = self._asking(rows[some])
+            for one in range(len(self.centroids)):
+                among, mine = order[starts[one] : starts[one + 1]], some[asking[ends[one] : ends[one + 1]]]
+                if not len(among) or not len(mine):
+                    continue
+                near = stored.index_select(0, _filled(among, _WIDTHS))
+                for part in mine.split(max(1, _BLOCK_ENTRIES // len(among))):
+                    cosines = rows.index_select(0, _filled(part, _HEIGHTS)) @ near.T
+                    cosines = cosines[: len(part), : len(among)]
+                    if rows is stored:
+                        own = (self.lists[part] == one).nonzero().squeeze(1)
+                        cosines[own, torch.searchsorted(among, part[own])] = _ITSELF
+                    yield part, among, cosines
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that `restored` needs."""
@@ -176,18 +212,21 @@ class Lists:
         probes, recall = int(tensors["probes"]), float(tensors["recall"])
         return cls(tensors["centroids"], tensors["lists"], probes, recall)
 
-    def _among(self, asked: int) -> Int64[Tensor, " S"]:
-        """Return the rows in the lists nearest to one list, in order of their numbers."""
-        near = self._ranked(torch.tensor([asked]))[0, : self.probes]
-        order, starts = self._members
-        found = [order[int(starts[one]) : int(starts[one + 1])] for one in near]
-        return torch.cat(found).sort().values
+    def _asking(self, rows: Float[Tensor, "B F"]) -> tuple[Int64[Tensor, " Q"], Int64[Tensor, " _"]]:
+        """Return the rows that search each list, list by list, and where each list's end."""
+        parts = rows.split(max(1, _BLOCK_ENTRIES // len(self.centroids)))
+        probed = torch.cat([self._likeness(part).topk(self.probes, dim=1).indices for part in parts])
+        # Sorted by counting: a matrix that is turned.
+        flat = probed.flatten().int().numpy()
+        ends = np.arange(0, flat.size + 1, self.probes)
+        ones = np.ones(flat.size, dtype=np.int8)
+        turned = scipy.sparse.csr_array((ones, flat, ends), shape=(len(rows), len(self.centroids))).tocsc()
+        return torch.from_numpy(turned.indices).long(), torch.from_numpy(turned.indptr).long()
 
-    def _ranked(self, asked: Int64[Tensor, " B"]) -> Int64[Tensor, "B L"]:
-        """Return all lists, those nearest to each of ``asked`` first, itself at the head."""
-        likeness = self.centroids[asked] @ self.centroids.T
-        likeness[torch.arange(len(asked)), asked] = 2.0  # above every cosine
-        return likeness.argsort(dim=1, descending=True)
+    def _likeness(self, rows: Float[Tensor, "B F"]) -> Float[Tensor, "B L"]:
+        """Return how like the centroids are; a row's own list is first, whatever is equal to it."""
+        found = rows @ self.centroids.to(rows.dtype).T
+        return found.scatter_(1, found.argmax(dim=1, keepdim=True), 2.0)  # above every cosine
 
     @cached_property
     def _members(self) -> tuple[Int64[Tensor, " N"], Int64[Tensor, " _"]]:
@@ -202,7 +241,7 @@ class Lists:
             likeness = features[part] @ features.T
             likeness[torch.arange(len(part)), part] = _ITSELF
             truth = self.lists[largest(likeness, k)[1]]
-            place = torch.argsort(self._ranked(self.lists[part]), dim=1)
+            place = self._likeness(features[part]).argsort(dim=1, descending=True).argsort(dim=1)
             ranks.append(place.gather(1, truth).flatten())
         sorted_ranks = torch.cat(ranks).sort().values
         last = sorted_ranks[math.ceil(_RECALL * len(sorted_ranks)) - 1]
@@ -219,6 +258,15 @@ def _centroids(features: Tensor, size: int, random: torch.Generator) -> Tensor:
         sums[empty] = sample[torch.randint(len(sample), (int(empty.sum()),), generator=random)]
         centroids = torch.nn.functional.normalize(sums, dim=1)
     return centroids
+
+
+def _filled(numbers: Int64[Tensor, " B"], step: int) -> Int64[Tensor, " _"]:
+    """Repeat the last number up to a multiple of ``step``, unless there are few.
+
+    A product of a new shape has to be prepared, which takes longer than the product.
+    """
+    missing = -len(numbers) % step if len(numbers) > step else 0
+    return torch.cat([numbers, numbers[-1:].expand(missing)])
 
 
 def _closest(rows: Tensor, centroids: Tensor) -> Int64[Tensor, " M"]:

@@ -15,7 +15,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from graphtune.errors import GraphError
-from graphtune.graph.nearest import Lists, blocks, largest, nearest
+from graphtune.graph.nearest import Best, Lists, blocks, nearest
 from graphtune.graph.rows import Attachment, Rows
 from graphtune.graph.text_graph import TextGraph
 
@@ -101,33 +101,39 @@ class NeighbourGraph:
 
         New rows are not linked to one another, so that a prediction does not depend on its company.
         """
-        pieces = [self._links(*block) for block in blocks(rows.features, self.features, self.lists)]
-        row, column, weight = (
-            (np.concatenate(part) for part in zip(*pieces, strict=True)) if pieces else np.zeros((3, 0))
-        )
         shape = (len(rows), self.features.shape[0])
-        links = scipy.sparse.coo_array((weight, (row.astype(np.int64), column.astype(np.int64))), shape=shape)
-        among = scipy.sparse.csr_array((len(rows), len(rows)), dtype=np.float32)
-        return Attachment(scipy.sparse.csr_array(links, dtype=np.float32), among)
+        best = Best.of(shape[0], min(self.builder.k, shape[1]))
+        theirs = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
+        for numbers, among, cosines in blocks(rows.features, self.features, self.lists):
+            best.add(numbers, among, cosines)
+            if self.builder.linked == "either":
+                wanted = cosines >= (self.threshold if among is None else self.threshold[among])
+                at, column = wanted.nonzero(as_tuple=True)
+                place = numbers[at] * shape[1] + (column if among is None else among[column])
+                theirs[0].append(place.numpy())
+                theirs[1].append(cosines[at, column].numpy())
+        known = best.cosines > 0
+        if self.builder.linked == "both":
+            known &= best.cosines >= self.threshold[best.columns]
+        at = known.nonzero(as_tuple=True)[0]
+        place = (at * shape[1] + best.columns[known]).numpy()
+        place, first = np.unique(np.concatenate([place, *theirs[0]]), return_index=True)
+        cosine = np.concatenate([best.cosines[known].numpy(), *theirs[1]])[first]
+        links = self._kept(place // shape[1], place % shape[1], cosine, shape)
+        none = scipy.sparse.csr_array((shape[0], shape[0]), dtype=np.float32)
+        return Attachment(links, none)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the stored rows' features and thresholds."""
         own = {"features": self.features, "threshold": self.threshold}
         return own if self.lists is None else own | self.lists.tensors()
 
-    def _links(
-        self, rows: Tensor, among: Tensor | None, likeness: Tensor
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return rows, columns and weights of the links of a block of new rows."""
-        k = min(self.builder.k, likeness.shape[1])
-        own = likeness >= largest(likeness, k)[0][:, -1:]
-        theirs = likeness >= (self.threshold if among is None else self.threshold[among])
-        chosen = (own | theirs) if self.builder.linked == "either" else (own & theirs)
-        chosen &= likeness > 0
-        row, column = (part.numpy() for part in chosen.nonzero(as_tuple=True))
-        cosine = likeness.numpy()[row, column]
+    def _kept(
+        self, row: np.ndarray, column: np.ndarray, cosine: np.ndarray, shape: tuple[int, int]
+    ) -> scipy.sparse.csr_array:
+        """Return the weights of the links of new rows, the strongest where there are too many."""
         best = np.lexsort((column, -cosine, row))  # row by row, the most alike first
         rank = np.arange(len(row)) - np.searchsorted(row, row, side="left")
-        kept = best[rank < _MOST_LINKS * self.builder.k]
-        column = column[kept] if among is None else among.numpy()[column[kept]]
-        return rows.numpy()[row[kept]], column, self.builder._weights(cosine[kept])
+        kept = best[(rank < _MOST_LINKS * self.builder.k) & (cosine[best] > 0)]
+        places = row[kept], column[kept]
+        return scipy.sparse.coo_array((self.builder._weights(cosine[kept]), places), shape=shape).tocsr()
