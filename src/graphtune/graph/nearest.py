@@ -212,7 +212,7 @@ class Lists:
         probes, recall = int(tensors["probes"]), float(tensors["recall"])
         return cls(tensors["centroids"], tensors["lists"], probes, recall)
 
-    def _asking(self, rows: Float[Tensor, "B F"]) -> tuple[Int64[Tensor, " Q"], Int64[Tensor, " _"]]:
+    def _asking(self, rows: Float[Tensor, "B F"]) -> tuple[Int64[Tensor, " _"], Int64[Tensor, " _"]]:
         """Return the rows that search each list, list by list, and where each list's end."""
         parts = rows.split(max(1, _BLOCK_ENTRIES // len(self.centroids)))
         probed = torch.cat([self._likeness(part).topk(self.probes, dim=1).indices for part in parts])

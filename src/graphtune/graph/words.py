@@ -194,7 +194,7 @@ class _Spans:
     """
 
     window: int
-    windows: Int64[np.ndarray, " texts"]  # in each text
+    windows: Int64[np.ndarray, " T"]  # in each text
     lowest: Int64[np.ndarray, " L"]  # the first window that reaches as far as this place
     until: Int64[np.ndarray, " L"]  # the last before the word comes again, or before the text ends
     highest: Int64[np.ndarray, " L"]  # the same, but holding this place
@@ -222,7 +222,7 @@ class _Spans:
 
     def pairs(
         self, words: Int64[np.ndarray, " L"], first: int, last: int, size: int
-    ) -> Int64[np.ndarray, " P"]:
+    ) -> Int64[np.ndarray, " _"]:
         """Return pairs of different words with one of ``first`` to ``last`` in front.
 
         A pair is one number: the lesser word, the greater, and in the lowest bits the windows it counts for.
@@ -252,7 +252,7 @@ def _again(words: Int64[np.ndarray, " L"], begin: Int64[np.ndarray, " L"]) -> In
     return again
 
 
-def _upper(pairs: Int64[np.ndarray, " P"], size: int, bits: int) -> scipy.sparse.csr_array:
+def _upper(pairs: Int64[np.ndarray, " _"], size: int, bits: int) -> scipy.sparse.csr_array:
     """Add up what `_Spans.pairs` gives, above the diagonal of [vocabulary, vocabulary]."""
     pairs.sort()
     both = pairs >> bits
