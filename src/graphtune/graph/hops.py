@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 import scipy.sparse
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from graphtune.errors import GraphError
@@ -96,14 +96,23 @@ class AttachedLinks:
     @classmethod
     def of(cls, graph: TextGraph, attachment: Attachment) -> "AttachedLinks":
         """Normalise ``attachment`` to ``graph``."""
-        new = attachment.among.diagonal().shape[0]
-        loops = np.ones(new, dtype=np.float32)
-        loops[attachment.among.diagonal() != 0] = 0.0
-        received = np.asarray(attachment.stored.sum(axis=1) + attachment.among.sum(axis=1)).ravel() + loops
-        own = torch.from_numpy((1.0 / np.sqrt(received)).astype(np.float32))
+        stored, among = attachment.stored, attachment.among
+        if among.nnz:
+            loops = scipy.sparse.diags_array((among.diagonal() == 0).astype(np.float32), format="csr")
+            among = scipy.sparse.csr_array(among + loops)
+        else:  # as a rule; adding matrices would take longer than all else
+            own = np.arange(len(among.indptr), dtype=np.int32)
+            ones = np.ones(len(own) - 1, dtype=np.float32)
+            among = scipy.sparse.csr_array((ones, own[:-1], own), shape=among.shape)
+        received = _sums(stored) + _sums(among)
+        ours = torch.from_numpy((1.0 / np.sqrt(received)).astype(np.float32))
         theirs = graph.with_loops().degree.clamp_min(1e-30).rsqrt()
-        among = attachment.among + scipy.sparse.diags_array(loops, format="csr")
-        return cls(_scaled(attachment.stored, own, theirs), _scaled(scipy.sparse.csr_array(among), own, own))
+        return cls(_scaled(stored, ours, theirs), _scaled(among, ours, ours))
+
+
+def _sums(matrix: scipy.sparse.csr_array) -> Float64[np.ndarray, " M"]:
+    rows = np.repeat(np.arange(len(matrix.indptr) - 1), np.diff(matrix.indptr))
+    return np.bincount(rows, weights=matrix.data, minlength=len(matrix.indptr) - 1).astype(np.float64)
 
 
 def _scaled(matrix: scipy.sparse.csr_array, rows: Tensor, columns: Tensor) -> SparseRows:

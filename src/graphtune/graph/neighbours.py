@@ -119,6 +119,8 @@ class NeighbourGraph:
         place = (at * shape[1] + best.columns[known]).numpy()
         place, first = np.unique(np.concatenate([place, *theirs[0]]), return_index=True)
         cosine = np.concatenate([best.cosines[known].numpy(), *theirs[1]])[first]
+        alike = cosine > 0
+        place, cosine = place[alike], cosine[alike]
         links = self._kept(place // shape[1], place % shape[1], cosine, shape)
         none = scipy.sparse.csr_array((shape[0], shape[0]), dtype=np.float32)
         return Attachment(links, none)
@@ -132,8 +134,11 @@ class NeighbourGraph:
         self, row: np.ndarray, column: np.ndarray, cosine: np.ndarray, shape: tuple[int, int]
     ) -> scipy.sparse.csr_array:
         """Return the weights of the links of new rows, the strongest where there are too many."""
-        best = np.lexsort((column, -cosine, row))  # row by row, the most alike first
-        rank = np.arange(len(row)) - np.searchsorted(row, row, side="left")
-        kept = best[(rank < _MOST_LINKS * self.builder.k) & (cosine[best] > 0)]
-        places = row[kept], column[kept]
-        return scipy.sparse.coo_array((self.builder._weights(cosine[kept]), places), shape=shape).tocsr()
+        most = _MOST_LINKS * self.builder.k
+        starts = np.searchsorted(row, np.arange(shape[0] + 1))
+        if np.diff(starts).max(initial=0) > most:
+            best = np.lexsort((column, -cosine, row))  # row by row, the most alike first
+            kept = np.sort(best[np.arange(len(row)) - starts[row] < most])
+            row, column, cosine = row[kept], column[kept], cosine[kept]
+            starts = np.searchsorted(row, np.arange(shape[0] + 1))
+        return scipy.sparse.csr_array((self.builder._weights(cosine), column, starts), shape=shape)

@@ -17,7 +17,7 @@ from graphtune.table import Links
 
 LabelKind = Literal["text", "whole", "number", "truth"]  # what a class name is the ``str`` of
 
-_AT_ONCE = 4096  # texts predicted together, so that memory stays bounded
+_AT_ONCE = 4096  # texts predicted together, or an eighth of those stored, so that memory stays bounded
 _CACHED_FROM = 64  # texts; fewer are encoded sooner than they are looked up, and would be a file each time
 
 
@@ -67,7 +67,8 @@ class FittedModel:
         if not len(texts):
             return np.zeros((0, len(self.classes)), dtype=np.float32)
         names = [f"\0{number}" for number in range(len(texts))] if ids is None else ids
-        step = len(texts) if links is not None else _AT_ONCE
+        # What many stored rows hold after each hop is worked out anew for each piece.
+        step = len(texts) if links is not None else max(_AT_ONCE, len(self.stored.ids) // 8)
         found = []
         for start in range(0, len(texts), step):
             piece = slice(start, start + step)
