@@ -5,30 +5,22 @@ Differs from the source: nothing is learned from the texts, so the common compon
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
-from itertools import chain
+from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float32, Int64
-from tokenizers import Tokenizer
+from jaxtyping import Float32
 from torch import Tensor
 
 from graphtune.encoder.cache import Cache
 from graphtune.encoder.directory import MINILM
-from graphtune.encoder.loading import readable
-from graphtune.encoder.quiet import serial_tokenizer
+from graphtune.encoder.token_reader import TokenReader
 from graphtune.encoder.token_table import RECIPE, TokenTable
 from graphtune.encoder.transformer import Transformer
 from graphtune.errors import EncoderError, OutputError
 from graphtune.progress import bar, say
-
-_TEXTS_AT_ONCE = 8192  # bounds the memory that tokens take
-_TEXTS_A_THREAD = 256
 
 
 @dataclass(frozen=True)
@@ -120,36 +112,13 @@ class FittedStatic:
         rows = torch.zeros(len(texts), self.width)
         start = 0
         with bar("Encoding", float(len(texts)), "texts") as progress:
-            for ids, offsets in self._tokens(texts):
+            for ids, offsets in self._reader.read(texts):
                 found = torch.nn.functional.embedding_bag(ids, self.table.rows, offsets, mode="sum")
                 rows[start : start + len(found)] = torch.nn.functional.normalize(found, dim=1)
                 start += len(found)
                 progress.advance(float(len(found)))
         return rows
 
-    def _tokens(self, texts: Sequence[str]) -> Iterator[tuple[Int64[Tensor, " P"], Int64[Tensor, " B"]]]:
-        """Yield the token ids of some texts, and where each text starts among them, until all had a turn."""
-        read = partial(_read, tokenizer=self._tokenizer, limit=self.settings.max_tokens)
-        # The tokenizer's own threads would stay, and warn at every later fork of the process. These end
-        # here, and do run side by side, since the tokenizer lets go of Python's lock.
-        with serial_tokenizer(), ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            for start in range(0, len(texts), _TEXTS_AT_ONCE):
-                some = texts[start : start + _TEXTS_AT_ONCE]
-                parts = range(0, len(some), _TEXTS_A_THREAD)
-                yield from threads.map(read, [some[part : part + _TEXTS_A_THREAD] for part in parts])
-
     @cached_property
-    def _tokenizer(self) -> Tokenizer:
-        tokenizer = Tokenizer.from_str(self.table.tokenizer)
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(self.settings.max_tokens)
-        return tokenizer
-
-
-def _read(
-    texts: Sequence[str], tokenizer: Tokenizer, limit: int
-) -> tuple[Int64[Tensor, " P"], Int64[Tensor, " B"]]:
-    found = tokenizer.encode_batch_fast(readable(texts, limit), add_special_tokens=False)
-    lengths = np.fromiter((len(one) for one in found), np.int64, len(found))
-    ids = np.fromiter(chain.from_iterable(one.ids for one in found), np.int64, int(lengths.sum()))
-    return torch.from_numpy(ids), torch.from_numpy(np.cumsum(lengths) - lengths)
+    def _reader(self) -> TokenReader:
+        return TokenReader.of(self.table.tokenizer, self.settings.max_tokens)
