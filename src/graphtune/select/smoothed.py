@@ -19,8 +19,7 @@ from graphtune.select.features import View
 from graphtune.select.outcome import Family
 
 _BLOCK_BYTES = 1 << 28  # of the classes that are spread at a time
-_ROWS_AT_ONCE = 1 << 17  # that the base predicts
-_LEAST_CLASSES = 16  # of them: fewer are read no faster
+_LEAST_CLASSES = 16  # fewer are spread no faster
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,7 @@ class Smoothed:
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedSmoothed":
         """Fit the base on ``rows``, then clamp their labels and spread."""
         base = data.fitted(self.base, rows, seed)
-        start = torch.empty(len(data.labels), data.classes)
-        for some in np.array_split(np.arange(len(start)), 1 + len(start) // _ROWS_AT_ONCE):
-            start[some[0] : some[-1] + 1] = torch.from_numpy(base.at(data, some))
+        start = torch.from_numpy(base.at(data, np.arange(len(data.labels))))
         known = torch.from_numpy(rows)
         truth = torch.nn.functional.one_hot(torch.from_numpy(data.labels[rows]), data.classes).float()
         error = None
@@ -119,7 +116,8 @@ class FittedSmoothed:
     @property
     def size(self) -> int:
         """Bytes of the start values and of the base."""
-        return sum(tensor.nbytes for tensor in self.tensors().values())
+        own = self.start.nbytes + (0 if self.error is None else self.error.nbytes)
+        return own + self.base.size + sum(trail.size for trail in self._trails)
 
 
 def _blocks(values: Float32[Tensor, "N C"]) -> list[slice]:
