@@ -17,7 +17,7 @@ import timed
 from graphtune.plan import Plan
 from graphtune.run import fit_table
 from graphtune.select import Outcome
-from graphtune.select.outcome import GIVEN_UP, LEFT_OUT
+from graphtune.select.outcome import GIVEN_UP, LEFT_OUT, NOT_FINAL, TOO_LARGE
 
 if TYPE_CHECKING:
     from bars import Row
@@ -90,7 +90,12 @@ def by_command(table: Path, *options: str) -> tuple[dict[str, float], dict[str, 
 def tried(notes: Iterable[str]) -> dict[str, int]:
     """Count candidates by their notes."""
     every = list(notes)
-    ended = {"given_up": GIVEN_UP, "left_out": LEFT_OUT}
+    ended = {
+        "given_up": GIVEN_UP,
+        "not_final": NOT_FINAL,
+        "left_out": LEFT_OUT,
+        "too_large": TOO_LARGE,
+    }
     counts = {name: sum(note.startswith(begins) for note in every) for name, begins in ended.items()}
     return {"tried": every.count(""), **counts}
 

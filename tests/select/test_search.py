@@ -285,3 +285,16 @@ def test_a_network_that_time_runs_out_on_is_left_out():
         made._try_all([slow], bar)
     assert made.left_out == [slow]
     assert [scored.note for scored in made.scored()] == ["", "left out: no time"]
+
+
+def test_what_the_table_has_no_room_for_is_told(monkeypatch):
+    monkeypatch.setattr("graphtune.select.extent._MOST_WEIGHTS", 1)
+    made = search(MANY)
+    made.deadline = 0.0
+    made.run(NAMED, same=False)
+    notes = {scored.name: scored.note for scored in made.scored()}
+    assert made.too_large
+    for probe in made.too_large:
+        assert probe.view in ("words", "all")
+        assert notes[str(probe)] == "too large for this table; a plan can name it"
+    assert not {*made.too_large} & {*made.standing.tried, *made.left_out}

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from graphtune.report import wording
-from graphtune.select.outcome import GIVEN_UP, LEFT_OUT, NOT_FINAL
+from graphtune.select.outcome import GIVEN_UP, LEFT_OUT, NOT_FINAL, TOO_LARGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,7 @@ _ENDED = {
     NOT_FINAL: "not among the best of the first part",
     GIVEN_UP: "given up as worse",
     LEFT_OUT: "left out for want of time",
+    TOO_LARGE: "too large for this table",
 }
 _STYLES = {"graph-free": "default", "graph": "blue", "network": "magenta"}
 

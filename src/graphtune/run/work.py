@@ -146,8 +146,8 @@ class Work:
             entries=self.words.entries(nodes),
             edges=self.given + sum(_edges(one.builder, nodes) for one in self.named),
             found=sum(k * nodes for k in _searched(self.named).values()),
-            words=reached and self._reads(kept, "words", "all", loss="logistic"),
-            sparse=reached and not self.same and self._reads(kept, "all"),
+            words=reached and self._reads(nodes, kept, "words", "all", loss="logistic"),
+            sparse=reached and not self.same and self._reads(nodes, kept, "all"),
         )
 
     def encoded_by(self, name: str) -> "Work":
@@ -183,12 +183,12 @@ class Work:
         each = self.search / self.nodes * graphs / max(1, len(_searched(self.named)))
         return self.encoder.encoding(part) + self._dense(part) + each * len(self.texts[part])
 
-    def _reads(self, terms: int, *views: str, loss: str | None = None) -> bool:
+    def _reads(self, nodes: int, terms: int, *views: str, loss: str | None = None) -> bool:
         """Say whether candidates read one of the views, with that loss where the search chooses them."""
         if self.plan.candidates:
             return any(view in views for one in self.plan.candidates for view in _views(one))
         width = 0 if self.same else self.encoder.width
-        extent = Extent(self.split["labelled"], self.nodes, self.classes, terms, width)
+        extent = Extent(self.split["labelled"], nodes, self.classes, terms, width)
         return any(
             probe.view in views and loss in (None, probe.loss) and extent.allows(probe)
             for probe in probes(few=self.few, same=self.same)

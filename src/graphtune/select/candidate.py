@@ -19,7 +19,8 @@ class Predictor(Protocol):
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
         """Return class probabilities of some nodes of the data, training or other rows, in a new array.
 
-        They are worked out when asked for: of a million texts all of them would be larger than the texts.
+        They are worked out when asked for: of a million texts all of them would be larger than the texts. A
+        restored network has none.
         """
         ...
 

@@ -8,6 +8,7 @@ Family = Literal["graph-free", "graph", "network"]
 # What the note of a candidate begins with that was not judged by every row.
 GIVEN_UP: Final = "given up"  # clearly behind
 LEFT_OUT: Final = "left out"  # for want of time
+TOO_LARGE: Final = "too large"  # for the table: it would take gibibytes, or very long
 NOT_FINAL: Final = "not among the best"  # of the first part: the others judged the best only
 
 

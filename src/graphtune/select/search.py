@@ -34,6 +34,7 @@ class Search:
     deadline: float  # on the clock of time.monotonic; networks stop then, and nothing new is begun
     journal: Journal | None = None
     left_out: list[Candidate] = field(default_factory=list)
+    too_large: list[Candidate] = field(default_factory=list)
     late: set[Candidate] = field(default_factory=set)  # stopped by the clock, with some parts done
     standing: Standing = field(init=False)
 
@@ -50,7 +51,9 @@ class Search:
         linear = grid.propagated(named, few=few)
         with progress.bar("candidates", float(len(linear) + 8 + 3 * len(named)), "tried") as bar:
             extent = Extent.of(self.data, same=same)
-            probes = [probe for probe in grid.probes(few=few, same=same) if extent.allows(probe)]
+            every = grid.probes(few=few, same=same)
+            probes = [probe for probe in every if extent.allows(probe)]
+            self.too_large.extend(probe for probe in every if not extent.allows(probe))
             # Whatever the time, the simplest candidates with and without a graph are there to compare.
             self._try_all([*probes[:1], *linear[:2]], bar, always=True)
             self._try_all(probes, bar)
@@ -83,7 +86,7 @@ class Search:
 
     def scored(self) -> tuple[Scored, ...]:
         """Return every candidate's figures, the best first, then those without a figure."""
-        return self.standing.scored(self.left_out, self.late)
+        return self.standing.scored(self.left_out, self.late, self.too_large)
 
     def _try_all(self, candidates: Iterable[Candidate], bar: progress.Bar, *, always: bool = False) -> None:
         for candidate in candidates:

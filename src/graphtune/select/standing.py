@@ -11,7 +11,7 @@ from graphtune.select.calibration import calibrated, temperature
 from graphtune.select.candidate import Candidate
 from graphtune.select.held_out import HeldOut
 from graphtune.select.mean import Mean
-from graphtune.select.outcome import GIVEN_UP, LEFT_OUT, NOT_FINAL, Family, Scored
+from graphtune.select.outcome import GIVEN_UP, LEFT_OUT, NOT_FINAL, TOO_LARGE, Family, Scored
 
 SURE: Final = 1.0  # standard errors of a lead at which the more involved of two candidates is taken
 _SURE_OF_FEW = 2.0  # of a lead, with few labels, at which the usual choice is given up
@@ -134,15 +134,15 @@ class Standing:
         error = difference.std() / np.sqrt(len(difference))
         return bool(difference.mean() > max(_BEHIND * error, _NEVER_BEHIND))
 
-    def scored(self, left_out: Sequence[Candidate], late: Collection[Candidate]) -> tuple[Scored, ...]:
+    def scored(
+        self, left_out: Sequence[Candidate], late: Collection[Candidate], too_large: Sequence[Candidate]
+    ) -> tuple[Scored, ...]:
         """Return every candidate's figures, the best first, then those without a figure."""
         order = sorted(self.tried.values(), key=lambda t: (min(t.parts, self.parts), self.merit(t)))
         told = [self._scored(tried, late=tried.candidate in late) for tried in reversed(order)]
-        left = [
-            Scored(str(c), c.family, float("nan"), float("nan"), float("nan"), 0, 0.0, f"{LEFT_OUT}: no time")
-            for c in left_out
-        ]
-        return (*told, *left)
+        left = [_unknown(one, f"{LEFT_OUT}: no time") for one in left_out]
+        large = [_unknown(one, f"{TOO_LARGE} for this table; a plan can name it") for one in too_large]
+        return (*told, *left, *large)
 
     def _scored(self, tried: Tried, *, late: bool) -> Scored:
         rows = len(tried.right) / self.held_out.repeats
@@ -164,3 +164,8 @@ class Standing:
             note,
             tuple(map(str, tried.candidate.members)) if isinstance(tried.candidate, Mean) else (),
         )
+
+
+def _unknown(candidate: Candidate, note: str) -> Scored:
+    nothing = float("nan")
+    return Scored(str(candidate), candidate.family, nothing, nothing, nothing, 0, 0.0, note)
