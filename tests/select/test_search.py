@@ -291,7 +291,7 @@ def test_what_the_table_has_no_room_for_is_told(monkeypatch):
     monkeypatch.setattr("graphtune.select.extent._MOST_WEIGHTS", 1)
     made = search(MANY)
     made.deadline = 0.0
-    made.run(NAMED, same=False)
+    made.run(list(NAMED.values())[:1], same=False)
     notes = {scored.name: scored.note for scored in made.scored()}
     assert made.too_large
     for probe in made.too_large:
