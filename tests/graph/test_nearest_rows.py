@@ -183,3 +183,15 @@ def test_candidates_in_bfloat16_lead_to_the_neighbours_of_float32(monkeypatch):
     alike = (found.columns.unsqueeze(-1) == truth.columns.unsqueeze(1)).any(-1)
     assert alike.float().mean() > 0.999
     assert not (found.columns == torch.arange(600).unsqueeze(1)).any()
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_copies_of_stored_rows_are_linked_to_them_whatever_tensor_they_are_in(lists, request):
+    if lists:
+        request.getfixturevalue("many")
+    stored = clustered(MANY)
+    built = Neighbours(K).build(_rows(stored))
+    same, copied = (built.attach(_rows(rows)).stored for rows in (stored, stored.clone()))
+    np.testing.assert_allclose(same.diagonal(), 1.0, rtol=1e-5)
+    assert same.nnz == copied.nnz
+    np.testing.assert_allclose(same.data, copied.data, rtol=1e-5)

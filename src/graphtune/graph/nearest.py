@@ -60,7 +60,7 @@ def nearest(features: Float32[Tensor, "N F"], k: int) -> Nearest:
     narrow = count >= NARROW_FROM and fast_bfloat16(features.device)
     compared = features.bfloat16() if narrow else features
     best = Best.of(count, min(math.ceil(_CANDIDATES * k) if narrow else k, count - 1))
-    for block in blocks(compared, compared, lists):
+    for block in blocks(compared, compared, lists, themselves=True):
         best.add(*block)
     if narrow:
         best = best.chosen(features, k)
@@ -113,19 +113,23 @@ class Best:
 
 
 def blocks(
-    rows: Float[Tensor, "M F"], stored: Float[Tensor, "N F"], lists: "Lists | None"
+    rows: Float[Tensor, "M F"],
+    stored: Float[Tensor, "N F"],
+    lists: "Lists | None",
+    *,
+    themselves: bool = False,  # whether the rows are the stored ones
 ) -> Iterator[tuple[Int64[Tensor, " B"], Int64[Tensor, " S"] | None, Float[Tensor, "B S"]]]:
     """Yield the cosines of some rows to all stored ones (None), or to those named that may be near.
 
-    With lists a row comes once for each that it searches. Stored rows have -2 to themselves.
+    With lists a row comes once for each that it searches. A stored row has -2 to itself.
     They are to be read only, and before the next block, which may overwrite them: graphs that attach the
     same few rows share one product.
     """
     if lists is not None:
-        yield from lists.blocks(rows, stored)
+        yield from lists.blocks(rows, stored, themselves=themselves)
         return
     step = max(1, _BLOCK_ENTRIES // max(1, stored.shape[0]))
-    if rows is not stored and rows.shape[0] <= step:
+    if not themselves and rows.shape[0] <= step:
         known = _compared.get(rows)
         if known is None or known[0] is not stored:
             known = _compared[rows] = (stored, rows @ stored.T)
@@ -135,7 +139,7 @@ def blocks(
     for start in range(0, rows.shape[0], step):
         part = rows[start : start + step]
         cosines = torch.mm(part, stored.T, out=held[: len(part)])
-        if rows is stored:
+        if themselves:
             cosines.diagonal(start).fill_(_ITSELF)
         yield torch.arange(start, start + len(part)), None, cosines
 
@@ -185,7 +189,7 @@ class Lists:
         return cls(centroids, found.lists, probes, recall)
 
     def blocks(
-        self, rows: Float[Tensor, "M F"], stored: Float[Tensor, "N F"]
+        self, rows: Float[Tensor, "M F"], stored: Float[Tensor, "N F"], *, themselves: bool = False
     ) -> Iterator[tuple[Int64[Tensor, " B"], Int64[Tensor, " S"], Float[Tensor, "B S"]]]:
         """Yield, list by list, the rows that search it, the numbers of its own, and the cosines."""
         order, starts = self._members
@@ -199,7 +203,7 @@ class Lists:
                 for part in mine.split(max(1, _BLOCK_ENTRIES // len(among))):
                     cosines = rows.index_select(0, _filled(part, _HEIGHTS)) @ near.T
                     cosines = cosines[: len(part), : len(among)]
-                    if rows is stored:
+                    if themselves:
                         own = (self.lists[part] == one).nonzero().squeeze(1)
                         cosines[own, torch.searchsorted(among, part[own])] = _ITSELF
                     yield part, among, cosines
