@@ -46,6 +46,13 @@ ODD += [
 ]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_texts_by_words():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(token_reader, "_FEW", 0)
+        yield
+
+
 def whole(texts, most):
     tokenizer = Tokenizer.from_str(SETTINGS)
     tokenizer.no_padding()

@@ -22,6 +22,7 @@ from graphtune.encoder.quiet import serial_tokenizer
 
 _TEXTS_AT_ONCE = 8192  # bounds the memory that tokens take
 _A_THREAD = 256  # texts or words that a thread tokenises
+_FEW = 64  # texts; so many are tokenised before their words could be looked up
 # Where BERT's tokenizers cut: all of ASCII's punctuation but what encloses added tokens, such as [SEP].
 _CUT = r"([!-/:-@\\^-`{-~])|[\t\n\r]"
 _ADDED, _PLAIN = re.compile(r"\[\S*\]"), "^[0-9A-Za-z]+$"
@@ -76,7 +77,7 @@ class TokenReader:
 
     def read(self, texts: Sequence[str]) -> Iterator[tuple[Int64[Tensor, " P"], Int64[Tensor, " T"]]]:
         """Yield the ids of some texts, and where each text starts among them, until all had a turn."""
-        words = self.words
+        words = self.words if len(texts) > _FEW else None
         # The tokenizer's own threads would stay, and warn at every later fork of the process. These end
         # here, and do run side by side, since the tokenizer lets go of Python's lock.
         with serial_tokenizer(), ThreadPoolExecutor(torch.get_num_threads()) as threads:
