@@ -24,7 +24,7 @@ def test_no_turn_answers_from_memory(monkeypatch):
 
     asked = []
     blocks = module.blocks
-    monkeypatch.setattr(module, "blocks", lambda *rows: asked.append(1) or blocks(*rows))
+    monkeypatch.setattr(module, "blocks", lambda *rows, **how: asked.append(1) or blocks(*rows, **how))
     search = nearest.ours(60, 3)
     search(), search()
     assert len(asked) == 2
