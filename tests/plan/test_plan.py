@@ -11,6 +11,7 @@ from graphtune.errors import PlanError
 from graphtune.graph import Fuse, Given, Hops, Neighbours, Words
 from graphtune.plan import Plan
 from graphtune.select import Mean, NamedGraph, Network, Probe, Propagated, Smoothed
+from graphtune.strategy import LinearProbe
 
 FULL = Plan(
     encoder="tfidf",
@@ -25,7 +26,7 @@ FULL = Plan(
         Probe("words", 5.0, "squared hinge"),
         Propagated("both", "links", Hops(6, 0.2), 1.0),
         Smoothed(Smoothed(Probe(), "sum"), "meaning", Hops(1, 0.0), 0.5),
-        Mean((Probe(), Network(layer.GATv2, "both", "meaning", 32, 3, 0.1, 0.001, 0.0, 9))),
+        Mean((Probe(), Network(layer.GATv2, "both", "meaning", 32, 3, 0.1, LinearProbe(0.001, 0.0, 9)))),
     ),
     budget_seconds=12.5,
     seed=7,

@@ -12,6 +12,7 @@ from graphtune.layer import SAGE
 from graphtune.run import fit_table, load
 from graphtune.select import Mean, NamedGraph, Network, Probe, Propagated, Smoothed
 from graphtune.select.standing import Standing
+from graphtune.strategy import Full
 from graphtune.table import Links, Table, from_lists
 
 EVERY = texts()[0]
@@ -32,7 +33,7 @@ def graph_wins(monkeypatch):
     [
         Propagated("both", "meaning", Hops(3, 0.2)),
         Smoothed(Probe("words"), "meaning", Hops(4, 0.3), 1.0),
-        Network(SAGE, "meaning", "meaning", epochs=5, width=8),
+        Network(SAGE, "meaning", "meaning", strategy=Full(epochs=5), width=8),
         Mean((Probe("words"), Smoothed(PROPAGATED, "meaning"))),
     ],
     ids=str,
@@ -100,7 +101,7 @@ def test_many_texts_are_predicted_piece_by_piece(monkeypatch):
 
 
 def test_the_same_seed_gives_the_same_bits():
-    asked = plan(Probe(), Network(epochs=5, width=8), PROPAGATED, seed=4)
+    asked = plan(Probe(), Network(strategy=Full(epochs=5), width=8), PROPAGATED, seed=4)
     first, second = (fit_table(table(), plan=asked, into=None) for _ in range(2))
     assert np.array_equal(first.probabilities(EVERY), second.probabilities(EVERY))
     assert first.outcome.verdict == second.outcome.verdict

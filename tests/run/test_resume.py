@@ -10,6 +10,7 @@ from graphtune.graph import Hops
 from graphtune.run import fit_table
 from graphtune.select import Network, Probe, Propagated, Smoothed
 from graphtune.select.held_out import Part
+from graphtune.strategy import Full
 
 EVERY = texts()[0]
 PLAN = plan(
@@ -18,7 +19,7 @@ PLAN = plan(
     Propagated("meaning", "meaning"),
     Propagated("meaning", "meaning", strength=0.1),
     Smoothed(Probe(), "meaning", Hops(4, 0.3)),
-    Network(epochs=4, width=8),
+    Network(strategy=Full(epochs=4), width=8),
 )
 
 

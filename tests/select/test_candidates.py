@@ -9,10 +9,11 @@ from graphtune.graph import Hops
 from graphtune.layer import GAT, GCN, SAGE
 from graphtune.select import Candidate, Data, Mean, Network, NewRows, Predictor, Probe, Propagated, Smoothed
 from graphtune.select.linear import LinearHead
+from graphtune.strategy import Full
 
 NODES = np.arange(45)
 ROWS = NODES[::2]
-QUICK = Network(GCN, epochs=4, width=16)
+QUICK = Network(GCN, strategy=Full(epochs=4), width=16)
 CANDIDATES: list[Candidate] = [
     Probe("meaning"),
     Probe("words", 5.0),
@@ -23,8 +24,8 @@ CANDIDATES: list[Candidate] = [
     Smoothed(Probe("words"), "links", Hops(5, 0.5)),
     Smoothed(Propagated("both", "both"), "fused", Hops(4, 0.3), 0.7),
     QUICK,
-    Network(SAGE, "both", "links", epochs=4, width=16),
-    Network(GAT, "meaning", "fused", epochs=4, width=16),
+    Network(SAGE, "both", "links", strategy=Full(epochs=4), width=16),
+    Network(GAT, "meaning", "fused", strategy=Full(epochs=4), width=16),
     Mean((Probe("words"), Propagated("meaning", "links"), QUICK)),
 ]
 each = pytest.mark.parametrize("candidate", CANDIDATES, ids=str)
@@ -175,7 +176,7 @@ def test_a_mean_is_as_involved_as_its_most_involved_member(families, expected):
 @pytest.mark.parametrize("graph", ["meaning", "links", "fused"])
 def test_a_network_sees_new_rows_as_if_they_were_there(layer, graph):
     data, new = setting()
-    candidate = Network(layer, "both", graph, epochs=3, width=16)
+    candidate = Network(layer, "both", graph, strategy=Full(epochs=3), width=16)
     fitted = candidate.fit(data, ROWS, seed=0)
     whole, x = extended(data, new, graph, "both")
     with torch.inference_mode():
@@ -188,7 +189,7 @@ def test_a_network_sees_new_rows_as_if_they_were_there(layer, graph):
 def test_weights_of_rows_count():
     weights = np.ones(45, dtype=np.float32)
     weights[data_rows := np.arange(45) % 3 == 0] = 20
-    for candidate in (Probe("words"), Propagated(), Network(GCN, epochs=20, width=16)):
+    for candidate in (Probe("words"), Propagated(), Network(GCN, strategy=Full(epochs=20), width=16)):
         plain = candidate.fit(setting()[0], ROWS, seed=0).at(setting()[0], NODES)
         heavy = candidate.fit(setting(weights=weights)[0], ROWS, seed=0).at(setting()[0], NODES)
         assert heavy[~data_rows, 0].mean() > plain[~data_rows, 0].mean()

@@ -9,6 +9,7 @@ from graphtune.errors import PlanError
 from graphtune.layer import APPNP, GAT, GCN, SAGE
 from graphtune.plan import Plan
 from graphtune.select import Network, network
+from graphtune.strategy import Full
 from graphtune.train import Training
 
 ROWS = np.arange(0, 45, 2)
@@ -29,7 +30,7 @@ def trainings(monkeypatch) -> list[Training]:
 
 def test_small_graphs_are_read_whole(trainings):
     data, _ = setting()
-    Network(GCN, epochs=2, width=16).fit(data, ROWS, seed=0)
+    Network(GCN, strategy=Full(epochs=2), width=16).fit(data, ROWS, seed=0)
     assert trainings == [Training(patience=15)]
 
 
@@ -38,7 +39,9 @@ def test_a_graph_beyond_the_limit_is_sampled(trainings, layer):
     data, new = setting()
     edges = data.graphs["meaning"].graph.edges
     for limit, sampled in ((16 * edges, False), (16 * edges - 1, True)):
-        candidate = Network(layer, epochs=30, width=16, depth=3, whole_up_to=limit, fanouts=(3, 2))
+        candidate = Network(
+            layer, strategy=Full(epochs=30), width=16, depth=3, whole_up_to=limit, fanouts=(3, 2)
+        )
         fitted = candidate.fit(data, ROWS, seed=0)
         sampler = trainings[-1].sampler
         assert (sampler is not None) == sampled
@@ -56,7 +59,7 @@ def test_a_graph_beyond_the_limit_is_sampled(trainings, layer):
 
 def test_layers_that_reach_far_are_not_sampled(trainings):
     data, _ = setting()
-    Network(APPNP, epochs=1, width=16, whole_up_to=0).fit(data, ROWS, seed=0)
+    Network(APPNP, strategy=Full(epochs=1), width=16, whole_up_to=0).fit(data, ROWS, seed=0)
     assert trainings[-1].sampler is None
 
 

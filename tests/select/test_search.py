@@ -20,6 +20,7 @@ from graphtune.select.mean import Mean
 from graphtune.select.outcome import Family
 from graphtune.select.search import Search
 from graphtune.select.verdict import choose
+from graphtune.strategy import Full
 
 MANY = FEW * CLASSES + 30
 _FAMILIES = ("graph-free", "graph", "network")
@@ -278,7 +279,7 @@ def test_finals_that_were_interrupted_go_on_where_they_stood(tmp_path):
 
 def test_a_network_that_time_runs_out_on_is_left_out():
     made = search(MANY)
-    slow = Network(GCN, "meaning", "meaning", epochs=100_000)
+    slow = Network(GCN, "meaning", "meaning", strategy=Full(epochs=100_000))
     with progress.bar("candidates", 2.0, "tried") as bar:
         made._try_all([Probe()], bar, always=True)
         made.deadline = time.monotonic() + 0.01

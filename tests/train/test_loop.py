@@ -262,6 +262,15 @@ def test_a_gradient_that_is_not_finite_moves_nothing():
     assert same(before, weights(model))
 
 
+@pytest.fixture
+def listens_to_ctrl_c():
+    # A shell starts what runs in the background deaf to it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listens_to_ctrl_c")
 def test_ctrl_c_ends_after_the_batch_and_can_be_resumed(tmp_path):
     class Impatient(Mortal):
         def _loss(self, phase, batch):

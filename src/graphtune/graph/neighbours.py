@@ -19,6 +19,7 @@ from graphtune.graph.nearest import Best, Lists, blocks, nearest
 from graphtune.graph.rows import Attachment, Rows
 from graphtune.graph.text_graph import TextGraph
 
+_HAIR = 1e-6  # the cosine of the same two rows differs so much between products of different shapes
 _MOST_LINKS = 10  # times k: what one attached row may receive from, should thousands of texts be alike
 _ROOM = -2.0  # below every cosine: the threshold of a row that has fewer than k others
 
@@ -107,7 +108,7 @@ class NeighbourGraph:
         for numbers, among, cosines in blocks(rows.features, self.features, self.lists):
             best.add(numbers, among, cosines)
             if self.builder.linked == "either":
-                wanted = cosines >= (self.threshold if among is None else self.threshold[among])
+                wanted = cosines >= (self.threshold if among is None else self.threshold[among]) - _HAIR
                 wanted &= cosines > 0  # a stored row of zeros would have a link to everything
                 at, column = wanted.nonzero(as_tuple=True)
                 place = numbers[at] * shape[1] + (column if among is None else among[column])
@@ -115,7 +116,7 @@ class NeighbourGraph:
                 theirs[1].append(cosines[at, column].numpy())
         known = best.cosines > 0
         if self.builder.linked == "both":
-            known &= best.cosines >= self.threshold[best.columns]
+            known &= best.cosines >= self.threshold[best.columns] - _HAIR
         at = known.nonzero(as_tuple=True)[0]
         place = (at * shape[1] + best.columns[known]).numpy()
         place, first = np.unique(np.concatenate([place, *theirs[0]]), return_index=True)

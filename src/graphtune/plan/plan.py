@@ -4,18 +4,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from graphtune import encoder, graph, layer, select
+from graphtune import encoder, graph, layer, loss, select, strategy
 from graphtune.encoder import Tfidf
 from graphtune.errors import PlanError
 from graphtune.graph import GraphBuilder
 from graphtune.layer import GraphLayer
+from graphtune.loss import Loss
 from graphtune.plan.toml import from_toml, to_toml
 from graphtune.select import Candidate, NamedGraph
 from graphtune.select.graphs import check_names
+from graphtune.select.outcome import Family
+from graphtune.strategy import Strategy
 
 ClassShares = Literal["estimated", "labelled"]
 
-_KINDS = {GraphBuilder: graph.ALL, GraphLayer: layer.ALL, Candidate: select.ALL}
+KINDS = {
+    GraphBuilder: graph.ALL,
+    GraphLayer: layer.ALL,
+    Candidate: select.ALL,
+    Strategy: strategy.ALL,
+    Loss: loss.ALL,
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,8 @@ class Plan:
     words: Tfidf = field(default_factory=Tfidf)
     graphs: tuple[NamedGraph, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    exactly: bool = False  # only these candidates are tried, and the best of them is saved
+    up_to: Family = "network"  # the most involved kind of candidate that a search tries
     budget_seconds: float = 300.0  # for the whole fit; what the plan names is finished all the same
     seed: int = 0
     transductive: bool = False  # whether unlabelled test texts join the graph
@@ -45,6 +56,11 @@ class Plan:
             raise PlanError(
                 f"class_shares = {self.class_shares!r} is unknown.", fix='use "estimated" or "labelled".'
             )
+        if self.up_to not in get_args(Family):
+            said = ", ".join(map(repr, get_args(Family)))
+            raise PlanError(f"up_to = {self.up_to!r} is unknown.", fix=f"use one of {said}.")
+        if self.exactly and not self.candidates:
+            raise PlanError("exactly = true, but the plan names no candidates.", fix="name some.")
         encoder.from_name(self.encoder)
         known = {one.name for one in self.graphs}
         if len(known) < len(self.graphs):
@@ -70,7 +86,7 @@ class Plan:
     @classmethod
     def from_text(cls, text: str) -> "Plan":
         """Read a plan from the text of a TOML file; errors as `read`."""
-        return from_toml(cls, text, kinds=_KINDS)
+        return from_toml(cls, text, kinds=KINDS)
 
     def to_text(self) -> str:
         """Return the plan as TOML."""

@@ -15,8 +15,9 @@ from jaxtyping import Int64
 from graphtune.encoder import Encoder, Static, Tfidf, Transformer, from_name
 from graphtune.graph import Fuse, Given, GraphBuilder, Neighbours, Rows
 from graphtune.plan import Plan
-from graphtune.run.fit import SHARE_TO_SEARCH, graphs_of
+from graphtune.run.fit import SHARE_TO_SEARCH
 from graphtune.run.pace import EncoderPace, WordPace, edge_seconds, encoder_pace, graph_seconds, word_pace
+from graphtune.run.ready import graphs_of
 from graphtune.run.room import MEBIBYTE, Sizes
 from graphtune.run.split import Split, split_rows, without_weightless
 from graphtune.select import Candidate, NamedGraph

@@ -90,6 +90,10 @@ class HeldOut:
         said = f"the table's {rows} validation rows, {how}, and {folds.said}"
         return cls((part, *folds.parts), 1, said, 1 + folds.first)
 
+    def once(self) -> "HeldOut":
+        """Let the first part alone judge."""
+        return replace(self, parts=self.parts[:1], repeats=1, first=1)
+
     @property
     def labels(self) -> Int64[np.ndarray, " B"]:
         """The labels of all judging rows, part after part."""

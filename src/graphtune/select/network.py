@@ -17,7 +17,7 @@ from graphtune.model import Model, Task
 from graphtune.select.data import Data, NewRows, OutOfTime
 from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
-from graphtune.strategy import Full
+from graphtune.strategy import Full, Strategy
 from graphtune.train import Training, train
 
 _ROWS_TO_STOP_ON = 20  # labelled rows a class from which some are spared to decide when to stop
@@ -36,9 +36,7 @@ class Network:
     width: int = 64
     depth: int = 2
     dropout: float = 0.5
-    rate: float = 0.01  # AdamW step size
-    decay: float = 5e-3  # AdamW decoupled weight decay
-    epochs: int = 60
+    strategy: Strategy = Full(rate=0.01, decay=5e-3, epochs=60)
     # Edges × width up to which every step reads the whole graph; 2^30 are about 10 s an epoch on two cores.
     whole_up_to: int = 1 << 30
     fanouts: tuple[int, ...] = (15, 10)  # else, neighbours drawn at each hop; further hops take the last
@@ -89,11 +87,10 @@ class Network:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._model(x.shape[1], data.classes)
-        strategy = Full(rate=self.rate, decay=self.decay, epochs=self.epochs)
         sampler = self._sampler(graph, model.hops)
         batch_rows = None if sampler is None else _SAMPLED_ROWS
         settings = Training(batch_rows=batch_rows, sampler=sampler, patience=15)
-        history = train(strategy, model, task, settings, seed=seed, deadline=data.deadline)
+        history = train(self.strategy, model, task, settings, seed=seed, deadline=data.deadline)
         if any(phase.stopped == "deadline" for phase in history.phases):
             raise OutOfTime
         nodes = _probabilities(model, x, graph, in_blocks=sampler is not None)
@@ -106,7 +103,9 @@ class Network:
         return FittedNetwork(self, model, np.zeros((0, data.classes), dtype=np.float32))
 
     def __str__(self) -> str:
-        return f"{self.layer.__name__}({self.view} over {self.graph}, {self.depth}×{self.width})"
+        usual = isinstance(self.strategy, Full)
+        how = "" if usual else f", {type(self.strategy).__name__}"
+        return f"{self.layer.__name__}({self.view} over {self.graph}, {self.depth}×{self.width}{how})"
 
     def _sampler(self, graph: TextGraph, hops: int) -> Sampler | None:
         if graph.edges * self.width <= self.whole_up_to or not 0 < hops <= _SAMPLED_HOPS:

@@ -42,8 +42,8 @@ class Search:
         few = int((self.data.labels >= 0).sum()) <= grid.FEW * self.data.classes
         self.standing = Standing(self.held_out, few, self.held_out.first)
 
-    def run(self, named: Sequence[NamedGraph], *, same: bool) -> None:
-        """Try everything the grid holds for these graphs, then means of the best.
+    def run(self, named: Sequence[NamedGraph], *, same: bool, up_to: Family = "network") -> None:
+        """Try everything the grid holds for these graphs, up to one kind, then means of the best.
 
         Where only a first part has judged, the best of each family are then judged by the others too.
         """
@@ -61,7 +61,7 @@ class Search:
             if not few:
                 self._try_all(grid.smoothed(standing.first("graph-free").candidate, named), bar)
             best = standing.best("graph")
-            if best is not None:
+            if best is not None and up_to == "network":
                 self._try_all(grid.networks(*self._place(best.candidate), few=few), bar)
             self._try_means(named)
             if not few:
@@ -69,9 +69,13 @@ class Search:
         if self._finals(self._finalists()):
             self._try_means(named)
 
-    def run_only(self, candidates: Sequence[Candidate]) -> None:
-        """Try what the user's plan asks for, whatever the time, and a graph-free probe to hold it against."""
-        asked = [*candidates] if any(c.family == "graph-free" for c in candidates) else [Probe(), *candidates]
+    def run_only(self, candidates: Sequence[Candidate], *, exactly: bool = False) -> None:
+        """Try what the user's plan asks for, whatever the time.
+
+        A graph-free probe is tried too, to hold it against, unless ``exactly`` this is asked for.
+        """
+        enough = exactly or any(candidate.family == "graph-free" for candidate in candidates)
+        asked = [*candidates] if enough else [Probe(), *candidates]
         with progress.bar("candidates", float(len(asked)), "tried") as bar:
             self._try_all(asked, bar, always=True)
         self._finals([self.standing.tried[candidate] for candidate in dict.fromkeys(asked)], whole=True)

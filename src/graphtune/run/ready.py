@@ -1,0 +1,140 @@
+"""What a fit starts from: rows divided, texts encoded, graphs built."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Int64
+
+from graphtune.encoder import from_name
+from graphtune.errors import PlanError
+from graphtune.graph import Words
+from graphtune.plan import Plan
+from graphtune.progress import say
+from graphtune.run.split import Split, split_rows
+from graphtune.select import Data, FeatureMaker, NamedGraph, NewRows
+from graphtune.select.graphs import build, check_names, usual
+from graphtune.select.held_out import HeldOut, Part
+from graphtune.table import Links, Table
+
+
+@dataclass(eq=False)
+class Clock:
+    """Seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count what the block takes."""
+        start = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - start
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """What a search starts from."""
+
+    table: Table
+    plan: Plan
+    links: Links | None
+    split: Split
+    classes: tuple[str, ...]  # those with labelled training rows first
+    labels: Int64[np.ndarray, " T"]  # of the table's rows, numbered by these classes
+    nodes: Int64[np.ndarray, " N"]  # rows of the table that are nodes of the graphs
+    maker: FeatureMaker
+    data: Data
+    graphs: Mapping[str, NamedGraph]
+
+    @classmethod
+    def of(cls, table: Table, plan: Plan, links: Links | None, clock: Clock) -> "Ready":
+        """Encode the texts and build the graphs.
+
+        Raises:
+            TableError: fewer than two classes have labelled training rows, or no row is left to choose by.
+            PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
+            EncoderError: the encoder is not there.
+        """
+        split = split_rows(table, plan.seed)
+        classes, labels = _seen_first(table, split)
+        nodes = split.nodes(transductive=plan.transductive)
+        texts = tuple(table.texts[row] for row in nodes)
+        with clock.stage("encode"):
+            maker = _maker(plan, texts)
+            named = graphs_of(plan, links=links is not None, same=maker.same, nodes=len(nodes))
+            features = maker.features(texts)
+            say(f"encoding {len(nodes)} texts with {plan.encoder}")
+            features.meaning  # noqa: B018 - made here so that its time is told apart
+        with clock.stage("graphs"):
+            graphs = build(named, features, tuple(table.ids[row] for row in nodes), links)
+        known = np.where(np.isin(nodes, split.train), labels[nodes], -1)
+        weights = None if table.weights is None else table.weights[nodes]
+        data = Data(features, graphs, known, int(known.max()) + 1, weights)
+        by_name = {one.name: one for one in named}
+        return cls(table, plan, links, split, classes, labels, nodes, maker, data, by_name)
+
+    @property
+    def teach(self) -> Int64[np.ndarray, " B"]:
+        """The labelled nodes."""
+        return np.flatnonzero(self.data.labels >= 0)
+
+    def ids(self, rows: Int64[np.ndarray, " N"]) -> tuple[str, ...]:
+        """Return the ids of some rows of the table."""
+        return tuple(self.table.ids[row] for row in rows)
+
+    def new(self, rows: Int64[np.ndarray, " B"]) -> NewRows:
+        """Return rows of the table that are to be attached to the graphs."""
+        features = self.maker.features(tuple(self.table.texts[row] for row in rows))
+        places = {name: one.rows(features, self.ids(rows), self.links) for name, one in self.graphs.items()}
+        return NewRows(features, places)
+
+    def held_out(self) -> HeldOut:
+        """Return the rows that judge candidates: the table's val rows, folds of the labelled, or both."""
+        split, teach, labels = self.split, self.teach, self.data.labels
+        if not len(split.val):
+            return HeldOut.folds(teach, labels, self.plan.seed)
+        if self.plan.transductive:
+            held = len(split.train) + np.arange(len(split.val))
+            part = Part(teach, held, None, self.labels[split.val])
+        else:
+            part = Part(teach, teach[:0], self.new(split.val), self.labels[split.val])
+        return HeldOut.given(part, labels, self.plan.seed)
+
+
+def graphs_of(plan: Plan, *, links: bool, same: bool, nodes: int) -> tuple[NamedGraph, ...]:
+    """Return the graphs a fit builds; ``links``: there are some, ``same``: the encoder is the TF-IDF itself.
+
+    Raises:
+        PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
+    """
+    named = plan.graphs or usual(links=links, same=same, nodes=nodes)
+    check_names(plan.candidates, named)
+    if plan.exactly or plan.up_to == "graph-free":
+        asked = frozenset().union(*(candidate.graphs for candidate in plan.candidates))
+        named = tuple(one for one in named if one.name in asked)
+    if any(isinstance(one.builder, Words) for one in named):
+        raise PlanError(
+            "A graph with word nodes (Words) has no features for them: no candidate can read it yet.",
+            fix="use Neighbours, Given or Fuse.",
+        )
+    return named
+
+
+def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.ndarray, " T"]]:
+    """Number the classes anew: those with labelled training rows first, each part in the table's order."""
+    seen = np.unique(table.labels[split.train][table.labels[split.train] >= 0])
+    order = np.concatenate([seen, np.setdiff1d(np.arange(len(table.classes)), seen)])
+    number = np.empty(len(order) + 1, dtype=np.int64)
+    number[order] = np.arange(len(order))
+    number[-1] = -1
+    return tuple(table.classes[at] for at in order), number[table.labels]
+
+
+def _maker(plan: Plan, texts: tuple[str, ...]) -> FeatureMaker:
+    words = plan.words.fit(texts)
+    encoder = from_name(plan.encoder)
+    fitted = words if type(encoder) is type(plan.words) else encoder.fit(texts)
+    return FeatureMaker(fitted, words)
