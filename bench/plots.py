@@ -61,32 +61,32 @@ def ratios(shown: Sequence[Shown]) -> str:
     parts = []
     for tick in axis.ticks():
         at = axis(tick)
-        parts.append(_line(at, 4, at, bottom, GRID if tick != 1 else INK))
-        parts.append(_text(at, bottom + 16, f"{tick:g}×", "middle"))
+        parts.append(line(at, 4, at, bottom, GRID if tick != 1 else INK))
+        parts.append(text(at, bottom + 16, f"{tick:g}×", "middle"))
     for number, one in enumerate(shown):
         middle = row * number + 4 + row / 2
         ends = sorted((axis(1.0), axis(one.median)))
         colour = GOOD if one.median >= one.bar else SHORT
-        parts.append(_text(left - 10, middle + 4, one.label, "end"))
-        parts.append(_box(ends[0], middle - 9, ends[1] - ends[0], 12, colour))
+        parts.append(text(left - 10, middle + 4, one.label, "end"))
+        parts.append(box(ends[0], middle - 9, ends[1] - ends[0], 12, colour))
         low, high = axis(one.least), axis(one.most)  # under the bar, where its colour cannot hide them
         if low < high:
-            parts.append(_line(low, middle + 8, high, middle + 8, INK, 2))
-            parts += [_line(end, middle + 5, end, middle + 11, INK, 2) for end in (low, high)]
-        parts.append(_line(axis(one.bar), middle - 11, axis(one.bar), middle + 11, BAR, 3))
-        parts.append(_text(width - 6, middle + 4, f"{rounded(one.median)}×", "end"))
+            parts.append(line(low, middle + 8, high, middle + 8, INK, 2))
+            parts += [line(end, middle + 5, end, middle + 11, INK, 2) for end in (low, high)]
+        parts.append(line(axis(one.bar), middle - 11, axis(one.bar), middle + 11, BAR, 3))
+        parts.append(text(width - 6, middle + 4, f"{rounded(one.median)}×", "end"))
     legend = bottom + 38
     parts += [
-        _box(left, legend - 10, 16, 10, GOOD),
-        _text(left + 22, legend, "median, bar met"),
-        _box(left + 140, legend - 10, 16, 10, SHORT),
-        _text(left + 162, legend, "not met"),
-        _line(left + 230, legend - 5, left + 250, legend - 5, INK, 2),
-        _text(left + 256, legend, "least … most"),
-        _line(left + 362, legend - 12, left + 362, legend + 2, BAR, 3),
-        _text(left + 370, legend, "bar"),
+        box(left, legend - 10, 16, 10, GOOD),
+        text(left + 22, legend, "median, bar met"),
+        box(left + 140, legend - 10, 16, 10, SHORT),
+        text(left + 162, legend, "not met"),
+        line(left + 230, legend - 5, left + 250, legend - 5, INK, 2),
+        text(left + 256, legend, "least … most"),
+        line(left + 362, legend - 12, left + 362, legend + 2, BAR, 3),
+        text(left + 370, legend, "bar"),
     ]
-    return _drawing(width, height, "How many times as fast as what it is held against", parts)
+    return drawing(width, height, "How many times as fast as what it is held against", parts)
 
 
 def growth(curves: Sequence[Curve]) -> str:
@@ -99,24 +99,24 @@ def growth(curves: Sequence[Curve]) -> str:
         values = [value for _, value in curve.points]
         across = Axis(min(rows) / 1.5, max(rows) * 1.5, left, right)
         up = Axis(min(*values, curve.bar) / 1.6, max(*values, curve.bar) * 1.6, bottom, top)
-        parts.append(_text(left, 18, curve.title))
+        parts.append(text(left, 18, curve.title))
         for tick in up.ticks((1, 3)):
-            parts.append(_line(left, up(tick), right, up(tick), GRID))
-            parts.append(_text(left - 8, up(tick) + 4, f"{tick:g}", "end"))
+            parts.append(line(left, up(tick), right, up(tick), GRID))
+            parts.append(text(left - 8, up(tick) + 4, f"{tick:g}", "end"))
         for tick in across.ticks((1,)):
-            parts.append(_line(across(tick), top, across(tick), bottom, GRID))
-            parts.append(_text(across(tick), bottom + 18, f"{tick:,.0f}", "middle"))
+            parts.append(line(across(tick), top, across(tick), bottom, GRID))
+            parts.append(text(across(tick), bottom + 18, f"{tick:,.0f}", "middle"))
         path = " ".join(f"{across(count)},{up(value)}" for count, value in curve.points)
         parts.append(f"<polyline points='{path}' fill='none' stroke='{GOOD}' stroke-width='2'/>")
         for count, value in curve.points:
             parts.append(f"<circle cx='{across(count)}' cy='{up(value)}' r='4' fill='{GOOD}'/>")
             said = f"{rounded(value)} {curve.unit}"
-            parts.append(_text(across(count) + 7, up(value) + 16, said))
+            parts.append(text(across(count) + 7, up(value) + 16, said))
         at, high = across(max(rows)), up(curve.bar)
-        parts.append(_line(at - 14, high, at + 14, high, BAR, 3))
-        parts.append(_text(at - 20, high + 4, f"bar {curve.bar:g} {curve.unit}", "end"))
-        parts.append(_text((left + right) / 2, bottom + 38, "texts", "middle"))
-    return _drawing(panel * len(curves), bottom + 48, "Seconds and memory of a whole fit over texts", parts)
+        parts.append(line(at - 14, high, at + 14, high, BAR, 3))
+        parts.append(text(at - 20, high + 4, f"bar {curve.bar:g} {curve.unit}", "end"))
+        parts.append(text((left + right) / 2, bottom + 38, "texts", "middle"))
+    return drawing(panel * len(curves), bottom + 48, "Seconds and memory of a whole fit over texts", parts)
 
 
 def rounded(value: float) -> str:
@@ -124,20 +124,20 @@ def rounded(value: float) -> str:
     return f"{value:.{min(2, max(0, 2 - math.floor(math.log10(value))))}f}"
 
 
-def _line(x: float, y: float, to_x: float, to_y: float, colour: str, width: float = 1) -> str:
+def line(x: float, y: float, to_x: float, to_y: float, colour: str, width: float = 1) -> str:
     ends = f"x1='{x:g}' y1='{y:g}' x2='{to_x:g}' y2='{to_y:g}'"
     return f"<line {ends} stroke='{colour}' stroke-width='{width:g}'/>"
 
 
-def _box(x: float, y: float, width: float, height: float, colour: str) -> str:
+def box(x: float, y: float, width: float, height: float, colour: str) -> str:
     return f"<rect x='{x:g}' y='{y:g}' width='{width:g}' height='{height:g}' fill='{colour}'/>"
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+def text(x: float, y: float, text: str, anchor: str = "start") -> str:
     return f"<text x='{x:g}' y='{y:g}' text-anchor='{anchor}' fill='{INK}'>{escape(text)}</text>"
 
 
-def _drawing(width: int, height: int, title: str, parts: Iterable[str]) -> str:
+def drawing(width: int, height: int, title: str, parts: Iterable[str]) -> str:
     opening = (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' "
         f"height='{height}' role='img' {_FONT}>"

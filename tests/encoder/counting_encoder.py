@@ -15,6 +15,7 @@ from graphtune.encoder.cache import text_hashes
 @dataclass(frozen=True, eq=False)
 class CountingEncoder:
     width: int = 8
+    parameters: int = 0
     depth: int = 2
     fingerprint: str = "f" * 64
     number_format: str = "float32"

@@ -7,7 +7,19 @@ from corpus import CLASSES, setting
 
 from graphtune.graph import Hops
 from graphtune.layer import GAT, GCN, SAGE
-from graphtune.select import Candidate, Data, Mean, Network, NewRows, Predictor, Probe, Propagated, Smoothed
+from graphtune.select import (
+    Candidate,
+    Data,
+    Majority,
+    Mean,
+    Nearest,
+    Network,
+    NewRows,
+    Predictor,
+    Probe,
+    Propagated,
+    Smoothed,
+)
 from graphtune.select.linear import LinearHead
 from graphtune.strategy import Full
 
@@ -23,6 +35,9 @@ CANDIDATES: list[Candidate] = [
     Propagated("meaning", "fused"),
     Smoothed(Probe("words"), "links", Hops(5, 0.5)),
     Smoothed(Propagated("both", "both"), "fused", Hops(4, 0.3), 0.7),
+    Majority(),
+    Nearest("both", 3),
+    Smoothed(Majority(), "meaning", Hops(5, 0.2)),
     QUICK,
     Network(SAGE, "both", "links", strategy=Full(epochs=4), width=16),
     Network(GAT, "meaning", "fused", strategy=Full(epochs=4), width=16),
@@ -46,13 +61,33 @@ def test_keeps_the_contract(candidate):
 
 
 @pytest.mark.parametrize(
-    "candidate", [c for c in CANDIDATES if c.family != "network"] + [Network(GCN), Network(SAGE)], ids=str
+    "candidate",
+    [c for c in CANDIDATES if c.family != "network" and c != Majority()] + [Network(GCN), Network(SAGE)],
+    ids=str,
 )
 def test_learns_what_there_is_to_learn(candidate):
     data, _ = setting()
     found = candidate.fit(data, ROWS, seed=0).at(data, NODES)
     others = np.setdiff1d(np.arange(45), ROWS)
     assert (found.argmax(axis=1) == data.labels)[others].mean() > 0.5
+
+
+def test_the_majority_is_what_the_labels_have_most():
+    data, new = setting()
+    fitted = Majority().fit(data, ROWS, seed=0)
+    shares = np.bincount(data.labels[ROWS], minlength=CLASSES) / len(ROWS)
+    np.testing.assert_allclose(fitted.attach(data, new), np.tile(shares, (12, 1)), rtol=1e-6)
+
+
+def test_the_nearest_vote_as_scikit_learns_do():
+    from sklearn.neighbors import KNeighborsClassifier
+
+    data, new = setting()
+    x, asked = data.features.both.numpy(), new.features.both.numpy()
+    oracle = KNeighborsClassifier(5, metric="cosine", weights=lambda distance: np.maximum(1 - distance, 1e-6))
+    oracle.fit(x[ROWS], data.labels[ROWS])
+    found = Nearest("both", 5).fit(data, ROWS, seed=0).attach(data, new)
+    np.testing.assert_allclose(found[:, oracle.classes_], oracle.predict_proba(asked), atol=1e-4)
 
 
 @each

@@ -67,6 +67,10 @@ class FittedLeaky:
         return self.nodes[nodes]
 
     @property
+    def learned(self) -> int:
+        return 0
+
+    @property
     def size(self) -> int:
         return self.nodes.nbytes
 

@@ -59,6 +59,10 @@ class FittedKnown:
         return self.nodes[nodes]
 
     @property
+    def learned(self) -> int:
+        return 0
+
+    @property
     def size(self) -> int:
         return self.nodes.nbytes
 

@@ -16,6 +16,7 @@ import typer
 from graphtune import __version__
 from graphtune.cli.cache import cache
 from graphtune.cli.check import check
+from graphtune.cli.compare import compare
 from graphtune.cli.demo import demo
 from graphtune.cli.doctor import doctor
 from graphtune.cli.evaluate import evaluate
@@ -59,6 +60,7 @@ def _graphtune(
 
 app.command()(cache)
 app.command()(check)
+app.command()(compare)
 app.command()(demo)
 app.command()(doctor)
 app.command()(evaluate)

@@ -17,6 +17,11 @@ class FittedEncoder(Protocol):
         ...
 
     @property
+    def parameters(self) -> int:
+        """How many numbers it holds that were learned from texts."""
+        ...
+
+    @property
     def fingerprint(self) -> str:
         """Digest of everything the features depend on: weights, vocabulary and settings."""
         ...

@@ -104,6 +104,11 @@ class FittedStatic:
         """Number of features."""
         return self.table.rows.shape[1]
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers its token rows hold."""
+        return self.table.rows.numel()
+
     def encode(self, texts: Sequence[str]) -> Float32[Tensor, "T F"]:
         """Return a row of L2 norm 1 for every text; zeros for a text without a known token.
 

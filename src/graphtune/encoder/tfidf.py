@@ -97,6 +97,11 @@ class FittedTfidf:
         return self.components.shape[1]
 
     @property
+    def parameters(self) -> int:
+        """How many frequencies and projections it holds."""
+        return sum(tensor.numel() for tensor in self.tensors().values())
+
+    @property
     def fingerprint(self) -> str:
         """Digest of vocabulary, idf, projection and settings."""
         return self._fingerprint

@@ -70,6 +70,15 @@ class Transformer:
         return _number(self.directory, "hidden_size", "dim", "d_model", "n_embd")
 
     @property
+    def parameters(self) -> int:
+        """How many weights it has.
+
+        Raises:
+            EncoderError: it is not there, incomplete or altered.
+        """
+        return sum(weights.numel() for weights in _loaded(self, self.fingerprint).model.parameters())
+
+    @property
     def depth(self) -> int:
         """Number of blocks."""
         return _number(self.directory, "num_hidden_layers", "n_layers", "num_layers", "n_layer")

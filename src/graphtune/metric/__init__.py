@@ -9,23 +9,30 @@ from graphtune.metric.bootstrap import Interval, bootstrap, bootstrap_mean
 from graphtune.metric.calibration import expected_calibration_error
 from graphtune.metric.confusion import confusion
 from graphtune.metric.f1 import f1_macro, f1_micro
+from graphtune.metric.holm import holm
 from graphtune.metric.likelihood import negative_log_likelihood
 from graphtune.metric.mcnemar import mcnemar
 from graphtune.metric.paired_bootstrap import paired_bootstrap
 from graphtune.metric.per_class import ClassScores, per_class
 from graphtune.metric.permutation import paired_permutation
+from graphtune.metric.two_level import TwoLevel, calibration_score, macro_f1_score, mean_score
 
 __all__ = [
     "ClassScores",
     "Interval",
+    "TwoLevel",
     "accuracy",
     "bootstrap",
     "bootstrap_mean",
+    "calibration_score",
     "confusion",
     "expected_calibration_error",
     "f1_macro",
     "f1_micro",
+    "holm",
+    "macro_f1_score",
     "mcnemar",
+    "mean_score",
     "negative_log_likelihood",
     "paired_bootstrap",
     "paired_permutation",

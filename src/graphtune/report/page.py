@@ -23,7 +23,7 @@ def html(outcome: "Outcome") -> str:
 
     Cost: O(C^2) for C classes.
     """
-    template = _environment().get_template("page.html")
+    template = environment().get_template("page.html")
     return template.render(
         outcome=outcome,
         version=version("graphtune"),
@@ -40,11 +40,12 @@ def html(outcome: "Outcome") -> str:
     )
 
 
-def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def environment(package: str = "graphtune.report") -> "Environment":
+    """Return what renders the templates of a package, which may include those of this one."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader("graphtune", "report"),
+        loader=ChoiceLoader([PackageLoader(one, "") for one in dict.fromkeys((package, "graphtune.report"))]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

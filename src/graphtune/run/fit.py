@@ -104,8 +104,9 @@ class _Fit:
 
     def _search(self, begin: float, ready: Ready) -> tuple[Search, Journal | None]:
         held_out = ready.held_out()
-        if self.plan.exactly and len(self.plan.candidates) == 1:
-            held_out = held_out.once()  # nothing to choose: one part tells how sure to be
+        if self.plan.exactly:
+            # Where there is nothing to choose, one part tells how sure to be.
+            held_out = held_out.only(1 if len(self.plan.candidates) == 1 else held_out.first)
         journal = None
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"

@@ -4,14 +4,16 @@ from graphtune.select.candidate import Candidate, Predictor
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import FeatureMaker, Features, View
 from graphtune.select.graphs import NamedGraph
+from graphtune.select.majority import Majority
 from graphtune.select.mean import Mean
+from graphtune.select.nearest import Nearest
 from graphtune.select.network import Network
 from graphtune.select.outcome import Figures, GraphReport, Outcome, Scored, Verdict
 from graphtune.select.probe import Probe
 from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
 
-ALL = (Mean, Network, Probe, Propagated, Smoothed)
+ALL = (Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed)
 
 __all__ = [
     "ALL",
@@ -21,8 +23,10 @@ __all__ = [
     "Features",
     "Figures",
     "GraphReport",
+    "Majority",
     "Mean",
     "NamedGraph",
+    "Nearest",
     "Network",
     "NewRows",
     "Outcome",

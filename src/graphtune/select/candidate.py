@@ -33,6 +33,11 @@ class Predictor(Protocol):
         ...
 
     @property
+    def learned(self) -> int:
+        """How many numbers were learned from the labels; not what was copied from rows or labels."""
+        ...
+
+    @property
     def size(self) -> int:
         """Bytes it holds."""
         ...

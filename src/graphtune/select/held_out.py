@@ -90,9 +90,10 @@ class HeldOut:
         said = f"the table's {rows} validation rows, {how}, and {folds.said}"
         return cls((part, *folds.parts), 1, said, 1 + folds.first)
 
-    def once(self) -> "HeldOut":
-        """Let the first part alone judge."""
-        return replace(self, parts=self.parts[:1], repeats=1, first=1)
+    def only(self, count: int) -> "HeldOut":
+        """Let the first ``count`` parts alone judge."""
+        repeats = self.repeats if count == len(self.parts) else 1
+        return replace(self, parts=self.parts[:count], repeats=repeats, first=count)
 
     @property
     def labels(self) -> Int64[np.ndarray, " B"]:

@@ -76,6 +76,11 @@ class FittedMean:
         return found
 
     @property
+    def learned(self) -> int:
+        """Of all members."""
+        return sum(member.learned for member in self.members)
+
+    @property
     def size(self) -> int:
         """Bytes of all members."""
         return sum(member.size for member in self.members)

@@ -94,7 +94,8 @@ class Network:
         if any(phase.stopped == "deadline" for phase in history.phases):
             raise OutOfTime
         nodes = _probabilities(model, x, graph, in_blocks=sampler is not None)
-        return FittedNetwork(self, model, nodes.numpy())
+        learned = max(phase.learned for phase in history.phases)
+        return FittedNetwork(self, model, nodes.numpy(), learned)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedNetwork":
         """Return a saved network."""
@@ -127,6 +128,7 @@ class FittedNetwork:
     candidate: Network
     model: Model
     nodes: Float32[np.ndarray, "N C"]  # none where it was restored
+    trained: int | None = None  # numbers that its strategy learned
 
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
         """Return class probabilities of some nodes, worked out while it was fitted."""
@@ -145,6 +147,11 @@ class FittedNetwork:
     def tensors(self) -> dict[str, Tensor]:
         """Return the network's parameters."""
         return {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+
+    @property
+    def learned(self) -> int:
+        """Of the phase of its strategy that learned the most; a restored network counts all parameters."""
+        return self.trained if self.trained is not None else sum(p.numel() for p in self.model.parameters())
 
     @property
     def size(self) -> int:

@@ -79,6 +79,11 @@ class FittedProbe:
         return self.head.tensors()
 
     @property
+    def learned(self) -> int:
+        """Its weights and offsets."""
+        return self.head.weight.numel() + self.head.bias.numel()
+
+    @property
     def size(self) -> int:
         """Bytes of its parameters."""
         return sum(tensor.nbytes for tensor in self.tensors().values())

@@ -92,6 +92,11 @@ class FittedPropagated:
         return self.head.tensors()
 
     @property
+    def learned(self) -> int:
+        """Its weights and offsets."""
+        return self.head.weight.numel() + self.head.bias.numel()
+
+    @property
     def size(self) -> int:
         """Bytes of its parameters, and of what the stored rows hold after each hop."""
         return sum(tensor.nbytes for tensor in self.tensors().values()) + self._trail.size

@@ -114,6 +114,11 @@ class FittedSmoothed:
         return found
 
     @property
+    def learned(self) -> int:
+        """The base's: spreading learns nothing."""
+        return self.base.learned
+
+    @property
     def size(self) -> int:
         """Bytes of the start values and of the base."""
         own = self.start.nbytes + (0 if self.error is None else self.error.nbytes)

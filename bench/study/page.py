@@ -1,0 +1,237 @@
+"""Make ``docs/results.md`` and its Chinese twin, with their plots, from the committed results of the study.
+
+    python bench/study/page.py [--check]
+
+Nothing is measured here: the same results give the same bytes.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from literature import PUBLISHED
+from rank_plot import critical_difference
+from ranks import Ranks, ranks
+from sets import SETS
+from words import CHINESE, ENGLISH, Words
+
+from graphtune.artefact import written
+
+ROOT = Path(__file__).parents[2]
+RESULTS, BARS, DOCS = ROOT / "bench/study/results", ROOT / "bench/results/bars", ROOT / "docs"
+LABELS = (5, 20, None)
+NO_GRAPH, OURS = "graphtune-no-graph", "graphtune"
+NEVER_WORSE = ("tfidf-lr", "embeddings-lr")
+
+Result = Mapping[str, Any]
+
+
+def committed(folder: Path = RESULTS) -> list[Result]:
+    """Return the results that are there, in the order of the sets."""
+    files = [folder / f"{one.name}.json" for one in SETS]
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+
+
+def documents(results: Sequence[Result], bars: Mapping[str, Result]) -> dict[str, str]:
+    """Return the text of every file, by its name."""
+    made = {
+        "results.md": _document(results, bars, ENGLISH),
+        "results.zh-CN.md": _document(results, bars, CHINESE),
+    }
+    for count in LABELS:
+        found = ranks(results, count)
+        if found is not None:
+            made[_plot(count)] = critical_difference(found)
+    return made
+
+
+def _document(results: Sequence[Result], bars: Mapping[str, Result], words: Words) -> str:
+    parts = [words.title, words.opening.format(sets=len(results))]
+    parts += [words.graph, _gains(results, words), words.ranks]
+    for count in LABELS:
+        parts += _ranked(ranks(results, count), count, words)
+    parts.append(words.accuracies)
+    parts += [_accuracies(results, count, words) for count in LABELS]
+    parts += [words.worse, _worst(results, words), words.costs, _costs(results, words)]
+    parts += [words.literature, _published(bars, words), words.how, _sets(results, words)]
+    parts.append(words.made.format(made="; ".join(dict.fromkeys(_made(one) for one in results))))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _gains(results: Sequence[Result], words: Words) -> str:
+    lines = [
+        _line((words.set, words.kind, words.homophily, *map(words.count, LABELS))),
+        "|---|---|---:|" + "---:|" * 3,
+    ]
+    for one in results:
+        by_count = {gain["labels"]: gain["points"] for gain in one["gains"]}
+        cells = [_interval(by_count[count]) if count in by_count else "" for count in LABELS]
+        lines.append(_line((one["set"], words.kinds[one["kind"]], _homophily(one), *cells)))
+    return "\n".join(lines)
+
+
+def _ranked(found: Ranks | None, count: int | None, words: Words) -> list[str]:
+    if found is None:
+        return []
+    said = ", ".join(f"{name} {value:.2f}" for name, value in list(found.mean.items()))
+    place = list(found.mean).index(OURS) + 1 if OURS in found.mean else 0
+    text = words.ranked.format(
+        count=words.count(count),
+        sets=len(found.sets),
+        said=said,
+        critical=found.critical,
+        place=place,
+        p=f"{found.p_value:.1e}",
+    )
+    return [f"### {words.count(count)}", text, f"![{words.count(count)}]({_plot(count)})"]
+
+
+def _accuracies(results: Sequence[Result], count: int | None, words: Words) -> str:
+    names = _methods(results)
+    head = [_line((words.set, *names)), "|---|" + "---:|" * len(names)]
+    lines = []
+    for one in results:
+        values = {row["method"]: row["accuracy"]["value"] for row in _rows(one, count)}
+        if values:
+            best = max(values.values())
+            lines.append(_line((one["set"], *(_value(values.get(name), best) for name in names))))
+    return "\n\n".join([f"### {words.count(count)}", "\n".join(head + lines)]) if lines else ""
+
+
+def _worst(results: Sequence[Result], words: Words) -> str:
+    """Return ours against the better of the two linear baselines, the worst differences first."""
+    found = []
+    for one in results:
+        for count in LABELS:
+            values = {row["method"]: 100 * row["accuracy"]["value"] for row in _rows(one, count)}
+            held = [values[name] for name in NEVER_WORSE if name in values]
+            if OURS in values and held:
+                found.append((values[OURS] - max(held), one["set"], count))
+    found.sort(key=lambda entry: (entry[0], entry[1]))
+    if not found:
+        return ""
+    below = sum(gap < -0.5 for gap, _, _ in found)
+    shown = ", ".join(f"{name} {words.count(count)} {gap:+.2f}" for gap, name, count in found[:5])
+    return words.never_worse.format(all=len(found), below=below, shown=shown)
+
+
+def _costs(results: Sequence[Result], words: Words) -> str:
+    lines = [_line((words.method, words.seconds, words.memory, words.latency)), "|---|---:|---:|---:|"]
+    for name in _methods(results):
+        rows = [row for one in results for row in one["table"] if row["method"] == name and row["accuracy"]]
+        latencies = [row["latency_ms"] for row in rows if row["latency_ms"] is not None]
+        cells = (
+            _middle([row["train_seconds"] for row in rows], "{:.1f}"),
+            _middle([row["peak_bytes"] / 2**20 for row in rows], "{:,.0f}"),
+            _middle(latencies, "{:.1f}"),
+        )
+        lines.append(_line((name, *cells)))
+    return "\n".join(lines)
+
+
+def _published(bars: Mapping[str, Result], words: Words) -> str:
+    lines = [_line(words.published), "|---|---|---:|---|---|---:|---|"]
+    for one in PUBLISHED:
+        ours = bars.get(one.row or "")
+        spread = "" if one.spread is None else f" ± {one.spread:.1f}"
+        protocol = words.protocols[one.protocol] + (f", {words.on_test}" if one.on_test else "")
+        lines.append(
+            _line(
+                (
+                    *(one.task, one.method, f"{one.accuracy:.1f}{spread}", protocol),
+                    *(
+                        _source(one.source),
+                        "" if ours is None else f"{ours['accuracy']:.2f}",
+                        ""
+                        if ours is None
+                        else f"{words.protocols[ours['protocol']]}, `make bench NAME={one.row}`",
+                    ),
+                )
+            )
+        )
+    return "\n".join(lines)
+
+
+def _sets(results: Sequence[Result], words: Words) -> str:
+    lines = [_line(words.reproduce), "|---|---:|---:|---|---:|---|---|"]
+    for one in results:
+        rows = one["rows"]
+        command = f"`.venv/bin/python bench/study/study.py {one['set']} --seeds {one['seeds']}`"
+        cells = (one["set"], f"{rows['train']:,}", f"{rows['test']:,}", one["encoder"], str(one["seeds"]))
+        lines.append(_line((*cells, words.protocols[one["protocol"]], command)))
+    return "\n".join(lines)
+
+
+def _methods(results: Sequence[Result]) -> list[str]:
+    return list(dict.fromkeys(row["method"] for one in results for row in one["table"]))
+
+
+def _rows(result: Result, count: int | None) -> list[Result]:
+    return [row for row in result["table"] if row["labels"] == count and row["accuracy"] is not None]
+
+
+def _homophily(result: Result) -> str:
+    every = [one for one in result["homophily"] if one["labels"] is None] or result["homophily"]
+    wanted = "links + likeness" if result["linked"] else "meaning"
+    share = next((one["share"] for one in every if one["graph"] == wanted), None)
+    return "" if share is None else f"{share:.2f}"
+
+
+def _interval(points: Result) -> str:
+    text = f"{points['value']:+.1f} ({points['low']:+.1f} … {points['high']:+.1f})"
+    return f"**{text}**" if points["low"] > 0 else text
+
+
+def _value(value: float | None, best: float) -> str:
+    if value is None:
+        return ""
+    return f"**{100 * value:.1f}**" if value == best else f"{100 * value:.1f}"
+
+
+def _middle(values: Sequence[float], form: str) -> str:
+    ordered = sorted(values)
+    return form.format(ordered[len(ordered) // 2]) if ordered else ""
+
+
+def _source(number: str) -> str:
+    return f"[{number}](https://arxiv.org/abs/{number})"
+
+
+def _plot(count: int | None) -> str:
+    return f"results-ranks-{'all' if count is None else count}.svg"
+
+
+def _made(result: Result) -> str:
+    versions, hardware = result["versions"], result["hardware"]
+    best = hardware["features"][-1] if hardware["features"] else hardware["processor"]
+    return (
+        f"graphtune {versions['graphtune']}, torch {versions['torch']}, {hardware['cores']} × "
+        f"{hardware['processor']} ({best}, {hardware['encoding_in']})"
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the documents; with ``--check`` only say whether they are as they should be."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would")
+    check = parser.parse_args(arguments).check
+    bars = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(BARS.glob("*.json"))}
+    stale = 0
+    for name, text in documents(committed(), bars).items():
+        path = DOCS / name
+        stale += not path.is_file() or path.read_text(encoding="utf-8") != text
+        if not check:
+            with written(path) as partial:
+                partial.write_text(text, encoding="utf-8")
+    return int(check and stale > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

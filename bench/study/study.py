@@ -1,0 +1,129 @@
+"""The standing study: the main methods and the peers on every set, with 5, 20 and all labels a class.
+
+    python bench/study/study.py [SET...] [--seeds N] [--budget TIME] [--no-peers] [--list]
+
+A result is written to ``bench/study/results/SET.json``; what is done lies in ``bench/work/study/SET`` and is
+not done again. ``bench/study/page.py`` makes ``docs/results.md`` of the results.
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sets import SETS, Set
+
+import surroundings
+from graphtune import progress
+from graphtune.artefact import write_json
+from graphtune.compare import Comparison, Offer, Settings, compare, methods
+from graphtune.plan.budget import seconds
+from protocols import AbsentDataError, read
+
+HERE = Path(__file__).parent
+RESULTS, WORK = HERE / "results", HERE.parent / "work/study"
+PEERS = HERE.parent / "peers"
+LABELS = (5, 20, None)
+LIMIT_SECONDS = 60.0  # for one training, ours and the peers' alike
+OURS = ("family:baseline", "propagated-smoothed", "graphtune-no-graph", "graphtune", "gcn")
+_DIGITS = 5
+
+
+def run(one: Set, *, seeds: int, budget: float, peers: bool) -> Comparison:
+    """Compare the methods on one set.
+
+    Raises:
+        AbsentDataError: its data, or its encoder, are not there.
+    """
+    table, links = read(one.protocol, 0)
+    encoder = _encoder(one)
+    settings = Settings(seeds, LABELS, budget, LIMIT_SECONDS, encoder)
+    asked = [*OURS, *([str(PEERS / "methods.toml")] if peers else [])]
+    offer = Offer(encoder, links is not None, same=False, nodes=len(table))
+    return compare(table, methods(asked, offer), WORK / one.name, settings, links)
+
+
+def result(one: Set, found: Comparison) -> dict[str, Any]:
+    """Return what is committed."""
+    return {
+        "set": one.name,
+        "kind": one.kind,
+        "linked": one.linked,
+        "protocol": found.protocol,
+        "encoder": one.directory or found.encoder,
+        "rows": found.rows,
+        "classes": found.classes,
+        "labelled": found.labelled,
+        "seeds": len(found.seeds),
+        "limit_seconds": found.limit_seconds,
+        "threads": found.threads,
+        "best_baseline": found.best_baseline,
+        "table": [_row(asdict(row)) for row in found.table],
+        "gains": [_rounded(asdict(gain)) for gain in found.gains],
+        "homophily": [_rounded(asdict(graph)) for graph in found.homophily],
+        "verdict": list(found.verdict),
+        **surroundings.facts(),
+    }
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    # What a method does is told by its name; what was chosen for each seed would be most of the file.
+    return _rounded({name: value for name, value in row.items() if name not in ("said", "chosen")})
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return round(value, _DIGITS) if value == value else None
+        case dict():
+            return {name: _rounded(inner) for name, inner in value.items() if name != "level"}
+        case list() | tuple():
+            return [_rounded(inner) for inner in value]
+        case _:
+            return value
+
+
+def _encoder(one: Set) -> str:
+    if one.directory is None:
+        return "minilm"
+    beside = Path(__file__).parents[3] / "shared/encoders"
+    place = Path(os.environ.get("GRAPHTUNE_ENCODERS", beside)) / one.directory
+    if not place.is_dir():
+        raise AbsentDataError(f"{one.directory} is not in {place.parent}; set GRAPHTUNE_ENCODERS.")
+    return str(place)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the sets that are named; none = all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("set", nargs="*", help="names of sets; none = all")
+    parser.add_argument("--seeds", type=int, default=1, help="how often each is trained")
+    parser.add_argument("--budget", default="2h", help="time for one set")
+    parser.add_argument("--no-peers", action="store_true", help="only what needs no other environment")
+    parser.add_argument("--list", action="store_true", help="print the sets")
+    given = parser.parse_args(arguments)
+    by_name = {one.name: one for one in SETS}
+    if given.list:
+        print("\n".join(by_name))
+        return 0
+    wrong = [name for name in given.set if name not in by_name]
+    if wrong:
+        print(f"error: no set is called {', '.join(wrong)}.\nfix: see --list.", file=sys.stderr)
+        return 2
+    for name in given.set or by_name:
+        one = by_name[name]
+        try:
+            with progress.shown():
+                found = run(one, seeds=given.seeds, budget=seconds(given.budget), peers=not given.no_peers)
+        except AbsentDataError as absent:
+            print(f"skipped {name}: {absent}", file=sys.stderr)
+            continue
+        write_json(RESULTS / f"{name}.json", result(one, found))
+        print("\n".join(found.verdict), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

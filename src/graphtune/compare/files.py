@@ -1,0 +1,151 @@
+"""The files of a comparison."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from graphtune.artefact import write_json, written
+from graphtune.compare.console import heading, heading_of
+from graphtune.compare.page import html
+from graphtune.compare.result import Comparison, Homophily, Row, key
+from graphtune.compare.shown import accuracy, bytes_said, gap, ordered, seconds
+from graphtune.metric import Interval
+from graphtune.plan import Plan
+from graphtune.report.wording import NOTHING, percent
+from graphtune.table import write_rows
+
+_INTERVALS = ("accuracy", "macro_f1", "ece", "difference")
+_PLAIN = ("train_seconds", "peak_bytes", "learned", "parameters", "size_bytes", "latency_ms", "p_value")
+
+
+def write(found: Comparison, into: Path) -> None:
+    """Write ``results.json``, ``results.csv``, ``report.md`` and ``report.html`` into a folder.
+
+    Raises:
+        OutputError: it cannot be written to.
+    """
+    write_json(into / "results.json", to_json(found))
+    write_rows(into / "results.csv", columns(found))
+    for name, text in (("report.md", markdown(found)), ("report.html", html(found))):
+        with written(into / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+
+
+def write_plans(plans: dict[str, Plan], into: Path) -> None:
+    """Write every method's plan, with which ``graphtune fit --plan`` repeats it.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    for name, plan in plans.items():
+        with written(into / "plans" / f"{name}.toml") as partial:
+            partial.write_text(plan.to_text(), encoding="utf-8")
+
+
+def to_json(found: Comparison) -> dict[str, Any]:
+    """Return plain dictionaries and lists; what is not a number becomes null."""
+    return _plain(asdict(found))
+
+
+def columns(found: Comparison) -> dict[str, list[object]]:
+    """Return the table by column; shares and points as numbers, what is not known empty."""
+    rows = [row for count in found.counts for row in ordered(found.of(count))]
+    table: dict[str, list[object]] = {
+        "labels": ["all" if row.labels is None else row.labels for row in rows],
+        "method": [row.method for row in rows],
+        "family": [row.family for row in rows],
+        "seeds": [row.seeds for row in rows],
+    }
+    for name in _INTERVALS:
+        for end in ("value", "low", "high"):
+            table[name if end == "value" else f"{name}_{end}"] = [
+                _known(getattr(getattr(row, name), end, None)) for row in rows
+            ]
+    for name in _PLAIN:
+        table[name] = [_known(getattr(row, name)) for row in rows]
+    table["on_front"] = [str(row.on_front).lower() for row in rows]
+    table["note"] = [row.note for row in rows]
+    return table
+
+
+def markdown(found: Comparison) -> str:
+    """Return the report as Markdown."""
+    parts = [f"# Comparison\n\n{heading(found)}.", "\n".join(f"- {said}" for said in found.verdict)]
+    for count in found.counts:
+        parts.append(f"## {heading_of(found, count)}")
+        best = found.best_baseline.get(key(count), "")
+        head = (
+            *(
+                "method",
+                "family",
+                "accuracy %",
+                "macro-F1 %",
+                "ECE %",
+                "against the best baseline",
+                "training",
+            ),
+            *("latency", "peak memory", "learned", "on disk", "note"),
+        )
+        lines = [_line(head), "|---|---|" + "---:|" * 9 + "---|"]
+        lines += [_line(_cells(row, best)) for row in ordered(found.of(count))]
+        parts.append("\n".join(lines))
+    if found.homophily:
+        parts.append("## Graphs\n\n" + "\n".join(_graph(one, found) for one in found.homophily))
+    notes = [note for note in (*found.notes, found.missing) if note]
+    if notes:
+        parts.append("## Notes\n\n" + "\n".join(f"- {note}" for note in notes))
+    parts.append(
+        "± is half of the 95 % interval over seeds and test rows. Differences are paired over rows; p is "
+        "that of a permutation test, adjusted for the number of methods (Holm). Training counts choosing "
+        "settings, not encoding."
+    )
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _graph(one: Homophily, found: Comparison) -> str:
+    by_chance = "" if one.expected is None else f" ({percent(one.expected, 0)} by chance)"
+    return (
+        f"- {one.graph}, {found.said(one.labels)}: {one.edges:,} edges; {percent(one.share, 0)} of those "
+        f"between labelled rows join equal labels{by_chance}."
+    )
+
+
+def _cells(row: Row, best: str) -> tuple[str, ...]:
+    return (
+        f"**{row.method}**" if row.on_front else row.method,
+        row.family,
+        accuracy(row),
+        _share(row.macro_f1),
+        _share(row.ece),
+        "best baseline" if row.method == best else gap(row),
+        seconds(row.train_seconds),
+        NOTHING if row.latency_ms is None else f"{row.latency_ms:.1f} ms",
+        bytes_said(row.peak_bytes),
+        NOTHING if row.learned is None else f"{row.learned:,}",
+        bytes_said(row.size_bytes),
+        row.note.replace("|", "\\|"),
+    )
+
+
+def _share(interval: Interval | None) -> str:
+    return NOTHING if interval is None else f"{100 * interval.value:.1f}"
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _known(value: Any) -> object:
+    return "" if value is None or value != value else value
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case float():
+            return value if value == value else None
+        case dict():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case _:
+            return value

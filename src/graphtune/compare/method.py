@@ -1,0 +1,48 @@
+"""One way to get a classifier: a plan of ours, or somebody else's program."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphtune.plan import Plan
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A program that reads the folder of a task, writes its predictions into another, and ends.
+
+    Both folders are described in ``bench/peers/README.md``; labels of test rows are in neither.
+    """
+
+    command: tuple[str, ...]  # the two folders are appended
+    folder: Path  # where the command is run
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the command and of every file it names."""
+        digest = hashlib.sha256("\0".join(self.command).encode())
+        for part in self.command[1:]:
+            file = self.folder / part
+            if file.is_file():
+                digest.update(file.read_bytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Method:
+    """A name, the family it is listed under, and what is run."""
+
+    name: str
+    family: str
+    how: Plan | Outside
+
+    @property
+    def said(self) -> str:
+        """Say how it works, in one line."""
+        if isinstance(self.how, Outside):
+            return " ".join(self.how.command)
+        if not self.how.candidates:
+            kinds = {"graph-free": "without a graph", "graph": "without networks", "network": "of every kind"}
+            return f"the best of all candidates {kinds[self.how.up_to]}, chosen on held-out rows"
+        names = [str(candidate) for candidate in self.how.candidates]
+        return names[0] if len(names) == 1 else f"the best of {', '.join(names)} on held-out rows"

@@ -1,0 +1,107 @@
+"""One of our own plans, run and measured in this process."""
+
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from graphtune.compare.draw import drawn, hidden, judging
+from graphtune.compare.memory import own_peak
+from graphtune.compare.scores import Facts, Scores
+from graphtune.compare.setting import Cell, Setting
+from graphtune.progress import shown
+from graphtune.run import fit_table
+from graphtune.run.fitted import FittedModel
+from graphtune.run.saved import save
+from graphtune.table import Links, Table
+
+_TRAINING = ("graphs", "select", "final")  # stages whose seconds count
+_ASKED, _ASKED_SECONDS = 20, 3.0  # single texts that the latency is the median of, at most
+
+
+def run(cell: Cell, setting: Setting, *, alone: bool) -> Scores:
+    """Train, and predict the judging rows, whose labels the training never sees.
+
+    Raises:
+        GraphtuneError: as `fit_table`.
+    """
+    start = time.monotonic()
+    table = drawn(setting.table, cell.labels, cell.seed)
+    rows = judging(setting.table)
+    with shown(False):
+        model = fit_table(hidden(table), plan=cell.plan(setting), into=None, links=setting.links)
+        probabilities = _probabilities(model, table, rows, setting)
+        peak = own_peak()
+        latency = _latency(model, table, rows)
+        size = _size(model)
+    best = probabilities.argmax(axis=1)
+    places = np.array([table.classes.index(name) for name in model.classes])
+    outcome = model.outcome
+    learned = model.predictor.learned
+    return Scores(
+        places[best],
+        probabilities.max(axis=1).astype(np.float32),
+        Facts(
+            train_seconds=sum(outcome.seconds[stage] for stage in _TRAINING),
+            wall_seconds=time.monotonic() - start,
+            peak_bytes=peak,
+            learned=learned,
+            parameters=learned + model.maker.encoder.parameters,
+            size_bytes=size,
+            latency_ms=latency,
+            chosen=outcome.chosen,
+            alone=alone,
+            graphs=tuple(asdict(graph) for graph in outcome.graphs),
+        ),
+    )
+
+
+def _probabilities(
+    model: FittedModel, table: Table, rows: Int64[np.ndarray, " B"], setting: Setting
+) -> Float32[np.ndarray, "B C"]:
+    ids = [table.ids[row] for row in rows]
+    if setting.transductive:
+        place = {name: at for at, name in enumerate(model.stored.ids)}
+        nodes = np.array([place[name] for name in ids], dtype=np.int64)
+        return model.calibration.apply(model.predictor.at(model.data, nodes))
+    links = None if setting.links is None else _reaching(setting.links, model, ids)
+    return model.probabilities([table.texts[row] for row in rows], ids=ids, links=links)
+
+
+def _reaching(links: Links, model: FittedModel, ids: list[str]) -> Links:
+    """Return the links that join what is predicted to what the model stores, or to itself."""
+    known, new = frozenset(model.stored.ids), frozenset(ids)
+    pairs = zip(links.source, links.target, strict=True)
+    both = known | new
+    kept = [at for at, (a, b) in enumerate(pairs) if a in both and b in both and (a in new or b in new)]
+    return Links(
+        tuple(links.source[at] for at in kept),
+        tuple(links.target[at] for at in kept),
+        None if links.weight is None else links.weight[kept],
+        None if links.kind is None else tuple(links.kind[at] for at in kept),
+        links.directed,
+    )
+
+
+def _latency(model: FittedModel, table: Table, rows: Int64[np.ndarray, " B"]) -> float:
+    """Return the median time of one text, in milliseconds, links aside."""
+    model.probabilities([table.texts[rows[0]]])
+    seconds: list[float] = []
+    for row in rows[:_ASKED]:
+        start = time.monotonic()
+        model.probabilities([table.texts[row]])
+        seconds.append(time.monotonic() - start)
+        if sum(seconds) > _ASKED_SECONDS:
+            break
+    return 1000 * median(seconds)
+
+
+def _size(model: FittedModel) -> int:
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name) / "model"
+        save(model, place)
+        return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())

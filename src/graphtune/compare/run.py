@@ -1,0 +1,239 @@
+"""The whole comparison: from a table to a directory of results."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from graphtune.artefact import write_json
+from graphtune.compare.draw import counts_offered, divided, judging, labelled_rows
+from graphtune.compare.judge import Judge, homophily
+from graphtune.compare.method import Method
+from graphtune.compare.result import Comparison, Row, key
+from graphtune.compare.schedule import Schedule
+from graphtune.compare.scores import Scores
+from graphtune.compare.setting import Cell, Setting
+from graphtune.compare.surroundings import surroundings
+from graphtune.compare.verdict import verdict
+from graphtune.encoder import BlockEncoder, Tfidf, cached_encode, from_name, uncached
+from graphtune.errors import OutputError, PlanError
+from graphtune.progress import say
+from graphtune.report.wording import counted, duration
+from graphtune.table import Links, Table
+
+_MARK = "comparison.json"  # tells a folder of ours
+_LEAST_THREADS = 2  # a training gets, where there are so many cores
+_ENCODING = 0.8  # share of the budget that encoding may take, for anything to be compared
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a comparison is run.
+
+    Raises:
+        PlanError: no seed, no label, no time, or no process.
+    """
+
+    seeds: int = 5
+    labels: tuple[int | None, ...] = (5, 20, None)  # a class; None = all
+    budget_seconds: float = 1800.0  # for all trainings
+    limit_seconds: float = 120.0  # for one training
+    encoder: str = "minilm"
+    transductive: bool = False
+    jobs: int | None = None  # trainings at once; None = one for every two cores
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise PlanError(f"{self.seeds} seeds leave nothing to run.", fix="give --seeds 1 or more.")
+        wrong = [count for count in self.labels if count is not None and count < 1]
+        if wrong or not self.labels:
+            raise PlanError(
+                f"The label counts {list(self.labels)} leave nothing to learn from.",
+                fix="give numbers from 1 on, or all: --labels 5,20,all.",
+            )
+        if self.jobs is not None and self.jobs < 1:
+            raise PlanError(f"{self.jobs} trainings at once are none.", fix="give --jobs 1 or more.")
+        if not (self.budget_seconds > 0 and self.limit_seconds > 0):
+            raise PlanError("The budget leaves no time.", fix="give --budget 30m, for instance.")
+
+
+def compare(
+    table: Table,
+    methods: Sequence[Method],
+    into: Path,
+    settings: Settings | None = None,
+    links: Links | None = None,
+) -> Comparison:
+    """Run every method with every label count and seed, and write what came of it under ``into``.
+
+    What an earlier run of the same comparison has finished is not run again, whatever ended it.
+
+    Raises:
+        TableError: fewer than two classes have labelled training rows, or no labelled row is left to judge.
+        PlanError: the budget is too small for anything, or nothing that was run succeeded.
+        EncoderError: the encoder is not there.
+        OutputError: ``into`` holds other files, or cannot be written to.
+    """
+    asked = Settings() if settings is None else settings
+    check_folder(into)
+    start = time.monotonic()
+    table = divided(table, 0)
+    counts, notes = counts_offered(table, asked.labels)
+    for note in notes:
+        say(f"note: {note}")
+    jobs, threads = _shares(asked.jobs)
+    setting = Setting(table, links, asked.encoder, asked.transductive, asked.limit_seconds, threads)
+    encoded, encode_seconds = _encode(setting, asked.budget_seconds)
+    cells = [
+        Cell(method, count, seed) for seed in range(asked.seeds) for method in methods for count in counts
+    ]
+    write_json(into / _MARK, {"comparison": 1})
+    truth = table.labels[judging(table)]
+    schedule = Schedule(cells, setting, into / "cells", start + asked.budget_seconds, jobs, truth)
+    schedule.run()
+    if not schedule.found:
+        raise _nothing(schedule, asked)
+    return _judged(schedule, methods, counts, asked, (encoded, encode_seconds), notes)
+
+
+def check_folder(into: Path) -> None:
+    """Refuse a folder that holds anything but a comparison.
+
+    Raises:
+        OutputError: it has other files in it, or is a file.
+    """
+    if into.exists() and not into.is_dir():
+        raise OutputError(f"{into} is a file.", fix="choose a directory.")
+    if into.is_dir() and any(into.iterdir()) and not (into / _MARK).is_file():
+        raise OutputError(
+            f"{into} has files in it that are no comparison; nothing was written.",
+            fix="choose a new or empty directory.",
+        )
+
+
+def _shares(jobs: int | None) -> tuple[int, int]:
+    """Return trainings at once, and threads of each: the same for all, so that times can be compared."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    at_once = max(1, cores // _LEAST_THREADS) if jobs is None else jobs
+    return at_once, max(1, cores // at_once)
+
+
+def _encode(setting: Setting, budget: float) -> tuple[int, float | None]:
+    """Fill the cache with all texts, test rows included: frozen weights learn nothing from them."""
+    settings = from_name(setting.encoder)
+    if isinstance(settings, Tfidf):
+        return 0, None  # it is learned anew, and costs next to nothing
+    encoder = settings.fit(())
+    missing = uncached(encoder, setting.table.texts) if isinstance(encoder, BlockEncoder) else []
+    if not missing:
+        return 0, None
+    sample = missing[:: max(1, len(missing) // 64)][:64]
+    start = time.monotonic()
+    cached_encode(encoder, sample)
+    likely = (time.monotonic() - start) * len(missing) / len(sample)
+    if likely > _ENCODING * budget:
+        raise PlanError(
+            f"A budget of {duration(budget)} is too small: encoding {counted(len(missing), 'text')} with "
+            f"{setting.encoder} alone takes about {duration(likely)}.",
+            fix=f"give at least --budget {_minutes(2 * likely)}, or a faster encoder: --encoder static.",
+        )
+    say(f"encoding {counted(len(missing), 'text')} with {setting.encoder}")
+    cached_encode(encoder, setting.table.texts)
+    return len(missing), time.monotonic() - start
+
+
+def _nothing(schedule: Schedule, asked: Settings) -> PlanError:
+    if schedule.failed:
+        cell, problem = next(iter(schedule.failed.items()))
+        return PlanError(
+            f"Nothing that was run succeeded; {cell.method.name}: {problem}", fix="mend that, and run again."
+        )
+    return PlanError(
+        f"A budget of {duration(asked.budget_seconds)} is too small: no training was begun.",
+        fix="give more, such as --budget 10m; what is done by then is kept.",
+    )
+
+
+def _judged(
+    schedule: Schedule,
+    methods: Sequence[Method],
+    counts: Sequence[int | None],
+    asked: Settings,
+    encoding: tuple[int, float | None],
+    notes: Sequence[str],
+) -> Comparison:
+    setting, table = schedule.setting, schedule.setting.table
+    judge = Judge(schedule.truth, len(table.classes))
+    rows: list[tuple[Row, ...]] = []
+    gains, joined, best = [], [], {}
+    labelled = {key(count): labelled_rows(table, count) for count in counts}
+    for count in counts:
+        scores = {method.name: _by_seed(schedule, method, count) for method in methods}
+        own = [
+            judge.row(method, count, scores[method.name], _note(schedule, method, count))
+            for method in methods
+        ]
+        told, best[key(count)] = judge.compared(own, scores)
+        rows.append(told)
+        gains += [gain for gain in [judge.gain(count, scores)] if gain is not None]
+        joined += homophily(count, [one for by_seed in scores.values() for one in by_seed.values()])
+    parts = np.array(table.split)
+    return Comparison(
+        protocol="transductive" if setting.transductive else "inductive",
+        encoder=setting.encoder,
+        rows={part: int((parts == part).sum()) for part in ("train", "val", "test")},
+        classes=len(table.classes),
+        counts=tuple(counts),
+        labelled=labelled,
+        seeds=tuple(range(asked.seeds)),
+        limit_seconds=setting.limit_seconds,
+        threads=setting.threads,
+        encode_seconds=encoding[1],
+        encoded=encoding[0],
+        table=tuple(row for own in rows for row in own),
+        best_baseline=best,
+        gains=tuple(gains),
+        homophily=tuple(joined),
+        verdict=verdict(rows, gains, list(best.values()), labelled),
+        notes=(*(note.text for note in table.notes), *notes),
+        missing=_left_out(schedule),
+        surroundings=surroundings(),
+    )
+
+
+def _by_seed(schedule: Schedule, method: Method, count: int | None) -> Mapping[int, Scores]:
+    return {
+        cell.seed: scores
+        for cell, scores in schedule.found.items()
+        if (cell.method, cell.labels) == (method, count)
+    }
+
+
+def _note(schedule: Schedule, method: Method, count: int | None) -> str:
+    def own(cells: Sequence[Cell]) -> list[Cell]:
+        return [cell for cell in cells if (cell.method, cell.labels) == (method, count)]
+
+    failed, late = own(list(schedule.failed)), own(schedule.left_out)
+    said = []
+    if failed:
+        said.append(f"failed ({len(failed)}): {schedule.failed[failed[0]]}")
+    if late:
+        said.append(f"no time for {counted(len(late), 'seed')}")
+    return "; ".join(said)
+
+
+def _left_out(schedule: Schedule) -> str:
+    if not schedule.left_out:
+        return ""
+    more = _minutes(1.2 * schedule.remaining(schedule.left_out))
+    return (
+        f"The budget had no time for {counted(len(schedule.left_out), 'training')}; run it again with "
+        f"--budget {more} to add what is missing: what is done is kept."
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{max(1, round(seconds / 60 + 0.5))}m"

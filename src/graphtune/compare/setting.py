@@ -1,0 +1,66 @@
+"""What every method of a comparison is given, and what tells one comparison from another."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import graphtune
+from graphtune.compare.method import Method, Outside
+from graphtune.plan import Plan
+from graphtune.table import Links, Table
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """The same table, split, encoder, time and threads for all."""
+
+    table: Table  # every row's part is written out
+    links: Links | None
+    encoder: str
+    transductive: bool
+    limit_seconds: float  # that a method may take for one training, choosing included
+    threads: int
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of all of it, and of graphtune's version."""
+        digest = hashlib.sha256(graphtune.__version__.encode())
+        table, links = self.table, self.links
+        for part in (table.ids, table.texts, table.split, table.classes):
+            digest.update("\0".join(part).encode("utf-8", "surrogatepass") + b"\1")
+        digest.update(table.labels.tobytes())
+        if table.weights is not None:
+            digest.update(table.weights.tobytes())
+        if links is not None:
+            digest.update("\0".join((*links.source, *links.target)).encode("utf-8", "surrogatepass"))
+            digest.update(b"" if links.weight is None else links.weight.tobytes())
+            digest.update(repr((links.directed, links.kind)).encode())
+        facts = (self.encoder, self.transductive, self.limit_seconds, self.threads)
+        digest.update(repr(facts).encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training: a method, the labels it gets, and a seed of both."""
+
+    method: Method
+    labels: int | None  # a class; None = all there are
+    seed: int
+
+    def plan(self, setting: Setting) -> Plan:
+        """Return the plan that is run."""
+        assert isinstance(self.method.how, Plan)
+        return replace(
+            self.method.how,
+            seed=self.seed,
+            transductive=setting.transductive,
+            budget_seconds=setting.limit_seconds,
+        )
+
+    def key(self, setting: Setting) -> str:
+        """Return a name for its result: equal plans under other names share it."""
+        how = self.method.how
+        what = how.fingerprint if isinstance(how, Outside) else self.plan(setting).to_text()
+        text = "\0".join((setting.fingerprint, what, str(self.labels), str(self.seed)))
+        return hashlib.sha256(text.encode()).hexdigest()[:24]

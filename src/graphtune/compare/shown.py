@@ -1,0 +1,53 @@
+"""Figures of a comparison as text, for terminal, page and Markdown alike."""
+
+import math
+from collections.abc import Sequence
+
+from graphtune.compare.result import Row
+from graphtune.report.wording import NOTHING, duration, points
+
+_SURE = 0.05
+
+
+def accuracy(row: Row) -> str:
+    """Return such as ``85.6 ± 0.7``, in percent; ± is half of the 95 % interval."""
+    if row.accuracy is None or math.isnan(row.accuracy.value):
+        return NOTHING
+    half = (row.accuracy.high - row.accuracy.low) / 2
+    return f"{100 * row.accuracy.value:.1f} ± {100 * half:.1f}"
+
+
+def gap(row: Row) -> str:
+    """Return such as ``+4.8 (p < 0.001)`` against the best baseline."""
+    if row.difference is None or row.p_value is None:
+        return NOTHING
+    return f"{points(row.difference.value)} ({p_said(row.p_value)})"
+
+
+def p_said(value: float) -> str:
+    """Return such as ``p = 0.03``."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
+
+
+def surely(row: Row) -> bool:
+    """Say whether the difference from the best baseline is taken to be real."""
+    return row.p_value is not None and row.p_value < _SURE
+
+
+def seconds(value: float | None) -> str:
+    """Return such as ``0.02 s`` or ``1 min 12 s``."""
+    return f"{value:.2f} s" if value is not None and value < 1 else duration(value)
+
+
+def bytes_said(value: int | None) -> str:
+    """Return such as ``12 KiB`` or ``830 MiB``."""
+    if value is None:
+        return NOTHING
+    if value >= 1 << 20:
+        return f"{value / (1 << 20):,.0f} MiB" if value >= 10 << 20 else f"{value / (1 << 20):.1f} MiB"
+    return f"{value / 1024:.0f} KiB"
+
+
+def ordered(rows: Sequence[Row]) -> list[Row]:
+    """Return the most accurate first, those without a figure last."""
+    return sorted(rows, key=lambda row: -row.accuracy.value if row.accuracy else 1.0)

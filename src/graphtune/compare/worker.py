@@ -1,0 +1,118 @@
+"""A process for each training, so that memory is measured apart and a crash costs nothing else."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from graphtune.compare import outside, own
+from graphtune.compare.method import Outside
+from graphtune.compare.setting import Cell, Setting
+from graphtune.errors import GraphtuneError
+
+_STARTED_FROM = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+# What trainings import when they first need it; each would otherwise wait for it anew.
+_IMPORTED_ONCE = (
+    *("jinja2", "pyarrow.parquet", "safetensors.torch", "sklearn.linear_model", "sklearn.model_selection"),
+    *("sklearn.svm", "sklearn.utils.extmath", "transformers"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Running:
+    """A training under way."""
+
+    cell: Cell
+    process: Any
+    answers: Connection
+
+    def wait(self) -> str | None:
+        """Wait for its end; return what went wrong, if anything did."""
+        try:
+            problem = self.answers.recv()
+        except EOFError:
+            problem = "its process ended without a word: killed, perhaps for want of memory."
+        self.process.join()
+        self.answers.close()
+        return problem
+
+    def stop(self) -> None:
+        """End it, and what it has started."""
+        if self.process.pid is not None and self.process.is_alive():
+            self.process.terminate()
+            self.process.join()
+        self.answers.close()
+
+
+class Workers:
+    """Starts trainings in processes that have their imports done."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.context: Any = multiprocessing.get_context(_STARTED_FROM)
+        if _STARTED_FROM == "forkserver":
+            self.context.set_forkserver_preload([__name__, *_IMPORTED_ONCE])
+
+    def start(self, cell: Cell, place: Path, *, alone: bool) -> Running:
+        """Begin one training; its scores are written to ``place``."""
+        ours, theirs = self.context.Pipe(duplex=False)
+        process = self.context.Process(
+            target=_work, args=(cell, self.setting, place, alone, theirs), daemon=False
+        )
+        process.start()
+        theirs.close()
+        return Running(cell, process, ours)
+
+
+def any_of(running: list[Running]) -> Running:
+    """Wait until one of them has ended or answered."""
+    ready = wait([one.answers for one in running])
+    return next(one for one in running if one.answers in ready)
+
+
+def _work(cell: Cell, setting: Setting, place: Path, alone: bool, answers: Connection) -> None:
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    # A terminal sends Ctrl-C to all processes: the one that started this decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
+    torch.set_num_threads(setting.threads)
+    try:
+        with threadpool_limits(setting.threads):
+            way = outside if isinstance(cell.method.how, Outside) else own
+            way.run(cell, setting, alone=alone).write(place)
+        answers.send(None)
+    except GraphtuneError as error:
+        answers.send(error.problem)
+    except MemoryError:
+        answers.send("it ran out of memory.")
+    except Exception as error:  # a bug in one method must not cost the others
+        answers.send(f"it failed: {type(error).__name__}: {error}")
+        raise
+
+
+def _end_with_parent() -> None:
+    """End this process, and the programs it started, when the one that started it is gone or asks for it."""
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
+    signal.signal(signal.SIGTERM, lambda *_: _end())
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_outlive, args=(parent.sentinel,), daemon=True).start()
+
+
+def _outlive(sentinel: Any) -> None:
+    wait([sentinel])
+    _end()
+
+
+def _end() -> None:
+    if hasattr(os, "killpg"):
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)

@@ -1,0 +1,278 @@
+"""Whole comparisons: what they leave behind, and that nothing is computed twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small import FREE, MAJORITY, NETWORK, WHOLE, WORDS, only, table
+
+from graphtune.compare import Method, Outside, Settings, compare
+from graphtune.compare.draw import divided
+from graphtune.compare.files import to_json, write
+from graphtune.compare.own import run
+from graphtune.compare.setting import Cell, Setting
+from graphtune.errors import OutputError, PlanError
+from graphtune.select import Probe
+
+# Two at once get one thread each on two cores: threads that wait for one another take far longer.
+QUICK = Settings(2, (4, None), budget_seconds=300.0, limit_seconds=20.0, encoder="tfidf", jobs=2)
+_TIMED = ("train_seconds", "peak_bytes", "latency_ms", "size_bytes", "on_front", "note")
+
+
+def figures(found) -> list[dict]:
+    """Return what does not depend on how fast the machine is."""
+    rows = to_json(found)["table"]
+    return [{name: value for name, value in row.items() if name not in _TIMED} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    into = tmp_path_factory.mktemp("made") / "comparison"
+    found = compare(table(), (MAJORITY, WORDS, NETWORK, WHOLE, FREE), into, QUICK)
+    write(found, into)
+    return into, found
+
+
+def test_every_row_is_filled(made):
+    _, found = made
+    assert len(found.table) == 10
+    for row in found.table:
+        assert row.seeds == 2
+        assert row.accuracy.low <= row.accuracy.value <= row.accuracy.high
+        assert row.train_seconds > 0
+        assert row.peak_bytes > 1 << 26
+        assert row.latency_ms > 0
+        assert row.size_bytes > 1000
+        assert (row.difference is None) == (
+            row.method == found.best_baseline["all" if row.labels is None else "4"]
+        )
+    by = {(row.method, row.labels): row for row in found.table}
+    assert by["majority", None].accuracy.value == pytest.approx(1 / 3, abs=0.02)
+    assert by["words", None].accuracy.value > by["words", 4].accuracy.value > 0.5
+    assert by["network", None].learned == by["network", 4].learned > 0
+    assert by["majority", None].learned == 3
+    assert len(found.gains) == 2
+    assert found.labelled == {"4": 12, "all": sum(part == "train" for part in table().split)}
+
+
+def test_files_hold_the_same_figures(made):
+    into, found = made
+    stored = json.loads((into / "results.json").read_text(encoding="utf-8"))
+    assert stored == json.loads(json.dumps(to_json(found)))
+    lines = (into / "results.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 11
+    assert lines[0].startswith("labels,method,family,seeds,accuracy,accuracy_low")
+    page, text = ((into / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
+    for row in found.table:
+        shown = f"{100 * row.accuracy.value:.1f} ± "
+        assert row.method in page
+        assert shown in page
+        assert shown in text
+    assert page.count("<svg") == 5
+    assert "http" not in page.replace("http-equiv", "")
+    assert "<script" not in page
+
+
+def test_run_again_nothing_is_computed_and_the_table_is_the_same(made):
+    into, found = made
+    before = {file: file.stat().st_mtime_ns for file in (into / "cells").iterdir()}
+    again = compare(table(), (MAJORITY, WORDS, NETWORK, WHOLE, FREE), into, QUICK)
+    assert to_json(again)["table"] == to_json(found)["table"]
+    assert {file: file.stat().st_mtime_ns for file in (into / "cells").iterdir()} == before
+
+
+def test_another_table_is_computed_anew(made):
+    into, _ = made
+    before = len(list((into / "cells").iterdir()))
+    compare(table(seed=1), (MAJORITY,), into, QUICK)
+    assert len(list((into / "cells").iterdir())) == before + 4
+
+
+def test_two_methods_that_are_the_same_plan_have_the_same_figures(tmp_path):
+    twin = replace(WORDS, name="twin", family="own")
+    found = compare(table(), (WORDS, twin), tmp_path / "out", QUICK)
+    first, second = ([row for row in figures(found) if row["method"] == name] for name in ("words", "twin"))
+    for row in (*first, *second):
+        for name in ("method", "family", "difference", "p_value"):
+            del row[name]
+    assert first == second
+    assert all(row.p_value == 1.0 for row in found.table if row.method == "twin")
+
+
+_KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from small import *
+from graphtune.compare import compare
+from test_compare import QUICK
+if __name__ == "__main__":
+    compare(table(), (MAJORITY, WORDS, NETWORK, WHOLE, FREE), Path({into!r}), QUICK)
+"""
+
+
+@pytest.mark.parametrize("done", [1, 7])
+def test_killed_at_any_moment_and_run_again_it_is_the_same_table(made, tmp_path, done):
+    into = tmp_path / "killed"
+    script = tmp_path / "script.py"
+    script.write_text(_KILLED.format(tests=str(Path(__file__).parent), into=str(into)))
+    process = subprocess.Popen([sys.executable, script])
+    patience = time.monotonic() + 120
+    while len(kept(into)) < done and process.poll() is None and time.monotonic() < patience:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = kept(into)
+    assert len(before) >= done
+    found = compare(table(), (MAJORITY, WORDS, NETWORK, WHOLE, FREE), into, QUICK)
+    assert figures(found) == figures(made[1])
+    after = kept(into)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == 20
+
+
+def kept(into: Path) -> dict[str, int]:
+    folder = into / "cells"
+    if not folder.is_dir():
+        return {}
+    return {
+        file.name: file.stat().st_mtime_ns for file in folder.glob("*.safetensors") if file.name[0] != "."
+    }
+
+
+def test_labels_of_test_rows_change_no_prediction_and_a_leak_would_show():
+    whole = divided(table(), 0)
+    judged = np.array(whole.split) == "test"
+    shuffled = whole.labels.copy()
+    shuffled[judged] = np.random.default_rng(0).permutation(shuffled[judged])
+    for method in (NETWORK, FREE):
+        cell = Cell(method, 4, 0)
+        first, second = (
+            run(cell, setting(rows), alone=True) for rows in (whole, replace(whole, labels=shuffled))
+        )
+        np.testing.assert_array_equal(first.predicted, second.predicted)
+        np.testing.assert_array_equal(first.confidence, second.confidence)
+    # The planted leak: a feature that is the (shuffled) label of test rows. The same check must see it.
+    told = [leaking(whole, labels) for labels in (whole.labels, shuffled)]
+    first, second = (run(Cell(NETWORK, 4, 0), setting(rows), alone=True) for rows in told)
+    assert (first.confidence != second.confidence).any()
+
+
+def leaking(rows, labels):
+    texts = tuple(f"{text} secret{label}" for text, label in zip(rows.texts, labels, strict=True))
+    return replace(rows, texts=texts, labels=labels)
+
+
+def setting(rows) -> Setting:
+    return Setting(rows, None, "tfidf", False, 20.0, 1)
+
+
+_PROGRAM = """
+import json, sys
+from pathlib import Path
+import numpy as np, pyarrow.parquet as pq
+task, out = Path(sys.argv[-2]), Path(sys.argv[-1])
+facts = json.loads((task / "task.json").read_text())
+rows = pq.read_table(task / "rows.parquet").to_pylist()
+test = [row for row in rows if row["split"] == "test"]
+assert all(row["label"] is None for row in test)
+features, graph = np.load(task / "features.npy"), np.load(task / "graph.npz")
+assert len(features) == len(rows) == len(graph["crow"]) - 1
+known = sum(row["split"] == "train" for row in rows)
+assert graph["col"].max() < known and len(graph["col"]) == graph["crow"][-1]
+if "{mode}" == "fail":
+    sys.exit("no such luck")
+wide = len(facts["classes"]) + ("{mode}" == "wide")
+np.savez(out / "predictions.npz", probabilities=np.full((len(test), wide), 1 / wide, np.float32))
+told = dict(train_seconds=0.5, learned_parameters=1, total_parameters=2, size_bytes=3)
+told |= {{"versions": {{"thing": "1.2"}}, "note": "it says so"}}
+(out / "facts.json").write_text(json.dumps(told))
+"""
+
+
+def outside(folder: Path, mode: str) -> Method:
+    (folder / f"{mode}.py").write_text(_PROGRAM.format(mode=mode))
+    return Method(mode, "peer", Outside((sys.executable, f"{mode}.py"), folder))
+
+
+def test_an_outside_program_gets_the_same_rows_without_the_test_labels(tmp_path):
+    found = compare(table(), (WORDS, outside(tmp_path, "fine")), tmp_path / "out", replace(QUICK, seeds=1))
+    row = next(row for row in found.table if row.method == "fine")
+    assert row.accuracy.value == pytest.approx(1 / 3, abs=0.02)
+    assert (row.train_seconds, row.learned, row.parameters, row.size_bytes) == (0.5, 1, 2, 3)
+    assert row.versions == (("thing", "1.2"),)
+    assert row.note == "it says so"
+
+
+@pytest.mark.parametrize(("mode", "said"), [("fail", "no such luck"), ("wide", "shape")])
+def test_a_program_that_fails_costs_its_own_row_only(tmp_path, mode, said):
+    into = tmp_path / "out"
+    found = compare(table(), (WORDS, outside(tmp_path, mode)), into, replace(QUICK, seeds=1, labels=(None,)))
+    by = {row.method: row for row in found.table}
+    assert by["words"].accuracy is not None
+    assert by[mode].accuracy is None
+    assert said in by[mode].note
+    write(found, into)
+    assert said in (into / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_budget_too_small_for_anything_says_so(tmp_path):
+    with pytest.raises(PlanError, match="too small") as caught:
+        compare(table(), (MAJORITY,), tmp_path / "out", replace(QUICK, budget_seconds=1e-6))
+    assert "--budget" in caught.value.fix or "more" in caught.value.fix
+
+
+def test_a_budget_that_ends_midway_keeps_what_is_done_and_says_what_is_left(tmp_path, monkeypatch):
+    from graphtune.compare.schedule import Schedule
+
+    monkeypatch.setattr(Schedule, "_late", lambda self, cell: cell.method.name == "network")
+    found = compare(table(), (WORDS, NETWORK), tmp_path / "out", QUICK)
+    by = {row.method: row for row in found.table}
+    assert by["network"].accuracy is None
+    assert by["network"].note == "no time for 2 seeds"
+    assert "no time for 4 trainings" in found.missing
+    assert "--budget" in found.missing
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"seeds": 0}, {"labels": ()}, {"labels": (0,)}, {"jobs": 0}, {"budget_seconds": 0.0}],
+    ids=str,
+)
+def test_settings_that_leave_nothing_to_run_are_refused(wrong):
+    with pytest.raises(PlanError):
+        replace(QUICK, **wrong)
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(OutputError):
+        compare(table(), (MAJORITY,), tmp_path, QUICK)
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_method_that_cannot_be_run_is_told_in_its_row(tmp_path):
+    absent = only("absent", Probe("words"))
+    absent = replace(absent, how=replace(absent.how, encoder=str(tmp_path / "nowhere")))
+    found = compare(table(), (WORDS, absent), tmp_path / "out", replace(QUICK, seeds=1, labels=(None,)))
+    row = next(row for row in found.table if row.method == "absent")
+    assert row.accuracy is None
+    assert "nowhere" in row.note
+
+
+def test_several_at_once_give_the_same_figures_as_one_after_the_other(made, tmp_path):
+    asked = (MAJORITY, WORDS, NETWORK)
+    found = compare(table(), asked, tmp_path / "out", replace(QUICK, seeds=3))
+    one = compare(table(), asked, tmp_path / "one", replace(QUICK, jobs=1, seeds=3))
+    if found.threads == one.threads:
+        assert figures(found) == figures(one)
+    else:  # other threads may round otherwise
+        for first, second in zip(found.table, one.table, strict=True):
+            assert first.accuracy.value == pytest.approx(second.accuracy.value, abs=0.03)
