@@ -65,7 +65,7 @@ peers: $(PEERS:=/.installed)
 clean:
 	rm -rf build dist bench/work graphtune-demo .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf src/*.egg-info
-	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests bench -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps lie in .venv, so that they go with it. What is installed for benchmarks suffices for developers,
 # and what is installed for these for the demo.
