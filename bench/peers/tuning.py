@@ -1,12 +1,12 @@
 """Fine-tuning a transformer with Hugging Face's Trainer as far as the budget goes.
 
-The speed of a few steps says how many epochs fit, so that the rate has fallen to 0 when the budget ends. The
-rates are tried in turn while a whole training fits. Without val rows the best number of epochs is then
-trained again on all labelled rows, if that fits too.
+The speed of a few steps says how many epochs fit, so that the rate has fallen to 0 when the budget ends.
+Judging rows choose the epoch, and the rate while another whole training fits. Without val rows, the chosen
+training is done again on all labelled rows. Where the budget is too short for both, these are trained on once,
+with the first rate and as many epochs as fit: a fifth of few labels is worth more than a choice.
 """
 
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,10 +35,9 @@ class Tuned:
 
     model: torch.nn.Module
     rate: float
-    best_epoch: int
-    accuracy: float  # on the judging rows, 0 to 1; -1 = there are none
+    best_epoch: int | None  # None = nothing was judged
+    accuracy: float | None  # on the judging rows, 0 to 1
     stopped: bool  # by the budget
-    again: bool = False  # trained again on all labelled rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,25 +55,31 @@ class Tuning:
         learn, judge = (self.examples(rows) for rows in task.parts)
         drawn = np.random.default_rng(task.seed).permutation(len(judge))[:_JUDGED]
         judge = [judge[at] for at in drawn]
-        epoch_seconds = self._epoch_seconds(learn, judge, rates[0])
-        steps = -(-len(learn) // _BATCH)
-        fit = _PREDICTED * (task.budget_seconds - self.clock.seconds) / epoch_seconds
-        planned = min(_EPOCHS, max(_FEWEST, _STEPS / steps), max(fit, 1 / steps))
+        every = self.examples(task.train)
+        row_seconds = self._row_seconds(every, rates[0])
+        left = _PREDICTED * (task.budget_seconds - self.clock.seconds)
+        steps = -(-len(every) // _BATCH)
+        most = min(_EPOCHS, max(_FEWEST, _STEPS / steps))
+        both = row_seconds * (len(learn) + _JUDGING * len(judge) + len(every))  # an epoch of each
+        if task.held_out and (not judge or most * both > left):
+            planned = min(most, max(left / (row_seconds * len(every)), 1 / steps))
+            pace = stopping.Paced(self.clock)
+            model = self._trained(every, [], rates[0], [pace], num_train_epochs=planned)
+            return Tuned(model, rates[0], None, None, pace.stopped), planned
+        epoch_seconds = row_seconds * (len(learn) + _JUDGING * len(judge))
+        planned = min(most, max(left / epoch_seconds, 1 / steps))
+        again_seconds = row_seconds * len(every) * planned if task.held_out else 0.0
         found: list[Tuned] = []
-        took = 0.0
         for rate in rates:
-            if found and not self.clock.has(took / _PREDICTED):
+            if found and not self.clock.has((planned * epoch_seconds + again_seconds) / _PREDICTED):
                 break
-            start = time.monotonic()
             found.append(self._judged(learn, judge, rate, planned))
-            took = time.monotonic() - start
         best = max(found, key=lambda one: one.accuracy)
-        if task.held_out and judge and self.clock.has(1.25 * best.best_epoch * epoch_seconds / _PREDICTED):
+        if task.held_out:
             pace, ends = stopping.Paced(self.clock), stopping.UntilEpoch(best.best_epoch)
-            every = self.examples(task.train)
             model = self._trained(every, [], best.rate, [pace, ends], num_train_epochs=planned)
             if not pace.stopped:
-                best = replace(best, model=model, again=True)
+                best = replace(best, model=model, stopped=False)
         return best, planned
 
     def examples(self, rows: np.ndarray) -> Examples:
@@ -100,10 +105,10 @@ class Tuning:
             parts.append(model(**batch).logits.softmax(1).numpy())
         return np.concatenate(parts)
 
-    def _epoch_seconds(self, learn: Examples, judge: Examples, rate: float) -> float:
+    def _row_seconds(self, learn: Examples, rate: float) -> float:
         pace = stopping.Paced(self.clock)
         self._trained(learn, [], rate, [pace], max_steps=_TRIED_STEPS)
-        return pace.step_seconds * (len(learn) + _JUDGING * len(judge)) / _BATCH
+        return pace.step_seconds / min(_BATCH, len(learn))
 
     def _judged(self, learn: Examples, judge: Examples, rate: float, epochs: float) -> Tuned:
         pace = stopping.Paced(self.clock)
@@ -162,7 +167,7 @@ def result(
     total = sum(size for size, _ in sizes)
     note = f"the budget allowed {planned:.1f} epochs" if planned < _FEWEST else ""
     if best.stopped:
-        note = f"stopped by the budget; the best epoch of {planned:.1f} planned was {best.best_epoch}"
+        note = f"stopped by the budget before the end of the {planned:.1f} epochs planned"
     return tuning.probabilities(best.model, task.of(task.test)), contract.Facts(
         train_seconds=seconds,
         learned_parameters=sum(size for size, learned in sizes if learned),
@@ -174,8 +179,7 @@ def result(
             "batch": _BATCH,
             "planned_epochs": round(planned, 2),
             "best_epoch": best.best_epoch,
-            "judged_accuracy": round(best.accuracy, 4),
-            "trained_again_on_all_labels": best.again,
+            "judged_accuracy": best.accuracy,
             **settings,
         },
         latency_ms=contract.latency_ms(
