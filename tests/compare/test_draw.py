@@ -8,7 +8,7 @@ from small import table
 
 from graphtune.compare.draw import counts_offered, divided, drawn, hidden, judging
 from graphtune.errors import TableError
-from graphtune.table import from_lists
+from graphtune.table import Table
 
 
 def test_so_many_labels_a_class_are_kept_and_no_text_is_lost():
@@ -50,10 +50,13 @@ def test_a_table_without_test_rows_is_divided_or_judged_by_its_val_rows():
 
 
 def test_one_labelled_row_a_class_leaves_nothing_to_judge_by():
-    bare = from_lists(["one text", "another text", "a third"], ["a", "b", None], keep_rare=True)
-    with pytest.raises(TableError) as caught:
+    bare = Table(("1", "2", "3"), ("one", "two", "three"), np.array([0, 1, -1]), ("a", "b"), ("", "", ""))
+    with pytest.raises(TableError, match="one labelled training row only") as caught:
         divided(bare, 0)
-    assert "--test" in caught.value.fix or "label" in caught.value.fix
+    assert "label more training rows" in caught.value.fix
+    judged = replace(bare, labels=np.array([0, 1, 0]), split=("train", "train", "test"))
+    with pytest.raises(TableError, match="nothing is left to choose a model by"):
+        divided(judged, 0)
 
 
 def test_counts_that_change_nothing_are_said_and_dropped():
