@@ -2,7 +2,7 @@
 
 The speed of a few steps says how many epochs fit, so that the rate has fallen to 0 when the budget ends.
 Judging rows choose the epoch, and the rate while another whole training fits. Without val rows, the chosen
-training is done again on all labelled rows. Where the budget is too short for both, these are trained on once,
+training is done again on all labelled rows. Where the budget is too short for both, they are trained on once,
 with the first rate and as many epochs as fit: a fifth of few labels is worth more than a choice.
 """
 
