@@ -82,5 +82,5 @@ def test_one_labelled_row_a_class_is_told(tmp_path, refused):
     few = [row | {"split": "train"} for row in rows()[::21]]
     path = write_csv(tmp_path / "few.csv", few)
     problem, fix = refused("compare", path, *COLUMNS, *QUICK, folder=tmp_path)
-    assert "one labelled training row only" in problem
+    assert "one training row only" in problem
     assert "label more" in fix
