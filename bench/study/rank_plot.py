@@ -6,7 +6,7 @@ from ranks import Ranks
 
 import plots
 
-_LINE, _WIDTH, _LEFT, _RIGHT = 24, 760, 250, 720
+_LINE, _WIDTH, _LEFT, _RIGHT = 24, 880, 410, 860
 _OURS = "graphtune"
 
 

@@ -1,0 +1,121 @@
+"""The standing study: its ranks against SciPy, and its page as the committed results make it."""
+
+import copy
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench/study"))
+
+import page
+import ranks
+from rank_plot import critical_difference
+from sets import SETS
+
+import study
+
+NAMES = ("graphtune", "graphtune-no-graph", "tfidf-lr", "embeddings-lr")
+RANDOM = np.random.default_rng(2)
+VALUES = RANDOM.uniform(0.5, 0.9, (6, 4)).round(3)
+
+
+def interval(value):
+    return {"value": value, "low": value - 0.01, "high": value + 0.01}
+
+
+def row(method, value, labels):
+    return {
+        "method": method,
+        "labels": labels,
+        "accuracy": interval(value),
+        "train_seconds": 2.0,
+        "peak_bytes": 1 << 29,
+        "latency_ms": 5.0,
+    }
+
+
+def result(name, values, labels=(5, 20, None)):
+    return {
+        "set": name,
+        "kind": "topic",
+        "linked": False,
+        "protocol": "inductive",
+        "encoder": "minilm",
+        "rows": {"train": 1000, "val": 0, "test": 500},
+        "seeds": 1,
+        "limit_seconds": 60.0,
+        "table": [row(m, v, count) for count in labels for m, v in zip(NAMES, values, strict=True)],
+        "gains": [{"labels": 5, "points": {"value": 4.2, "low": 3.0, "high": 5.5}}],
+        "homophily": [{"labels": None, "graph": "meaning", "edges": 10, "share": 0.8, "expected": 0.2}],
+        "versions": {"graphtune": "1.0", "torch": "2.9"},
+        "hardware": {"features": ["avx2"], "processor": "x86_64", "cores": 2, "encoding_in": "float32"},
+    }
+
+
+RESULTS = [result(one.name, values) for one, values in zip(SETS, VALUES, strict=False)]
+
+
+def test_ranks_are_scipys_and_the_critical_difference_is_demsars():
+    found = ranks.ranks(RESULTS, 5)
+    placed = np.apply_along_axis(stats.rankdata, 1, -VALUES).mean(axis=0)
+    assert dict(found.mean) == pytest.approx(dict(zip(NAMES, placed, strict=True)), abs=1e-4)
+    assert list(found.mean.values()) == sorted(found.mean.values())
+    assert found.p_value == pytest.approx(stats.friedmanchisquare(*VALUES.T).pvalue)
+    # Demšar's table 5: q is 2.569 for four methods at 0.05.
+    assert found.critical == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 6)), abs=2e-3)
+
+
+def test_methods_within_the_critical_difference_are_joined():
+    made = ranks.Ranks(("a", "b"), {"p": 1.0, "q": 1.5, "r": 2.4, "s": 4.0}, 1.0, 0.01)
+    assert made.alike == [("p", "q"), ("q", "r")]
+    everything = ranks.Ranks(("a", "b"), {"p": 1.0, "q": 1.5, "r": 1.9}, 1.0, 0.01)
+    assert everything.alike == [("p", "q", "r")]
+
+
+def test_only_what_was_run_on_every_set_is_ranked():
+    less = copy.deepcopy(RESULTS)
+    less[2]["table"] = [one for one in less[2]["table"] if one["method"] != "tfidf-lr"]
+    assert "tfidf-lr" not in ranks.ranks(less, 20).mean
+    assert ranks.ranks(RESULTS[:1], 5) is None
+
+
+def test_the_page_says_what_the_results_say_in_both_languages():
+    made = page.documents(RESULTS, {})
+    assert set(made) == {
+        "results.md",
+        "results.zh-CN.md",
+        *(f"results-ranks-{n}.svg" for n in (5, 20, "all")),
+    }
+    for name in ("results.md", "results.zh-CN.md"):
+        text = made[name]
+        for one in RESULTS:
+            assert f"| {one['set']} |" in text
+            assert f"bench/study/study.py {one['set']} --seeds 1" in text
+        best = 100 * VALUES[0].max()
+        assert f"**{best:.1f}**" in text
+        assert "**+4.2 (+3.0 … +5.5)**" in text
+        gaps = 100 * (VALUES[:, 0] - VALUES[:, 2:].max(axis=1))
+        assert f"{gaps.min():+.2f}" in text
+    assert made["results.md"].count("|") == made["results.zh-CN.md"].count("|")
+
+
+def test_the_rank_plot_is_well_formed_and_holds_every_method():
+    root = ET.fromstring(critical_difference(ranks.ranks(RESULTS, None)))
+    texts = {element.text for element in root.iter() if element.tag.endswith("text")}
+    assert {*NAMES} <= texts
+
+
+@pytest.mark.skipif(not page.committed(), reason="no results are committed")
+def test_the_documents_are_what_the_committed_results_make_them():
+    assert page.main(["--check"]) == 0, "run bench/study/page.py"
+
+
+def test_every_set_can_be_listed_and_an_unknown_one_is_refused(capsys):
+    assert study.main(["--list"]) == 0
+    assert capsys.readouterr().out.split() == [one.name for one in SETS]
+    assert study.main(["nowhere"]) == 2
+    assert "no set is called nowhere" in capsys.readouterr().err
