@@ -55,6 +55,13 @@ def search(
         ),
     ] = "minilm",
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHERE",
+            help="mlflow:DIR, mlflow:URI or tensorboard:DIR: where trials are kept too; may be repeated.",
+        ),
+    ] = None,
     keep_rare: Annotated[
         bool,
         typer.Option(
@@ -77,9 +84,11 @@ def search(
     from graphtune.sweep import Asked, search_table
     from graphtune.sweep.study import check_optuna, check_place
     from graphtune.table import Columns, read_links, read_tables
+    from graphtune.tracking import trackers
 
     asked = Asked(trials, seconds(budget), space)
     check_optuna()
+    told = trackers(track or ())
     check_folder(Path(into).absolute().parent, into)
     check_place(Path(into))
     plan = Plan(encoder=encoder, seed=seed, keep_rare=keep_rare)
@@ -87,7 +96,7 @@ def search(
     rows = read_tables(table, columns, purpose="fit", unlabelled=unlabelled or (), keep_rare=keep_rare)
     links = None if edges is None else read_links(edges, frozenset(rows.ids))
     say_notes(rows)
-    found = search_table(rows, plan=plan, into=Path(into), asked=asked, links=links)
+    found = search_table(rows, plan=plan, into=Path(into), asked=asked, links=links, trackers=told)
     named = {"text": text, "label": label, "split": split, "id": id_, "weight": weight, "edges": edges}
     options = [part for name, value in named.items() if value for part in (f"--{name}", value)]
     options += [part for file in unlabelled or () for part in ("--unlabelled", file)]

@@ -1,6 +1,7 @@
 """The whole job: from a table to a chosen, evaluated, saved classifier."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.ready import Clock, Ready
 from graphtune.run.saved import check_place, save
 from graphtune.run.split import without_weightless
+from graphtune.run.tracked import track_failure, track_fit
 from graphtune.select import Data, GraphReport, Outcome
 from graphtune.select.calibration import Calibration, calibrated, class_shares
 from graphtune.select.journal import Journal
@@ -24,6 +26,7 @@ from graphtune.select.search import Search
 from graphtune.select.standing import Tried
 from graphtune.select.verdict import Choice, choose
 from graphtune.table import Links, Table
+from graphtune.tracking import Guarded, Tracker
 
 SHARE_TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
 
@@ -36,11 +39,13 @@ def fit_table(
     links: Links | None = None,
     resume: bool = False,
     text_column: str | None = None,
+    trackers: Sequence[Tracker] = (),
 ) -> FittedModel:
     """Choose a model for ``table`` within the plan's budget, evaluate it, and save it under ``into``.
 
     Rows whose split is train teach and choose (by folds, or by the val rows where there are some); test rows
     are looked at once, at the end. With ``resume``, what an interrupted fit had found is used again.
+    The ``trackers`` are told when the model is saved; an error of theirs is a warning.
 
     Raises:
         TableError: fewer than two classes have labelled training rows, or no row is left to choose by.
@@ -52,7 +57,14 @@ def fit_table(
         # A bare "." has no name to put the journal and the partial model beside.
         into = into.absolute()
         check_place(into)
-    return _Fit(without_weightless(table), plan, into, links, resume, text_column).run()
+    told = Guarded(trackers)
+    try:
+        model = _Fit(without_weightless(table), plan, into, links, resume, text_column).run()
+    except BaseException as error:
+        track_failure(told, plan, error)
+        raise
+    track_fit(told, plan, model.outcome)
+    return model
 
 
 @dataclass(eq=False)

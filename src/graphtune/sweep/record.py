@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 _ENOUGH = 12  # complete trials of one kind from which settings can be told apart
 
 
-def ended(study: Study, space: Space) -> tuple[Ended, ...]:
-    """Return every trial that is over."""
+def ended(study: Study, space: Space, since: int = 0) -> tuple[Ended, ...]:
+    """Return every trial that is over, from a number on."""
     from optuna.trial import TrialState
 
     names: dict[TrialState, State] = {
@@ -23,7 +23,7 @@ def ended(study: Study, space: Space) -> tuple[Ended, ...]:
         TrialState.FAIL: "failed",
     }
     every = study.trials.get_trials(deepcopy=False, states=tuple(names))
-    return tuple(_ended(trial, names[trial.state], space) for trial in every)
+    return tuple(_ended(trial, names[trial.state], space) for trial in every if trial.number >= since)
 
 
 def candidate_name(trial: "optuna.trial.FrozenTrial", space: Space) -> str:

@@ -1,6 +1,7 @@
 """A whole search: from a table to a plan."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -28,7 +29,9 @@ from graphtune.sweep.result import Found
 from graphtune.sweep.space import Setting, Space, Which
 from graphtune.sweep.structure import named
 from graphtune.sweep.study import Study, check_optuna, check_place, is_given, opened
+from graphtune.sweep.tracked import Told
 from graphtune.table import Links, Table
+from graphtune.tracking import Guarded, Tracker
 
 if TYPE_CHECKING:
     import optuna
@@ -60,13 +63,20 @@ class Asked:
 
 
 def search_table(
-    table: Table, *, plan: Plan, into: Path, asked: Asked | None = None, links: Links | None = None
+    table: Table,
+    *,
+    plan: Plan,
+    into: Path,
+    asked: Asked | None = None,
+    links: Links | None = None,
+    trackers: Sequence[Tracker] = (),
 ) -> Found:
     """Look for the settings that serve ``table`` best, and write them to ``into`` as a plan for a fit.
 
     Settings are judged by the rows that `fit_table` chooses by, never by test rows. Of ``plan`` the encoder,
     the seed and what else says how rows are read is used; its candidates and graphs are what is looked for.
-    A search of the same table, plan and space that lies in ``into`` is gone on with.
+    A search of the same table, plan and space that lies in ``into`` is gone on with. The ``trackers``
+    are told of every trial; an error of theirs is a warning.
 
     Raises:
         TableError: fewer than two classes have labelled training rows, or no row is left to choose by.
@@ -90,7 +100,11 @@ def search_table(
     with opened(into, mark, "minimize" if few else "maximize", plan.seed) as study:
         journal = Journal.opened(into / "held-out", mark, resume=True)
         pool = Pool(held_out, few, journal)
-        return _Search(ready, held_out, space, study, pool, asked, begin, deadline, into, mark).run()
+        told = Told(Guarded(trackers))
+        search = _Search(ready, held_out, space, study, pool, asked, begin, deadline, into, mark, told)
+        options = {"trials": str(asked.trials), "space": asked.space}
+        with told.run(plan, options, {"fingerprint": mark, "selection": held_out.said}):
+            return search.run()
 
 
 def _check_time(begin: float, asked: Asked) -> None:
@@ -118,6 +132,7 @@ class _Search:
     deadline: float
     into: Path
     mark: str
+    told: Told
     ends: Literal["trials", "budget"] = "trials"
     graphs: tuple[NamedGraph, ...] = field(init=False)  # that `fit` uses
 
@@ -147,6 +162,7 @@ class _Search:
             )
         found = self._found()
         write(found, self.into)
+        self.told.found(found, self.into)
         return found
 
     def _trials(self, tried: set[Candidate]) -> None:
@@ -167,8 +183,15 @@ class _Search:
                     return
                 if given is not None and self._turn(given, drawn):
                     given = None
-                setting = self._one(self.study.drawn(self._fixed(given)), kept)
+                trial = self.study.drawn(self._fixed(given))
+                setting = self._one(trial, kept)
+                self._tell(trial.number)
                 tried |= {one.candidate for one in (given, setting) if one is not None}
+
+    def _tell(self, number: int) -> None:
+        leader = self.pool.leader
+        for one in ended(self.study, self.space, number):
+            self.told.trial(one, None if leader is None else self._value(leader))
 
     def _turn(self, given: Setting, drawn: int) -> bool:
         """Say whether a drawn setting comes first: networks of `fit` are slow and take turns with those."""
