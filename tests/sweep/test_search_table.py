@@ -242,7 +242,7 @@ def test_a_missing_optuna_is_said_before_any_work(tmp_path, monkeypatch):
 
 def test_what_does_not_fit_in_memory_is_let_go_worst_first(tmp_path, monkeypatch):
     monkeypatch.setattr("graphtune.sweep.pool._KEPT_BYTES", 1)
-    monkeypatch.setattr("graphtune.sweep.pool._BEST", 3)
+    monkeypatch.setattr("graphtune.sweep.pool._KEPT", 3)
     pools = []
     real = Pool.best
     monkeypatch.setattr(Pool, "best", lambda self, *a, **s: pools.append(self) or real(self, *a, **s))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import optuna
 import pytest
 from drawing import graphs, space
@@ -11,7 +12,7 @@ from graphtune import layer, strategy
 from graphtune.graph import Fuse, Given, Neighbours
 from graphtune.plan import Plan
 from graphtune.select import Network, Smoothed, grid
-from graphtune.select.held_out import HeldOut
+from graphtune.select.held_out import HeldOut, Part
 from graphtune.select.standing import Standing
 from graphtune.strategy import Full
 from graphtune.sweep import space as module
@@ -77,6 +78,27 @@ def test_the_first_settings_are_those_of_fit_and_networks_come_last():
     networks = [one for one in ended if one.family == "network"]
     assert ended[-len(networks) :] == networks
     assert len({repr(one) for one in ended}) == len(ended)
+
+
+def test_what_is_drawn_does_not_change_what_fit_goes_on_with():
+    here, known = space(), graphs()
+    labels = np.arange(6) % 3
+    part = Part(np.arange(6), np.arange(6), None, labels)
+    standing = Standing(HeldOut((part,), 1, "", 1), few=True, parts=1)
+    defaults, ended = Defaults(here, known, same=False), []
+    while (setting := defaults.next(ended, standing)).candidate.family != "network":
+        ended.append(setting.candidate)
+        standing.tried[setting.candidate] = standing.judged(setting.candidate, sure(labels, 0.6), 0.0)
+    better = next(one.candidate for one in drawn(40) if base(one).family == "graph")
+    standing.tried[better] = standing.judged(better, sure(labels, 0.9), 0.0)
+    assert defaults.next(ended, standing) == setting
+
+
+def sure(labels: np.ndarray, share: float) -> np.ndarray:
+    """Return probabilities that are right for all rows but the first."""
+    table = np.full((len(labels), 3), (1 - share) / 2, dtype=np.float32)
+    table[np.arange(len(labels)), np.where(np.arange(len(labels)) == 0, 1, labels)] = share
+    return table
 
 
 def test_names_of_graphs_tell_their_settings():

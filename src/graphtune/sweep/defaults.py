@@ -44,9 +44,9 @@ class Defaults:
         return [one for one in self._grid(few=standing.few) if self.space.holds(one)]
 
     def _further(self, standing: Standing) -> Sequence[Candidate]:
-        few, free = standing.few, _best(standing, "graph-free")
+        few, free = standing.few, self._best(standing, "graph-free")
         found = [] if few or free is None else grid.smoothed(free, self.graphs)
-        found += grid.networks(*self._place(_best(standing, "graph")), few=few)
+        found += grid.networks(*self._place(self._best(standing, "graph")), few=few)
         return [one for one in found if self.space.holds(one)]
 
     def _place(self, best: Candidate | None) -> tuple[str, DenseView]:
@@ -57,11 +57,12 @@ class Defaults:
         view = getattr(base, "view", "meaning")
         return min(best.graphs), view if view in self.space.views else "meaning"
 
+    def _best(self, standing: Standing, family: Family) -> Candidate | None:
+        """Return the best linear setting of `fit`; drawn ones do not change what `fit` would go on with."""
+        own = [standing.tried[one] for one in self._linear(standing) if one in standing.tried]
+        able = [tried for tried in own if tried.candidate.family == family]
+        best = max(able, key=standing.merit, default=None)
+        return None if best is None else best.candidate
+
     def _setting(self, candidate: Candidate) -> Setting:
         return Setting(candidate, next((one for one in self.graphs if one.name in candidate.graphs), None))
-
-
-def _best(standing: Standing, family: Family) -> Candidate | None:
-    able = [tried for tried in standing.complete if tried.candidate.family == family]
-    best = max(able, key=standing.merit, default=None)
-    return None if best is None else best.candidate

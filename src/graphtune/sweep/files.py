@@ -52,6 +52,7 @@ def _facts(found: Found) -> dict[str, Any]:
     return {
         "best": _figures(found.best, numbers),
         "usual": _figures(found.usual, numbers),
+        "lead_in_standard_errors": found.lead,
         "objective": "likelihood, nats, less is better" if found.few else "accuracy, more is better",
         "encoder": found.plan.encoder,
         "seed": found.plan.seed,
