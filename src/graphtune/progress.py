@@ -5,6 +5,7 @@ Silent unless the command (or ``verbose=True`` in Python) turns it on.
 
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -37,6 +38,14 @@ def say(message: str) -> None:
     """Write one line of what is happening to standard error, if progress is shown."""
     if _shown.get():
         print(message, file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    """Tell the user of what went wrong and cost nothing; a Python warning, if progress is not shown."""
+    if _shown.get():
+        say(f"warning: {message}")
+    else:
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 @contextmanager

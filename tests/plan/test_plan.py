@@ -1,5 +1,6 @@
 """A plan and its TOML."""
 
+import inspect
 import subprocess
 import sys
 
@@ -47,6 +48,25 @@ def test_comes_back_from_its_text(plan, tmp_path):
 def test_every_layer_can_be_planned(kind):
     plan = Plan(candidates=(Network(kind),))
     assert Plan.from_text(plan.to_text()) == plan
+
+
+@pytest.mark.parametrize("kind", layer.ALL)
+@pytest.mark.parametrize("name", ["heads", "hops"])
+def test_a_layer_is_told_only_what_it_takes(kind, name):
+    if name in inspect.signature(kind).parameters:
+        plan = Plan(candidates=(Network(kind, **{name: 2}),))
+        assert f"{name} = 2" in plan.to_text()
+        assert Plan.from_text(plan.to_text()) == plan
+        assert f"2 {name}" in str(plan.candidates[0])
+        return
+    with pytest.raises(PlanError, match=f"{kind.__name__} has no {name}"):
+        Network(kind, **{name: 2})
+
+
+def test_what_a_layer_cannot_do_is_a_mistake_of_the_plan():
+    for wrong in ("heads = 3", "heads = 0", "hops = 2"):
+        with pytest.raises(PlanError, match=r"heads|hops"):
+            Plan.from_text(f'[[candidates]]\nkind = "Network"\nlayer = "GAT"\nwidth = 16\n{wrong}\n')
 
 
 def test_what_is_left_out_takes_its_default():

@@ -6,7 +6,7 @@ import torch
 from corpus import CLASSES, setting
 
 from graphtune.graph import Hops
-from graphtune.layer import GAT, GCN, SAGE
+from graphtune.layer import APPNP, GAT, GCN, SAGE
 from graphtune.select import (
     Candidate,
     Data,
@@ -41,6 +41,8 @@ CANDIDATES: list[Candidate] = [
     QUICK,
     Network(SAGE, "both", "links", strategy=Full(epochs=4), width=16),
     Network(GAT, "meaning", "fused", strategy=Full(epochs=4), width=16),
+    Network(GAT, "meaning", "fused", strategy=Full(epochs=4), width=16, heads=8),
+    Network(APPNP, "meaning", "fused", strategy=Full(epochs=4), width=16, hops=3),
     Mean((Probe("words"), Propagated("meaning", "links"), QUICK)),
 ]
 each = pytest.mark.parametrize("candidate", CANDIDATES, ids=str)
@@ -219,6 +221,12 @@ def test_a_network_sees_new_rows_as_if_they_were_there(layer, graph):
     expected = torch.softmax(logits, dim=1).numpy()
     np.testing.assert_allclose(fitted.at(data, NODES), expected[:45], atol=1e-5)
     np.testing.assert_allclose(fitted.attach(data, new), expected[45:], atol=1e-5)
+
+
+def test_layers_are_made_as_they_are_told():
+    heads = [layer.sent.shape[0] for layer in Network(GAT, width=16, heads=8)._model(5, 3).layers]
+    assert heads == [8, 8]
+    assert Network(APPNP, depth=3, hops=2)._model(5, 3).hops == 6
 
 
 def test_weights_of_rows_count():

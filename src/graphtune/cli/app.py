@@ -22,6 +22,7 @@ from graphtune.cli.doctor import doctor
 from graphtune.cli.evaluate import evaluate
 from graphtune.cli.fit import fit
 from graphtune.cli.predict import predict
+from graphtune.cli.search import search
 from graphtune.errors import GraphtuneError
 from graphtune.progress import shown
 
@@ -66,6 +67,7 @@ app.command()(doctor)
 app.command()(evaluate)
 app.command()(fit)
 app.command()(predict)
+app.command()(search)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

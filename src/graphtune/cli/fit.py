@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from graphtune.plan import Plan
     from graphtune.select import Outcome
     from graphtune.table import Links, Table
+    from graphtune.tracking import Tracker
 
 INTO = "graphtune-model"
 
@@ -75,6 +78,13 @@ def fit(
         str | None, typer.Option(metavar="FILE", help="A plan.toml; options given here come first.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted fit stopped.")] = False,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHERE",
+            help="mlflow:DIR, mlflow:URI or tensorboard:DIR: where figures are kept too; may be repeated.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Only estimate time and memory; nothing is fitted or written."),
@@ -90,8 +100,10 @@ def fit(
     from graphtune.cli.rows import text_column
     from graphtune.plan.budget import seconds
     from graphtune.table import Columns, read_links, read_tables
+    from graphtune.tracking import trackers
 
     check_directory(into)
+    told = trackers(track or ())
     options = {
         "encoder": encoder,
         "budget_seconds": None if budget is None else seconds(budget),
@@ -108,7 +120,8 @@ def fit(
     if dry_run:
         estimated(rows, settled, links)
         return
-    run(rows, settled, Path(into), links, resume=resume, text_column=text_column(table, columns))
+    column = text_column(table, columns)
+    run(rows, settled, Path(into), links, resume=resume, text_column=column, trackers=told)
 
 
 def run(
@@ -119,6 +132,7 @@ def run(
     *,
     resume: bool = False,
     text_column: str | None = None,
+    trackers: "Sequence[Tracker]" = (),
 ) -> "Outcome":
     """Fit, save, and print what came of it."""
     from rich.console import Console
@@ -130,7 +144,9 @@ def run(
 
     for note in rows.notes:
         say(f"{note.kind}: {note.text}")
-    model = fit_table(rows, plan=plan, into=into, links=links, resume=resume, text_column=text_column)
+    model = fit_table(
+        rows, plan=plan, into=into, links=links, resume=resume, text_column=text_column, trackers=trackers
+    )
     printer = Console(highlight=False, soft_wrap=True)
     console(model.outcome, printer)
     printer.print()

@@ -19,7 +19,7 @@ def check_file(path: str | None) -> None:
     if Path(path).is_dir():
         raise OutputError(f"{path} is a directory, not a file.", fix="name a file.")
     check_ending(path)
-    _check_folder(Path(path).absolute().parent, path)
+    check_folder(Path(path).absolute().parent, path)
 
 
 def check_json(path: str | None) -> None:
@@ -34,7 +34,7 @@ def check_json(path: str | None) -> None:
         raise OutputError(f"{path} is a directory, not a file.", fix="name a file.")
     if Path(path).suffix.lower() != ".json":
         raise OutputError(f"{path} does not end in .json.", fix="use the ending .json.")
-    _check_folder(Path(path).absolute().parent, path)
+    check_folder(Path(path).absolute().parent, path)
 
 
 def check_directory(path: str) -> None:
@@ -45,11 +45,16 @@ def check_directory(path: str) -> None:
     """
     from graphtune.run.saved import check_place
 
-    _check_folder(Path(path).absolute().parent, path)
+    check_folder(Path(path).absolute().parent, path)
     check_place(Path(path))
 
 
-def _check_folder(folder: Path, path: str) -> None:
+def check_folder(folder: Path, path: str) -> None:
+    """Refuse ``path``, which is to be made in ``folder``, where that cannot be written to.
+
+    Raises:
+        OutputError: a part of the path is a file, or there is no permission.
+    """
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not there.is_dir():
         raise OutputError(

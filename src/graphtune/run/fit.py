@@ -1,31 +1,32 @@
 """The whole job: from a table to a chosen, evaluated, saved classifier."""
 
-import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-import graphtune
 from graphtune.graph import BuiltGraph, homophily
 from graphtune.metric import paired_bootstrap
 from graphtune.plan import Plan
 from graphtune.progress import say
 from graphtune.run.figures import class_figures, confusions, figures
+from graphtune.run.fingerprint import fingerprint
 from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.ready import Clock, Ready
 from graphtune.run.saved import check_place, save
 from graphtune.run.split import without_weightless
-from graphtune.select import Data, FeatureMaker, GraphReport, Outcome
+from graphtune.run.tracked import track_failure, track_fit
+from graphtune.select import Data, GraphReport, Outcome
 from graphtune.select.calibration import Calibration, calibrated, class_shares
-from graphtune.select.held_out import HeldOut
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
 from graphtune.select.standing import Tried
 from graphtune.select.verdict import Choice, choose
 from graphtune.table import Links, Table
+from graphtune.tracking import Guarded, Tracker
 
 SHARE_TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
 
@@ -38,11 +39,13 @@ def fit_table(
     links: Links | None = None,
     resume: bool = False,
     text_column: str | None = None,
+    trackers: Sequence[Tracker] = (),
 ) -> FittedModel:
     """Choose a model for ``table`` within the plan's budget, evaluate it, and save it under ``into``.
 
     Rows whose split is train teach and choose (by folds, or by the val rows where there are some); test rows
     are looked at once, at the end. With ``resume``, what an interrupted fit had found is used again.
+    The ``trackers`` are told when the model is saved; an error of theirs is a warning.
 
     Raises:
         TableError: fewer than two classes have labelled training rows, or no row is left to choose by.
@@ -54,7 +57,14 @@ def fit_table(
         # A bare "." has no name to put the journal and the partial model beside.
         into = into.absolute()
         check_place(into)
-    return _Fit(without_weightless(table), plan, into, links, resume, text_column).run()
+    told = Guarded(trackers)
+    try:
+        model = _Fit(without_weightless(table), plan, into, links, resume, text_column).run()
+    except BaseException as error:
+        track_failure(told, plan, error)
+        raise
+    track_fit(told, plan, model.outcome)
+    return model
 
 
 @dataclass(eq=False)
@@ -110,7 +120,7 @@ class _Fit:
         journal = None
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
-            journal = Journal.opened(place, self._fingerprint(ready.maker, held_out), resume=self.resume)
+            journal = Journal.opened(place, fingerprint(ready, held_out), resume=self.resume)
         deadline = begin + SHARE_TO_SEARCH * self.plan.budget_seconds
         search = Search(ready.data, held_out, self.plan.seed, deadline, journal)
         say(f"choosing by {held_out.said}")
@@ -133,26 +143,6 @@ class _Fit:
         others = fitted.at(data, np.flatnonzero(data.labels < 0))
         shares = class_shares(calibrated(others, tried.temperature), labelled)
         return None if shares is None else tuple(map(float, shares / labelled))
-
-    def _fingerprint(self, maker: FeatureMaker, held_out: HeldOut) -> str:
-        # What another version found may rest on other features, folds or settings under the same names.
-        digest = hashlib.sha256(graphtune.__version__.encode() + b"\1")
-        for part in (self.table.ids, self.table.texts, self.table.split, self.table.classes):
-            digest.update("\0".join(part).encode("utf-8", "surrogatepass") + b"\1")
-        digest.update(self.table.labels.tobytes())
-        if self.table.weights is not None:
-            digest.update(self.table.weights.tobytes())
-        if self.links is not None:
-            digest.update(
-                "\0".join((*self.links.source, *self.links.target)).encode("utf-8", "surrogatepass")
-            )
-            weight = b"" if self.links.weight is None else self.links.weight.tobytes()
-            digest.update(repr((self.links.directed, self.links.kind)).encode() + weight)
-        digest.update(replace(self.plan, budget_seconds=1.0).to_text().encode())
-        digest.update(maker.encoder.fingerprint.encode())
-        for part in held_out.parts:
-            digest.update(part.train.tobytes() + b"\0" + part.held.tobytes() + b"\0" + part.labels.tobytes())
-        return digest.hexdigest()
 
     def _outcome(self, ready: Ready, search: Search, choice: Choice, calibration: Calibration) -> Outcome:
         split, data, classes = ready.split, ready.data, ready.classes[: ready.data.classes]

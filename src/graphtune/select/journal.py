@@ -60,6 +60,10 @@ class Journal:
         with written(self._path(candidate)) as partial:
             save_file({"probabilities": torch.from_numpy(probabilities)}, partial, metadata={"facts": facts})
 
+    def drop(self, candidate: str) -> None:
+        """Forget what one candidate came to."""
+        self._path(candidate).unlink(missing_ok=True)
+
     def discard(self) -> None:
         """Remove the journal: the fit is done."""
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,16 +1,18 @@
 """A graph neural network trained on the labelled nodes."""
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
+from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import Model, Task
@@ -19,6 +21,8 @@ from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
 from graphtune.strategy import Full, Strategy
 from graphtune.train import Training, train
+
+OF_LAYERS: Final = ("heads", "hops")  # what a network can tell its layers
 
 _ROWS_TO_STOP_ON = 20  # labelled rows a class from which some are spared to decide when to stop
 _SPARED = 0.15  # share of them
@@ -40,10 +44,31 @@ class Network:
     # Edges × width up to which every step reads the whole graph; 2^30 are about 10 s an epoch on two cores.
     whole_up_to: int = 1 << 30
     fanouts: tuple[int, ...] = (15, 10)  # else, neighbours drawn at each hop; further hops take the last
+    heads: int | None = None  # of attention layers; None = the layer's own default
+    hops: int | None = None  # that each layer reaches, where it can be told; None = the layer's own default
 
     def __post_init__(self) -> None:
         check_dense(self.view, "Network")
         Sampler(self.fanouts)
+        if self.settings:
+            # On no device nothing is allocated or drawn: only the layer's own checks run.
+            with torch.device("meta"):
+                self._layer(self.width, self.width)
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """What the layer is told beside its widths.
+
+        Raises:
+            PlanError: the layer cannot be told so.
+        """
+        given = {name: value for name in OF_LAYERS if (value := getattr(self, name)) is not None}
+        for name in given.keys() - takes(self.layer):
+            raise PlanError(
+                f"{name} = {given[name]} was set, but the layer {self.layer.__name__} has no {name}.",
+                fix=f"leave {name} out, or choose a layer that has {name}.",
+            )
+        return given
 
     @property
     def family(self) -> Family:
@@ -105,7 +130,8 @@ class Network:
 
     def __str__(self) -> str:
         usual = isinstance(self.strategy, Full)
-        how = "" if usual else f", {type(self.strategy).__name__}"
+        told = "".join(f", {value} {name}" for name, value in self.settings.items())
+        how = told if usual else f"{told}, {type(self.strategy).__name__}"
         return f"{self.layer.__name__}({self.view} over {self.graph}, {self.depth}×{self.width}{how})"
 
     def _sampler(self, graph: TextGraph, hops: int) -> Sampler | None:
@@ -115,10 +141,17 @@ class Network:
 
     def _model(self, inputs: int, classes: int) -> Model:
         sizes = [inputs] + [self.width] * self.depth
-        # A protocol's constructor is not part of it: every layer is made as layer(inputs, outputs).
-        make = cast(Callable[[int, int], nn.Module], self.layer)
-        layers = [make(a, b) for a, b in pairwise(sizes)]
+        layers = [self._layer(a, b) for a, b in pairwise(sizes)]
         return Model(layers, nn.Linear(self.width, classes), dropout=self.dropout).eval()
+
+    def _layer(self, inputs: int, outputs: int) -> nn.Module:
+        # A protocol's constructor is not part of it: every layer is made as layer(inputs, outputs).
+        return cast(Callable[..., nn.Module], self.layer)(inputs, outputs, **self.settings)
+
+
+def takes(layer: type[GraphLayer]) -> frozenset[str]:
+    """Return which of ``OF_LAYERS`` a layer can be told when it is made."""
+    return frozenset(OF_LAYERS).intersection(inspect.signature(layer).parameters)
 
 
 @dataclass(frozen=True, eq=False)

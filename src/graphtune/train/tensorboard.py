@@ -1,9 +1,6 @@
 """Figures of every epoch as TensorBoard event files."""
 
-import importlib.util
-import warnings
-
-from graphtune.errors import MissingExtraError
+from graphtune.tracking.tensorboard import check_tensorboard, writer
 from graphtune.train.history import Epoch
 
 
@@ -15,14 +12,8 @@ class Board:
     """
 
     def __init__(self, directory: str) -> None:
-        if importlib.util.find_spec("tensorboard") is None:
-            raise MissingExtraError("tensorboard", "training.tensorboard")
-        with warnings.catch_warnings():
-            # TensorBoard's own imports warn of what they use.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            from torch.utils.tensorboard.writer import SummaryWriter
-
-            self.writer = SummaryWriter(directory)
+        check_tensorboard("training.tensorboard")
+        self.writer = writer(directory)
 
     def add(self, number: int, epoch: Epoch) -> None:
         """Add the figures of an epoch of phase ``number``."""
