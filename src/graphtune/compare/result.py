@@ -75,7 +75,8 @@ class Comparison:
     verdict: tuple[str, ...]
     notes: tuple[str, ...]
     missing: str  # what the budget had no time for, and what would do; empty where all was run
-    surroundings: dict[str, Any]  # versions and processor
+    versions: dict[str, str]
+    hardware: dict[str, Any]
 
     def said(self, labels: int | None) -> str:
         """Return such as ``5 labels a class`` or ``all 385 labels``."""

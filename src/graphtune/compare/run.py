@@ -16,7 +16,7 @@ from graphtune.compare.result import Comparison, Row, key
 from graphtune.compare.schedule import Schedule
 from graphtune.compare.scores import Scores
 from graphtune.compare.setting import Cell, Setting
-from graphtune.compare.surroundings import surroundings
+from graphtune.compare.surroundings import hardware, versions
 from graphtune.compare.verdict import verdict
 from graphtune.encoder import BlockEncoder, Tfidf, cached_encode, from_name, uncached
 from graphtune.errors import OutputError, PlanError
@@ -200,7 +200,8 @@ def _judged(
         verdict=verdict(rows, gains, list(best.values()), labelled),
         notes=(*(note.text for note in table.notes), *notes),
         missing=_left_out(schedule),
-        surroundings=surroundings(),
+        versions=versions(),
+        hardware=hardware(),
     )
 
 

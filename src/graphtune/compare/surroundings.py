@@ -10,16 +10,23 @@ _PACKAGES = ("graphtune", "torch", "numpy", "scikit-learn", "transformers")
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 
 
-def surroundings() -> dict[str, Any]:
-    """Return versions, cores, memory and what the processor can do."""
+def versions(*beside: str) -> dict[str, str]:
+    """Return the versions of Python, of what computes, and of packages it is held against."""
+    names = (*_PACKAGES, *beside)
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in names}
+
+
+def hardware() -> dict[str, Any]:
+    """Return cores, memory and what the processor can do."""
+    import torch
+
     from graphtune.encoder.precision import chosen_device, chosen_format
 
     device = chosen_device("auto")
     return {
-        "versions": {"python": platform.python_version()}
-        | {name: metadata.version(name) for name in _PACKAGES},
         "processor": platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
         "features": _features(),
         "memory_gib": _memory_gib(),
         "device": device.type,
