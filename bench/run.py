@@ -4,7 +4,8 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but few_labels, million and trainer, which take long and are run only where named.
+Without a NAME all are run but comparison, few_labels, million and trainer, which take long and are run only
+where named.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 import bars
+import comparison
 import encoding
 import few_labels
 import kernels
@@ -24,10 +26,10 @@ import trainer
 import word_graph
 
 BENCHMARKS = (
-    *(bars, encoding, few_labels, kernels, latency, million, nearest, sampling, static, trainer),
-    word_graph,
+    *(bars, comparison, encoding, few_labels, kernels, latency, million, nearest, sampling, static),
+    *(trainer, word_graph),
 )
-_ONLY_NAMED = (few_labels, million, trainer)
+_ONLY_NAMED = (comparison, few_labels, million, trainer)
 RESULTS = Path(__file__).parent / "results"
 
 
