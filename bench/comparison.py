@@ -3,8 +3,8 @@
     python bench/comparison.py
 
 `graphtune compare` with its default methods and three seeds on the bundled banking77, 5 labelled questions a
-class, with an empty cache on two cores: every row must be filled, and its verdict on the graph must be that of
-its figures.
+class, with an empty cache on two cores: every row must be filled, and the verdict on the graph must be that
+of its figures.
 """
 
 import json
@@ -47,9 +47,8 @@ def result(table: Path, *options: str) -> dict[str, Any]:
             [*command, "--into", str(folder / "out")], cores=measured.CORES, environment=own
         )
         saved = json.loads((folder / "out/results.json").read_text(encoding="utf-8"))
-    filled = all(
-        row["accuracy"] is not None and row["seeds"] == len(saved["seeds"]) for row in saved["table"]
-    )
+    filled = [row for row in saved["table"] if row["accuracy"] is not None]
+    every = len(filled) == len(saved["table"]) and all(row["seeds"] == len(saved["seeds"]) for row in filled)
     gain = saved["gains"][-1]["points"]
     helps = "helps" if gain["low"] > 0 else "hurts" if gain["high"] < 0 else "does not surely help"
     right = saved["verdict"][0].startswith(f"The graph {helps}") or helps.startswith("does")
@@ -58,12 +57,12 @@ def result(table: Path, *options: str) -> dict[str, Any]:
         "bar": {"seconds": MOST_SECONDS},
         "seconds": facts["seconds"],
         "cores": facts["cores"],
-        "filled": filled,
+        "filled": every,
         "verdict": saved["verdict"],
         "verdict_right": right,
         "gain": [round(gain[name], 3) for name in ("value", "low", "high")],
-        "met": facts["seconds"] <= MOST_SECONDS and filled and right,
-        "rows": [_row(row) for row in run],
+        "met": facts["seconds"] <= MOST_SECONDS and every and right,
+        "rows": [_row(row) for row in filled],
         "encode_seconds": saved["encode_seconds"],
         **surroundings.facts(),
     }
