@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -217,6 +218,7 @@ def main(run: Callable[..., tuple[np.ndarray, Facts]], *choices: str) -> int:
         return 1
     try:
         task = read(Path(task_directory))
+        warnings.simplefilter("ignore")  # other people's packages warn of one another
         # Before torch, transformers and scikit-learn are imported, for they look at these then.
         os.environ.update(_QUIET, OMP_NUM_THREADS=str(task.threads), MKL_NUM_THREADS=str(task.threads))
         write(Path(out), task, *run(task, *chosen))

@@ -9,7 +9,7 @@ import numpy as np
 
 import contract
 
-_RATES = (1e-3, 3e-4)  # step size of AdamW at the start
+_RATES = (5e-3, 1e-3)  # step size of AdamW at the start; at lower ones a small encoder hardly learns
 _RANK, _ALPHA, _DROPOUT = 8, 16, 0.1
 
 

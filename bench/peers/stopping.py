@@ -32,21 +32,20 @@ class Paced(TrainerCallback):
 
 
 class BestEpoch(TrainerCallback):
-    """Keep the learned weights of the epoch with most judging rows right; stop after so many no better."""
+    """Keep the learned weights of the epoch with most judging rows right."""
 
-    def __init__(self, paced: Paced, patience: int) -> None:
-        self.paced, self.patience = paced, patience
+    def __init__(self, paced: Paced) -> None:
+        self.paced = paced
         self.accuracy, self.epoch, self.weights, self._last = -1.0, 0, {}, 0
 
     def on_evaluate(self, args, state, control, model, metrics, **_):
         self.paced.judging_seconds = metrics["eval_runtime"]
         self._last += 1
-        if metrics["eval_accuracy"] > self.accuracy:
+        # Of equals the later one: its rate has fallen further, and few judging rows are often equal.
+        if metrics["eval_accuracy"] >= self.accuracy:
             self.accuracy, self.epoch = metrics["eval_accuracy"], self._last
             learned = ((name, part) for name, part in model.named_parameters() if part.requires_grad)
             self.weights = {name: part.detach().clone() for name, part in learned}
-        elif self._last - self.epoch >= self.patience:
-            control.should_training_stop = True
 
     def restore(self, model: torch.nn.Module) -> None:
         """Give the model the weights of the best epoch."""

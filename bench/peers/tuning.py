@@ -19,7 +19,6 @@ import contract
 import stopping
 
 _EPOCHS, _FEWEST, _STEPS = 40, 5, 3000  # at most 40, or as many as 3,000 steps make, but 5 at least
-_PATIENCE = 5  # epochs without a better one
 _BATCH, _JUDGED_BATCH, _JUDGED = 16, 64, 1000  # judging rows at most: they are judged every epoch
 _MOST_TOKENS = 256
 _TRIED_STEPS = 8
@@ -112,7 +111,7 @@ class Tuning:
 
     def _judged(self, learn: Examples, judge: Examples, rate: float, epochs: float) -> Tuned:
         pace = stopping.Paced(self.clock)
-        kept = stopping.BestEpoch(pace, _PATIENCE)
+        kept = stopping.BestEpoch(pace)
         model = self._trained(learn, judge, rate, [pace, kept], num_train_epochs=epochs)
         if kept.weights:
             kept.restore(model)
