@@ -117,7 +117,7 @@ def _print(found: "Found", into: str, data: list[str], console: "Console") -> No
     line("best", f"{_figures(found, best=True)}  {found.best.candidate}")
     if better:
         line("of fit", f"{_figures(found, best=False)}  {found.usual.candidate}")
-        unsure = "; so small a lead may be chance" if found.lead <= _CLEAR else ""
+        unsure = "; it may be chance, and fit without this plan as good" if found.lead <= _CLEAR else ""
         line("lead", f"{found.lead:.1f} standard errors over the same rows{unsure}")
     line("chosen by", found.said)
     line("trials", _counts(found))

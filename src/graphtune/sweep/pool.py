@@ -7,7 +7,7 @@ from graphtune.select import Candidate, NamedGraph
 from graphtune.select.held_out import HeldOut
 from graphtune.select.journal import Journal
 from graphtune.select.means import averaged, groups, team
-from graphtune.select.standing import SURE, Standing, Tried
+from graphtune.select.standing import Standing, Tried
 
 _KEPT_BYTES = 1 << 28  # of held-out probabilities; of more, those of the best
 _KEPT = 8  # candidates that are kept whatever they take
@@ -63,17 +63,3 @@ class Pool:
             members.append(team(part, linked or [one.name for one in every_graph]))
         every = [averaged(part, group) for group in dict.fromkeys(members) if len(group) > 1]
         return max([*part.tried.values(), *every], key=part.merit)
-
-    def steady(self, best: Tried, least: Tried) -> Tried:
-        """Return the largest mean of the best candidates that is as good as ``best`` as far as rows can tell.
-
-        With few labels the best of many is mostly the luckiest; a mean of several less so. It is
-        within a standard error of ``best``, and not worse than ``least``.
-        """
-        standing = self.standing
-        ranked = sorted(standing.complete, key=standing.merit, reverse=True)
-        for count in range(min(_BEST, len(ranked)), 1, -1):
-            mean = averaged(standing, tuple(tried.candidate for tried in ranked[:count]))
-            if standing.merit(mean) >= standing.merit(least) and standing.lead(best, mean) <= SURE:
-                return mean
-        return best
