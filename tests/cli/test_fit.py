@@ -289,10 +289,10 @@ def test_a_seed_or_flag_that_is_none_ends_with_usage(table, capsys):
     "stage",
     [
         "graphtune.table.read_tables",
-        "graphtune.run.fit.split_rows",
+        "graphtune.run.ready.split_rows",
         "graphtune.encoder.tfidf.Tfidf.fit",
         "graphtune.encoder.tfidf.FittedTfidf.dense",
-        "graphtune.run.fit.build",
+        "graphtune.run.ready.build",
         "graphtune.select.journal.Journal.keep",
         "graphtune.run.fit.choose",
         "graphtune.run.fit.figures",

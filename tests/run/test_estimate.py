@@ -57,6 +57,7 @@ class Slow:
     width: int = 4
     depth: int = 1
     fingerprint: str = "s" * 64
+    parameters: int = 0
     number_format: str = "float32"
     seen: list[str] = field(default_factory=list)
 

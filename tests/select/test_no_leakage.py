@@ -91,7 +91,8 @@ def test_labels_of_rows_that_teach_do_count():
     data, _ = setting()
     held_out = HeldOut.folds(np.arange(45), data.labels, 0)
     shifted = data.labels.copy()
-    shifted[held_out.parts[0].train] = (shifted[held_out.parts[0].train] + 1) % CLASSES
+    some = held_out.parts[0].train[:10]  # not all: the shares of the classes must change too
+    shifted[some] = (shifted[some] + 1) % CLASSES
     for candidate in CANDIDATES:
         before = held_out.parts[0].predict(candidate, data, 0)
         assert not np.array_equal(before, held_out.parts[0].predict(candidate, setting(labels=shifted)[0], 0))
