@@ -116,8 +116,8 @@ def _check_time(begin: float, asked: Asked) -> None:
 def _no_time(budget: float, spent: float, why: str) -> PlanError:
     return PlanError(
         f"The budget of {budget:.3g} s was over before one setting was judged: {why} {spent:.1f} s.",
-        fix=f"give more, such as --budget {round(2 * spent) + 60}s; texts that were encoded are kept, "
-        "so that the next run needs less.",
+        fix=f"give more, such as --budget {max(60, round(2 * spent) + 60)}s; texts that were encoded are "
+        "kept, so that the next run needs less.",
     )
 
 
