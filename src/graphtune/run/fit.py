@@ -115,8 +115,9 @@ class _Fit:
     def _search(self, begin: float, ready: Ready) -> tuple[Search, Journal | None]:
         held_out = ready.held_out()
         if self.plan.exactly:
-            # Where there is nothing to choose, one part tells how sure to be.
-            held_out = held_out.only(1 if len(self.plan.candidates) == 1 else held_out.first)
+            # Where there is nothing to choose, one part tells how sure to be, else one round of folds.
+            several = len(self.plan.candidates) > 1
+            held_out = held_out.only(held_out.first // held_out.repeats if several else 1)
         journal = None
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
