@@ -3,7 +3,7 @@
     python pyg_gnn.py GCN|GAT|APPNP TASK_DIR OUT_DIR
 
 It learns on the graph of the training rows alone; val and test rows are attached to it afterwards. The epoch
-with the least loss on the judging rows is kept, as in GCN's paper: of few rows, loss tells more than accuracy.
+with the least loss on the judging rows is kept, as in the paper of GCN: with few rows, accuracy says less.
 Without val rows, all labelled rows are then trained on for as many epochs; where the budget is too short for
 both, they are trained on as long as it lasts.
 """
