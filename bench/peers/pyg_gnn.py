@@ -2,9 +2,10 @@
 
     python pyg_gnn.py GCN|GAT|APPNP TASK_DIR OUT_DIR
 
-It learns on the graph of the training rows alone; val and test rows are attached to it afterwards. Without
-val rows, held-out ones choose the number of epochs, and all labelled rows are then trained on for as many;
-where the budget is too short for both, all labelled rows are trained on as long as it lasts.
+It learns on the graph of the training rows alone; val and test rows are attached to it afterwards. The epoch
+with the least loss on the judging rows is kept, as in the paper of GCN: with few rows, accuracy says less.
+Without val rows, all labelled rows are then trained on for as many epochs; where the budget is too short for
+both, they are trained on as long as it lasts.
 """
 
 import copy
@@ -39,27 +40,26 @@ def run(task: contract.Task, name: str) -> tuple[np.ndarray, contract.Facts]:
     x_part = x[inside]
     clock = contract.Clock(task.budget_seconds)
 
-    def score(model: networks.Network, judge: np.ndarray) -> tuple[float, float]:
+    def judged_loss(model: networks.Network, judge: np.ndarray) -> float:
         with torch.no_grad():
             model.eval()
             # Training rows receive from training rows alone: the smaller graph tells the same of them.
             out = model(x_part, part)[number[judge]] if task.held_out else model(x, every)[judge]
-            right = (out.argmax(1) == y[judge]).float().mean()
-            return float(right), -float(cross_entropy(out, y[judge]))
+            return float(cross_entropy(out, y[judge]))
 
     def trained(learn: np.ndarray, judge: np.ndarray, epochs: int) -> tuple[networks.Network, int, int]:
         """Return the network of the best epoch by ``judge``, else the last; that epoch, and the last."""
         torch.manual_seed(task.seed)
         model = networks.Network(name, x.shape[1], len(task.known))
-        adam, best, kept, epoch = model.adam(), (-1.0, 0.0), None, 0
+        adam, best, kept, epoch = model.adam(), float("inf"), None, 0
         while epoch < epochs and clock.has():
             epoch += 1
             model.train()
             adam.zero_grad()
             cross_entropy(model(x_part, part)[number[learn]], y[learn]).backward()
             adam.step()
-            if len(judge) and epoch % _JUDGED_EVERY == 0 and (reached := score(model, judge)) > best:
-                best, kept = reached, (copy.deepcopy(model), epoch)
+            if len(judge) and epoch % _JUDGED_EVERY == 0 and (loss := judged_loss(model, judge)) < best:
+                best, kept = loss, (copy.deepcopy(model), epoch)
         return *(kept or (model, epoch)), epoch
 
     learn, judge = task.parts
