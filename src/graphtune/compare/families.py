@@ -18,13 +18,13 @@ from graphtune.select import Candidate, Majority, Nearest, Network, Probe, Propa
 from graphtune.select.features import DenseView
 from graphtune.select.graphs import usual
 
-_LOGISTIC = (1.0, 5.0, 20.0, 100.0)  # scikit-learn's C
+_LOGISTIC = (1.0, 10.0, 100.0)  # scikit-learn's C
 _HINGE = (0.1, 0.3, 1.0, 3.0)
 _NEIGHBOURS = (1, 5, 15)
 _SPREAD = Hops(10, 0.1)  # as far as labels reach by themselves
 
-# Networks that are compared unless others are asked for: those that a fit tries.
-_USUAL_LAYERS = ("gcn", "sage", "gat")
+# Networks that are compared unless others are asked for.
+_USUAL_LAYERS = ("gcn", "sage")
 
 
 @dataclass(frozen=True)
