@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from graphtune.compare.result import Comparison, Row, key
-from graphtune.compare.shown import accuracy, bytes_said, gap, ordered, seconds
+from graphtune.compare.shown import accuracy, bytes_said, gap, seconds
 from graphtune.report.wording import NOTHING, counted, decimal, percent
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _table(found: Comparison, count: int | None, *, wide: bool) -> "Table":
     for column in ("accuracy", "vs. best baseline", "train", "memory", *(_WIDE_COLUMNS if wide else ())):
         table.add_column(column, justify="right", no_wrap=True)
     best = found.best_baseline.get(key(count), "")
-    for row in ordered(found.of(count)):
+    for row in found.of(count):
         style = "bold" if row.family == "graphtune" else "default"
         name = Text(f"{row.method}{'*' if row.on_front else ''}", style=style)
         table.add_row(name, *_cells(row, best, found, wide=wide))

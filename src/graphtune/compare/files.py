@@ -8,10 +8,11 @@ from graphtune.artefact import write_json, written
 from graphtune.compare.console import heading, heading_of
 from graphtune.compare.page import html
 from graphtune.compare.result import Comparison, Homophily, Row, key
-from graphtune.compare.shown import accuracy, bytes_said, gap, ordered, seconds
+from graphtune.compare.shown import accuracy, bytes_said, gap, seconds
 from graphtune.metric import Interval
 from graphtune.plan import Plan
 from graphtune.report.wording import NOTHING, percent
+from graphtune.run.outcome_json import without_nan
 from graphtune.table import write_rows
 
 _INTERVALS = ("accuracy", "macro_f1", "ece", "difference")
@@ -44,12 +45,12 @@ def write_plans(plans: dict[str, Plan], into: Path) -> None:
 
 def to_json(found: Comparison) -> dict[str, Any]:
     """Return plain dictionaries and lists; what is not a number becomes null."""
-    return _plain(asdict(found))
+    return without_nan(asdict(found))
 
 
 def columns(found: Comparison) -> dict[str, list[object]]:
     """Return the table by column; shares and points as numbers, what is not known empty."""
-    rows = [row for count in found.counts for row in ordered(found.of(count))]
+    rows = [row for count in found.counts for row in found.of(count)]
     table: dict[str, list[object]] = {
         "labels": ["all" if row.labels is None else row.labels for row in rows],
         "method": [row.method for row in rows],
@@ -87,7 +88,7 @@ def markdown(found: Comparison) -> str:
             *("latency", "peak memory", "learned", "on disk", "note"),
         )
         lines = [_line(head), "|---|---|" + "---:|" * 9 + "---|"]
-        lines += [_line(_cells(row, best)) for row in ordered(found.of(count))]
+        lines += [_line(_cells(row, best)) for row in found.of(count)]
         parts.append("\n".join(lines))
     if found.homophily:
         parts.append("## Graphs\n\n" + "\n".join(_graph(one, found) for one in found.homophily))
@@ -137,15 +138,3 @@ def _line(cells: tuple[str, ...]) -> str:
 
 def _known(value: Any) -> object:
     return "" if value is None or value != value else value
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case float():
-            return value if value == value else None
-        case dict():
-            return {name: _plain(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in value]
-        case _:
-            return value

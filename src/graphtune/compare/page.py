@@ -37,7 +37,7 @@ def _part(found: Comparison, count: int | None, palette: plots.Palette) -> dict[
     best = found.best_baseline.get(key(count), "")
     return {
         "said": heading_of(found, count),
-        "rows": shown.ordered(rows),
+        "rows": rows,
         "best": best,
         "intervals": plots.intervals(run, palette, best) if run else "",
         "scatter": plots.scatter(run, palette) if run else "",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from graphtune.compare.result import Comparison, Row, key
-from graphtune.compare.shown import accuracy, ordered, seconds
+from graphtune.compare.shown import accuracy, seconds
 from graphtune.report.axis import Axis
 
 _SHOWN_FROM = 0.6  # of the best accuracy; less would press what matters together
@@ -32,7 +32,7 @@ class Palette:
 
 def intervals(rows: Sequence[Row], palette: Palette, best: str) -> str:
     """Draw every method's accuracy with its interval, and a line at the best baseline."""
-    shown = [row for row in ordered(rows) if row.accuracy is not None]
+    shown = [row for row in rows if row.accuracy is not None]
     axis = _axis([end for row in shown if row.accuracy for end in (row.accuracy.low, row.accuracy.high)])
     left, right, line = 190, 640, 26
     bottom = line * len(shown) + 8
@@ -61,7 +61,7 @@ def intervals(rows: Sequence[Row], palette: Palette, best: str) -> str:
 
 def scatter(rows: Sequence[Row], palette: Palette) -> str:
     """Draw accuracy over seconds of training, with a line through what nothing beats."""
-    shown = [row for row in ordered(rows) if row.accuracy is not None and row.train_seconds is not None]
+    shown = [row for row in rows if row.accuracy is not None and row.train_seconds is not None]
     times = [max(row.train_seconds or 0.0, 1e-3) for row in shown]
     axis = _axis([row.accuracy.value for row in shown if row.accuracy])
     left, right, top, bottom = 60, 690, 12, 300
@@ -80,7 +80,7 @@ def scatter(rows: Sequence[Row], palette: Palette) -> str:
         parts += [_line(left, y, right, y, "grid"), _text(left - 8, y + 4, name, "end")]
     for power in range(math.ceil(low), math.floor(high) + 1):
         x = across(10.0**power)
-        parts += [_line(x, top, x, bottom, "grid"), _text(x, bottom + 18, _unit(10.0**power), "middle")]
+        parts += [_line(x, top, x, bottom, "grid"), _text(x, bottom + 18, f"{10.0**power:g} s", "middle")]
     front = sorted((row for row in shown if row.on_front), key=lambda row: row.train_seconds or 0.0)
     points = " ".join(f"{across(row.train_seconds or 0)},{up(_value(row))}" for row in front)
     parts.append(f'<polyline class="front" points="{points}"/>')
@@ -158,10 +158,6 @@ def _of(found: Comparison, name: str, count: int | None) -> Row | None:
 
 def _value(row: Row) -> float:
     return row.accuracy.value if row.accuracy else 0.0
-
-
-def _unit(value: float) -> str:
-    return f"{value:g} s"
 
 
 def _line(x: Number, y: Number, to_x: Number, to_y: Number, kind: str) -> str:

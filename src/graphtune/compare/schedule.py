@@ -33,7 +33,6 @@ class Schedule:
     found: dict[Cell, Scores] = field(default_factory=dict)
     failed: dict[Cell, str] = field(default_factory=dict)
     left_out: list[Cell] = field(default_factory=list)
-    computed: int = 0
 
     def run(self) -> None:
         """Run what is not there yet.
@@ -140,7 +139,6 @@ class Schedule:
         except BaseException:
             running.stop()
             raise
-        self.computed += 1
         if problem is None and not self._look(cell):
             problem = "its scores cannot be read."
         if problem is not None:

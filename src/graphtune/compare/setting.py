@@ -8,6 +8,7 @@ import graphtune
 from graphtune.compare.method import Method, Outside
 from graphtune.plan import Plan
 from graphtune.table import Links, Table
+from graphtune.table.digest import digest_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,20 +25,9 @@ class Setting:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of all of it, and of graphtune's version."""
-        digest = hashlib.sha256(graphtune.__version__.encode())
-        table, links = self.table, self.links
-        for part in (table.ids, table.texts, table.split, table.classes):
-            digest.update("\0".join(part).encode("utf-8", "surrogatepass") + b"\1")
-        digest.update(table.labels.tobytes())
-        if table.weights is not None:
-            digest.update(table.weights.tobytes())
-        if links is not None:
-            digest.update("\0".join((*links.source, *links.target)).encode("utf-8", "surrogatepass"))
-            digest.update(b"" if links.weight is None else links.weight.tobytes())
-            digest.update(repr((links.directed, links.kind)).encode())
         facts = (self.encoder, self.transductive, self.limit_seconds, self.threads)
-        digest.update(repr(facts).encode())
-        return digest.hexdigest()
+        whole = graphtune.__version__ + repr(facts)
+        return hashlib.sha256(whole.encode() + digest_of(self.table, self.links)).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,9 @@
 """Figures of a comparison as text, for terminal, page and Markdown alike."""
 
 import math
-from collections.abc import Sequence
 
 from graphtune.compare.result import Row
 from graphtune.report.wording import NOTHING, duration, points
-
-_SURE = 0.05
 
 
 def accuracy(row: Row) -> str:
@@ -29,11 +26,6 @@ def p_said(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
 
 
-def surely(row: Row) -> bool:
-    """Say whether the difference from the best baseline is taken to be real."""
-    return row.p_value is not None and row.p_value < _SURE
-
-
 def seconds(value: float | None) -> str:
     """Return such as ``0.02 s`` or ``1 min 12 s``."""
     return f"{value:.2f} s" if value is not None and value < 1 else duration(value)
@@ -46,8 +38,3 @@ def bytes_said(value: int | None) -> str:
     if value >= 1 << 20:
         return f"{value / (1 << 20):,.0f} MiB" if value >= 10 << 20 else f"{value / (1 << 20):.1f} MiB"
     return f"{value / 1024:.0f} KiB"
-
-
-def ordered(rows: Sequence[Row]) -> list[Row]:
-    """Return the most accurate first, those without a figure last."""
-    return sorted(rows, key=lambda row: -row.accuracy.value if row.accuracy else 1.0)

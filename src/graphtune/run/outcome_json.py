@@ -8,7 +8,7 @@ from graphtune.select.outcome import ClassFigures, Figures, GraphReport, Outcome
 
 def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
     """Return plain dictionaries and lists; what is not a number becomes null."""
-    return _without_nan(asdict(outcome))
+    return without_nan(asdict(outcome))
 
 
 def outcome_from_json(facts: dict[str, Any]) -> Outcome:
@@ -51,13 +51,14 @@ def _rows(rows: list[Any] | None, make: Any) -> tuple[Any, ...] | None:
     return None if rows is None else tuple(make(row) for row in rows)
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Return plain dictionaries and lists; what is not a number becomes null."""
     match value:
         case float():
             return value if value == value else None
         case dict():
-            return {name: _without_nan(inner) for name, inner in value.items()}
+            return {name: without_nan(inner) for name, inner in value.items()}
         case list() | tuple():
-            return [_without_nan(inner) for inner in value]
+            return [without_nan(inner) for inner in value]
         case _:
             return value
