@@ -5,12 +5,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from subjects import plan, table
 
 from graphtune.errors import ModelError, OutputError
 from graphtune.run import FittedModel, fit_table, load, save
 from graphtune.run import saved as module
+from graphtune.select import Probe
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +79,31 @@ def test_a_manifest_that_is_none_is_refused(place, text):
         load(place)
 
 
+def test_words_are_learned_and_saved_only_where_they_are_read(tmp_path):
+    for view in ("meaning", "both"):
+        asked = plan(Probe(view), encoder="static", exactly=True)
+        model = fit_table(table(labelled=3), plan=asked, into=tmp_path / view)
+        assert (model.maker.terms is not None) == (view == "both")
+        assert ("words.json" in listing(tmp_path / view)) == (view == "both")
+        texts = ["my card is late", "a refund"]
+        again = load(tmp_path / view).probabilities(texts)
+        np.testing.assert_array_equal(again, model.probabilities(texts))
+
+
+def test_words_that_only_the_search_read_are_not_saved(tmp_path):
+    model = fit_table(
+        table(labelled=3), plan=plan(Probe("meaning"), encoder="static"), into=tmp_path / "model"
+    )
+    assert model.maker.terms is not None
+    assert "words.json" not in listing(tmp_path / "model")
+    assert load(tmp_path / "model").classes == model.classes
+
+
 def test_a_newer_model_asks_for_an_update(place):
     manifest = json.loads((place / "manifest.json").read_text())
-    (place / "manifest.json").write_text(json.dumps(manifest | {"format": 2, "graphtune": "9.0"}))
+    (place / "manifest.json").write_text(
+        json.dumps(manifest | {"format": module.FORMAT + 1, "graphtune": "9.0"})
+    )
     with pytest.raises(ModelError, match=r"graphtune 9\.0") as refused:
         load(place)
     assert "update" in refused.value.fix

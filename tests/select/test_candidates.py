@@ -10,6 +10,7 @@ from graphtune.layer import APPNP, GAT, GCN, SAGE
 from graphtune.select import (
     Candidate,
     Data,
+    FeatureMaker,
     Majority,
     Mean,
     Nearest,
@@ -20,6 +21,7 @@ from graphtune.select import (
     Propagated,
     Smoothed,
 )
+from graphtune.select.features import reads_words
 from graphtune.select.linear import LinearHead
 from graphtune.strategy import Full
 
@@ -106,6 +108,22 @@ def test_is_restored_from_its_tensors(candidate):
     fitted = candidate.fit(data, ROWS, seed=0)
     again = candidate.restored(setting()[0], fitted.tensors())
     assert np.array_equal(again.attach(data, new), fitted.attach(data, new))
+
+
+@each
+def test_reads_the_views_it_says(candidate):
+    data, new = setting()
+    fitted = candidate.fit(data, ROWS, seed=0)
+    without = FeatureMaker(data.features.maker.encoder, None)
+    less = Data(without.features(data.features.texts), data.graphs, data.labels, data.classes)
+    fewer = NewRows(without.features(new.features.texts), new.rows)
+    if reads_words(candidate.reads):
+        with pytest.raises(ValueError, match="without words"):
+            candidate.fit(less, ROWS, seed=0).attach(less, fewer)
+    else:
+        again = candidate.fit(less, ROWS, seed=0)
+        assert np.array_equal(again.at(less, NODES), fitted.at(data, NODES))
+        assert np.array_equal(again.attach(less, fewer), fitted.attach(data, new))
 
 
 def test_names_tell_what_differs():

@@ -44,7 +44,7 @@ class Leaky:
     inside: Probe
     share: float = 0.01
 
-    family, graphs, views = "graph-free", frozenset(), frozenset()
+    family, graphs, views, reads = "graph-free", frozenset(), frozenset(), frozenset({"meaning"})
 
     def fit(self, data: Data, rows, *, seed: int) -> "FittedLeaky":
         inner = self.inside.fit(data, rows, seed=seed)

@@ -35,7 +35,7 @@ class Known:
     sure: float = 0.9
     wrong: int = 0
 
-    graphs, views = frozenset({"meaning"}), frozenset()
+    graphs, views, reads = frozenset({"meaning"}), frozenset(), frozenset()
 
     def fit(self, data: Data, rows, *, seed: int) -> "FittedKnown":
         truth = np.arange(len(data.labels)) % CLASSES

@@ -1,20 +1,21 @@
 """What a fit starts from: rows divided, texts encoded, graphs built."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Int64
 
-from graphtune.encoder import from_name
+from graphtune.encoder import Tfidf, from_name
 from graphtune.errors import PlanError
 from graphtune.graph import Words
 from graphtune.plan import Plan
 from graphtune.progress import say
 from graphtune.run.split import Split, split_rows
 from graphtune.select import Data, FeatureMaker, NamedGraph, NewRows
+from graphtune.select.features import reads_words
 from graphtune.select.graphs import build, check_names, usual
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.table import Links, Table
@@ -63,8 +64,9 @@ class Ready:
         nodes = split.nodes(transductive=plan.transductive)
         texts = tuple(table.texts[row] for row in nodes)
         with clock.stage("encode"):
-            maker = _maker(plan, texts)
-            named = graphs_of(plan, links=links is not None, same=maker.same, nodes=len(nodes))
+            same = from_name(plan.encoder) == Tfidf()
+            named = graphs_of(plan, links=links is not None, same=same, nodes=len(nodes))
+            maker = _maker(plan, texts, named)
             features = maker.features(texts)
             say(f"encoding {len(nodes)} texts with {plan.encoder}")
             features.meaning  # noqa: B018 - made here so that its time is told apart
@@ -133,8 +135,12 @@ def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.n
     return tuple(table.classes[at] for at in order), number[table.labels]
 
 
-def _maker(plan: Plan, texts: tuple[str, ...]) -> FeatureMaker:
-    words = plan.words.fit(texts)
+def _maker(plan: Plan, texts: tuple[str, ...], graphs: Iterable[NamedGraph]) -> FeatureMaker:
     encoder = from_name(plan.encoder)
-    fitted = words if type(encoder) is type(plan.words) else encoder.fit(texts)
-    return FeatureMaker(fitted, words)
+    if encoder == Tfidf():
+        words = plan.words.fit(texts)
+        return FeatureMaker(words, words)
+    # A search tries probes of the words, whatever the plan names.
+    read = not plan.exactly or any(reads_words(one.reads) for one in plan.candidates)
+    read = read or reads_words(one.view for one in graphs)
+    return FeatureMaker(encoder.fit(texts), plan.words.fit(texts) if read else None)

@@ -16,7 +16,7 @@ from torch import Tensor
 import graphtune
 from graphtune import report
 from graphtune.artefact import altered, digests, write_json, written_directory
-from graphtune.encoder import FittedTfidf, from_name
+from graphtune.encoder import FittedTfidf, Tfidf, from_name
 from graphtune.errors import ModelError, OutputError
 from graphtune.graph import TextGraph
 from graphtune.plan import Plan
@@ -24,8 +24,9 @@ from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.outcome_json import outcome_from_json, outcome_to_json
 from graphtune.select import Data, FeatureMaker, Features, View
 from graphtune.select.calibration import Calibration
+from graphtune.select.features import reads_words
 
-FORMAT = 1  # of the directory; raised whenever an older graphtune could not read it
+FORMAT = 2  # of the directory; raised whenever an older graphtune could not read it
 _MANIFEST = "manifest.json"
 
 
@@ -94,9 +95,10 @@ def _write_parts(model: FittedModel, place: Path) -> None:
     (place / "report.html").write_text(report.html(model.outcome), encoding="utf-8")
     (place / "README.md").write_text(report.card(model.outcome), encoding="utf-8")
     _write_tensors(place / "model.safetensors", model.predictor.tensors())
-    words = model.maker.words
-    write_json(place / "words.json", words.state())
-    _write_tensors(place / "words.safetensors", words.tensors())
+    views: set[View] = {*model.candidate.reads, *(one.view for one in used.values())}
+    if model.maker.same or reads_words(views):
+        write_json(place / "words.json", model.maker.words.state())
+        _write_tensors(place / "words.safetensors", model.maker.words.tensors())
     if used:
         _write_graphs(model, place / "graph")
 
@@ -126,9 +128,7 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     plan = Plan.read(directory / "plan.toml")
     candidate = plan.candidates[0]
     classes = tuple(json.loads((directory / "labels.json").read_text(encoding="utf-8")))
-    state = json.loads((directory / "words.json").read_text(encoding="utf-8"))
-    words = FittedTfidf.restore(state, _read_tensors(directory / "words.safetensors"))
-    maker = _maker(plan, words, manifest["encoder"]["fingerprint"])
+    maker = _maker(plan, _read_words(directory), manifest["encoder"]["fingerprint"])
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
     facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
     weights = facts["weights"]
@@ -142,9 +142,16 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     )
 
 
-def _maker(plan: Plan, words: FittedTfidf, fingerprint: str) -> FeatureMaker:
+def _read_words(directory: Path) -> FittedTfidf | None:
+    if not (directory / "words.json").is_file():
+        return None
+    state = json.loads((directory / "words.json").read_text(encoding="utf-8"))
+    return FittedTfidf.restore(state, _read_tensors(directory / "words.safetensors"))
+
+
+def _maker(plan: Plan, words: FittedTfidf | None, fingerprint: str) -> FeatureMaker:
     encoder = from_name(plan.encoder)
-    fitted = words if encoder == plan.words or plan.encoder == "tfidf" else encoder.fit(())
+    fitted = words if words is not None and encoder == Tfidf() else encoder.fit(())
     if fitted.fingerprint != fingerprint:
         raise ModelError(
             f"The encoder {plan.encoder} is no longer the one this model was trained with.",

@@ -62,6 +62,11 @@ class Candidate(Protocol):
         """Dense views of the *stored* rows that attaching new rows needs."""
         ...
 
+    @property
+    def reads(self) -> frozenset[View]:
+        """Views of any rows that it is fitted on, or predicts from; not those its graphs are built on."""
+        ...
+
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> Predictor:
         """Learn from the labels of ``rows`` only."""
         ...

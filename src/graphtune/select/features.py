@@ -1,7 +1,7 @@
 """The matrices a candidate can read: meaning (encoder), words (TF-IDF), and both together."""
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, get_args
@@ -18,10 +18,17 @@ from graphtune.errors import PlanError
 DenseView = Literal["meaning", "both", "even"]
 View = Literal["meaning", "words", "both", "even", "all"]
 
+_OF_WORDS = frozenset[View]({"words", "both", "even", "all"})
+
 # Squared length that word features have in each fusion.
 _WORDS_IN_BOTH = 0.3
 _WORDS_IN_EVEN = 0.5
 _WORDS_IN_ALL = 0.7
+
+
+def reads_words(views: Iterable[View]) -> bool:
+    """Say whether one of ``views`` has the TF-IDF in it."""
+    return not _OF_WORDS.isdisjoint(views)
 
 
 def check_dense(view: str, reader: str) -> None:
@@ -43,12 +50,23 @@ class FeatureMaker:
     """Turns texts into features; fitted on texts that training may look at."""
 
     encoder: FittedEncoder
-    words: FittedTfidf
+    terms: FittedTfidf | None  # None where no view is read that has words in it
 
     @property
     def same(self) -> bool:
         """Whether the encoder is the word features themselves, so that fusing them adds nothing."""
-        return self.encoder is self.words
+        return self.encoder is self.terms
+
+    @property
+    def words(self) -> FittedTfidf:
+        """The word features.
+
+        Raises:
+            ValueError: it was made without them.
+        """
+        if self.terms is None:
+            raise ValueError("These features were made without words.")
+        return self.terms
 
     def features(self, texts: Sequence[str], *, cached: bool = True) -> "Features":
         """Return the features of ``texts``, each view made when it is first asked for.
@@ -133,9 +151,7 @@ class Features:
     def tensors(self, views: Collection[View]) -> dict[str, Tensor]:
         """Return what must be saved so that the dense ``views`` can be restored without the texts."""
         needed = (
-            {"topics"}
-            if self.maker.same
-            else {"meaning"} | ({"topics"} if set(views) & {"both", "even"} else set())
+            {"topics"} if self.maker.same else {"meaning"} | ({"topics"} if reads_words(views) else set())
         )
         return {name: getattr(self, name) for name in sorted(needed)} if views else {}
 

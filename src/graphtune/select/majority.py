@@ -32,6 +32,11 @@ class Majority:
         """None."""
         return frozenset()
 
+    @property
+    def reads(self) -> frozenset[View]:
+        """None."""
+        return frozenset()
+
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedMajority":
         """Count the labels of ``rows``, each as often as it weighs; ``seed`` is not used."""
         weights = None if data.weights is None else data.weights[rows]

@@ -37,6 +37,11 @@ class Mean:
         """Every view a member needs."""
         return frozenset().union(*(member.views for member in self.members))
 
+    @property
+    def reads(self) -> frozenset[View]:
+        """Every view a member reads."""
+        return frozenset().union(*(member.reads for member in self.members))
+
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedMean":
         """Fit every member on the labels of ``rows``."""
         return FittedMean(tuple(data.fitted(member, rows, seed) for member in self.members))

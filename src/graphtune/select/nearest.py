@@ -52,6 +52,11 @@ class Nearest:
         """None: it keeps the rows it needs itself."""
         return frozenset()
 
+    @property
+    def reads(self) -> frozenset[View]:
+        """The one view."""
+        return frozenset({self.view})
+
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedNearest":
         """Keep the labelled rows; ``seed`` is not used."""
         features = data.features.dense(self.view)[torch.from_numpy(rows)]

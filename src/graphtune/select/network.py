@@ -85,6 +85,11 @@ class Network:
         """The one view."""
         return frozenset({self.view})
 
+    @property
+    def reads(self) -> frozenset[View]:
+        """The one view."""
+        return frozenset({self.view})
+
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedNetwork":
         """Train on the labels of ``rows`` only; of many, some are spared to decide when to stop.
 

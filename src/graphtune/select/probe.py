@@ -36,6 +36,11 @@ class Probe:
         """None: stored rows are not looked at again."""
         return frozenset()
 
+    @property
+    def reads(self) -> frozenset[View]:
+        """The one view."""
+        return frozenset({self.view})
+
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedProbe":
         """Learn from the labels of ``rows`` only; the solution is unique, so ``seed`` is not used."""
         x = data.features.view(self.view)

@@ -45,6 +45,11 @@ class Propagated:
         """The one view."""
         return frozenset({self.view})
 
+    @property
+    def reads(self) -> frozenset[View]:
+        """The one view."""
+        return frozenset({self.view})
+
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedPropagated":
         """Learn from the labels of ``rows`` only; the solution is unique, so ``seed`` is not used."""
         x = data.propagated(self.view, self.graph, self.hops)

@@ -46,6 +46,11 @@ class Smoothed:
         """The base's."""
         return self.base.views
 
+    @property
+    def reads(self) -> frozenset[View]:
+        """The base's."""
+        return self.base.reads
+
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedSmoothed":
         """Fit the base on ``rows``, then clamp their labels and spread."""
         base = data.fitted(self.base, rows, seed)
