@@ -42,7 +42,10 @@ class Task:
     seed: int
     budget_seconds: float
     threads: int
+    transductive: bool  # whether test rows are in the graph that is learned on
+    graph_seconds: float  # that making the graph took
     encoder_directory: Path | None
+    encoder_parameters: int
     chinese: bool
     texts: tuple[str, ...]
     split: np.ndarray  # [rows] "train", "val" or "test"
@@ -159,7 +162,10 @@ def read(directory: Path) -> Task:
         told["seed"],
         told["budget_seconds"],
         told["threads"],
+        told["transductive"],
+        told["graph_seconds"],
         None if encoder is None else Path(encoder),
+        told["encoder_parameters"],
         told["chinese"],
         tuple(rows["text"]),
         split,
@@ -202,11 +208,6 @@ def latency_ms(predict: Callable[[str], object], texts: Sequence[str]) -> float:
         if time.perf_counter() - start > _LATENCY_SECONDS:
             break
     return float(np.median(taken))
-
-
-def directory_bytes(directory: Path) -> int:
-    """Return the size of an encoder's weights and vocabulary."""
-    return sum((directory / name).stat().st_size for name in ("model.safetensors", "tokenizer.json"))
 
 
 def main(run: Callable[..., tuple[np.ndarray, Facts]], *choices: str) -> int:

@@ -2,10 +2,10 @@
 
     python pyg_gnn.py GCN|GAT|APPNP TASK_DIR OUT_DIR
 
-It learns on the graph of the training rows alone; val and test rows are attached to it afterwards. The epoch
-with the least loss on the judging rows is kept, as in the paper of GCN: with few rows, accuracy says less.
-Without val rows, all labelled rows are then trained on for as many epochs; where the budget is too short for
-both, they are trained on as long as it lasts.
+It learns on the graph of the training rows alone, and val and test rows are attached to it afterwards, unless
+the task is transductive. The epoch with the least loss on the judging rows is kept, as in the paper of GCN:
+with few rows, accuracy says less. Without val rows, all labelled rows are then trained on for as many epochs;
+where the budget is too short for both, they are trained on as long as it lasts.
 """
 
 import copy
@@ -32,18 +32,18 @@ def run(task: contract.Task, name: str) -> tuple[np.ndarray, contract.Facts]:
     x, y = torch.from_numpy(task.features()), torch.from_numpy(task.labels)
     crow, col, weight = task.graph()
     every = networks.adjacency(name, crow, col, weight)
-    inside = np.flatnonzero(task.split == "train")
+    inside = np.arange(len(y)) if task.transductive else np.flatnonzero(task.split == "train")
     number = np.full(len(y), -1)  # of a training row among them
     number[inside] = np.arange(len(inside))
     own = scipy.sparse.csr_array((weight, col, crow), shape=(len(y), len(y)))[inside][:, inside].tocsr()
     part = networks.adjacency(name, own.indptr, own.indices, own.data)
     x_part = x[inside]
-    clock = contract.Clock(task.budget_seconds)
+    clock = contract.Clock(task.budget_seconds - task.graph_seconds)
 
     def judged_loss(model: networks.Network, judge: np.ndarray) -> float:
         with torch.no_grad():
             model.eval()
-            # Training rows receive from training rows alone: the smaller graph tells the same of them.
+            # Rows receive from rows inside alone: the smaller graph tells the same of them.
             out = model(x_part, part)[number[judge]] if task.held_out else model(x, every)[judge]
             return float(cross_entropy(out, y[judge]))
 
@@ -73,17 +73,16 @@ def run(task: contract.Task, name: str) -> tuple[np.ndarray, contract.Facts]:
         model, _, _ = trained(task.train, judge[:0], best)
     else:
         model, best, last = trained(task.train, judge[:0], _EPOCHS)
-    seconds = clock.seconds
+    seconds = task.graph_seconds + clock.seconds
     with torch.no_grad():
         probabilities = model.eval()(x, every)[task.test].softmax(1).numpy()
     learned = sum(weights.numel() for weights in model.parameters())
     kept = x_part.nbytes + own.data.nbytes + own.indices.nbytes + own.indptr.nbytes
-    encoder = task.encoder_directory
     return probabilities, contract.Facts(
         train_seconds=seconds,
         learned_parameters=learned,
-        total_parameters=learned,
-        size_bytes=4 * learned + kept + (contract.directory_bytes(encoder) if encoder else 0),
+        total_parameters=learned + task.encoder_parameters,
+        size_bytes=4 * learned + kept,
         packages=("torch-geometric", "torch", "numpy"),
         settings={"epochs": best, **vars(networks.PUBLISHED[name])},
         note="" if last == _EPOCHS else f"stopped by the budget after {last} of {_EPOCHS} epochs",

@@ -35,7 +35,7 @@ def run(task: contract.Task) -> tuple[np.ndarray, contract.Facts]:
         encode_seconds=encode_seconds,
         learned_parameters=learned,
         total_parameters=learned + sum(part.numel() for part in encoder.parameters()),
-        size_bytes=len(pickle.dumps(chosen.model)) + contract.directory_bytes(task.encoder),
+        size_bytes=len(pickle.dumps(chosen.model)),
         packages=("sentence-transformers", "scikit-learn", "transformers", "torch"),
         settings={"C": chosen.strength, "most_tokens": encoder.max_seq_length},
         latency_ms=contract.latency_ms(

@@ -2,11 +2,12 @@
 
     python bench/study/study.py [SET...] [--seeds N] [--budget TIME] [--no-peers] [--list]
 
-A result is written to ``bench/study/results/SET.json``; what is done lies in ``bench/work/study/SET`` and is
-not done again. ``bench/study/page.py`` makes ``docs/results.md`` of the results.
+A result is written to ``bench/study/results/SET.json``; what is done lies in ``bench/work/study``, apart for
+every state of the code, and is not done again. ``bench/study/page.py`` makes ``docs/results.md`` of it all.
 """
 
 import argparse
+import hashlib
 import os
 import sys
 from dataclasses import asdict
@@ -15,10 +16,12 @@ from typing import Any
 
 from sets import SETS, Set
 
+import graphtune
 import surroundings
 from graphtune import progress
 from graphtune.artefact import write_json
 from graphtune.compare import Comparison, Offer, Settings, compare, methods
+from graphtune.errors import GraphtuneError
 from graphtune.plan.budget import seconds
 from protocols import AbsentDataError, read
 
@@ -42,7 +45,15 @@ def run(one: Set, *, seeds: int, budget: float, peers: bool) -> Comparison:
     settings = Settings(seeds, LABELS, budget, LIMIT_SECONDS, encoder)
     asked = [*OURS, *([str(PEERS / "methods.toml")] if peers else [])]
     offer = Offer(encoder, links is not None, same=False, nodes=len(table))
-    return compare(table, methods(asked, offer), WORK / one.name, settings, links)
+    return compare(table, methods(asked, offer), WORK / code() / one.name, settings, links)
+
+
+def code() -> str:
+    """Return a digest of graphtune's code: scores of another state are not reused."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(graphtune.__file__).parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def result(one: Set, found: Comparison) -> dict[str, Any]:
@@ -64,6 +75,7 @@ def result(one: Set, found: Comparison) -> dict[str, Any]:
         "gains": [_rounded(asdict(gain)) for gain in found.gains],
         "homophily": [_rounded(asdict(graph)) for graph in found.homophily],
         "verdict": list(found.verdict),
+        "missing": found.missing,
         **surroundings.facts(),
     }
 
@@ -112,17 +124,19 @@ def main(arguments: list[str] | None = None) -> int:
     if wrong:
         print(f"error: no set is called {', '.join(wrong)}.\nfix: see --list.", file=sys.stderr)
         return 2
+    status = 0
     for name in given.set or by_name:
         one = by_name[name]
         try:
             with progress.shown():
                 found = run(one, seeds=given.seeds, budget=seconds(given.budget), peers=not given.no_peers)
-        except AbsentDataError as absent:
-            print(f"skipped {name}: {absent}", file=sys.stderr)
+        except (AbsentDataError, GraphtuneError) as error:
+            print(f"skipped {name}: {error}", file=sys.stderr)
+            status = 1
             continue
         write_json(RESULTS / f"{name}.json", result(one, found))
         print("\n".join(found.verdict), flush=True)
-    return 0
+    return status
 
 
 if __name__ == "__main__":

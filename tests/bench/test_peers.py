@@ -38,7 +38,8 @@ def written(folder: Path, table: list[tuple[str, str | None, str]], **told: obje
     (folder / "out").mkdir()
     texts, labels, split = zip(*table, strict=True)
     usual = {"classes": CLASSES, "seed": 0, "budget_seconds": 60.0, "threads": 1}
-    usual |= {"encoder_directory": None, "chinese": False}
+    usual |= {"encoder_directory": None, "encoder_parameters": 0, "chinese": False}
+    usual |= {"transductive": False, "graph_seconds": 0.0}
     (place / "task.json").write_text(json.dumps(usual | told), encoding="utf-8")
     ids = [str(at) for at in range(len(table))]
     columns = {"id": ids, "text": texts, "label": pa.array(labels, pa.string()), "split": split}

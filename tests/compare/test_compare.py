@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from small import FREE, MAJORITY, NETWORK, WHOLE, WORDS, only, table
 
-from graphtune.compare import Method, Outside, Settings, compare
+from graphtune.compare import Method, Outside, Settings, compare, launch
 from graphtune.compare.draw import divided
 from graphtune.compare.files import to_json, write
 from graphtune.compare.own import run
@@ -190,9 +190,19 @@ assert graph["col"].max() < known and len(graph["col"]) == graph["crow"][-1]
 if "{mode}" == "fail":
     sys.exit("no such luck")
 wide = len(facts["classes"]) + ("{mode}" == "wide")
-np.savez(out / "predictions.npz", probabilities=np.full((len(test), wide), 1 / wide, np.float32))
+scale = 5 if "{mode}" == "logits" else 1
+np.savez(out / "predictions.npz", probabilities=np.full((len(test), wide), scale / wide, np.float32))
+if "{mode}" == "cut":
+    (out / "predictions.npz").write_bytes((out / "predictions.npz").read_bytes()[:100])
 told = dict(train_seconds=0.5, learned_parameters=1, total_parameters=2, size_bytes=3)
 told |= {{"versions": {{"thing": "1.2"}}, "note": "it says so"}}
+if "{mode}" == "threads":
+    import os
+    told["note"] = os.environ["OMP_NUM_THREADS"] + os.environ["OPENBLAS_NUM_THREADS"]
+if "{mode}" == "number":
+    told = 3
+if "{mode}" == "word":
+    told["train_seconds"] = "fast"
 (out / "facts.json").write_text(json.dumps(told))
 """
 
@@ -211,7 +221,73 @@ def test_an_outside_program_gets_the_same_rows_without_the_test_labels(tmp_path)
     assert row.note == "it says so"
 
 
-@pytest.mark.parametrize(("mode", "said"), [("fail", "no such luck"), ("wide", "shape")])
+def test_a_program_is_told_how_many_threads_it_has(tmp_path):
+    asked = replace(QUICK, seeds=1, labels=(None,), jobs=1)
+    found = compare(table(), (MAJORITY, outside(tmp_path, "threads")), tmp_path / "out", asked)
+    assert next(row.note for row in found.table if row.method == "threads") == f"{found.threads}" * 2
+
+
+def test_the_memory_of_a_program_is_its_own(tmp_path):
+    """On Linux a process begins to count at the peak of what started it."""
+    (tmp_path / "large.py").write_text("held = bytearray(200 << 20)\nprint(len(held))")
+    peak = tmp_path / "peak"
+    held = bytearray(400 << 20)
+    for command, low, high in (
+        (["true"], 0, 100 << 20),
+        ([sys.executable, "large.py"], 200 << 20, 350 << 20),
+        (["sh", "-c", f"{sys.executable} large.py; exit 3"], 200 << 20, 350 << 20),
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-I", "-S", launch.__file__, peak, *command], cwd=tmp_path, check=False
+        )
+        assert ended.returncode == (3 if command[0] == "sh" else 0)
+        assert low <= int(peak.read_text()) < high
+    assert len(held) > 1
+
+
+def test_what_a_score_depends_on_is_in_its_name(tmp_path):
+    first = outside(tmp_path, "fine")
+    rows = divided(table(), 0)
+
+    def key(method: Method) -> str:
+        return Cell(replace(method, how=replace(method.how)), 4, 0).key(setting(rows))
+
+    before = key(first)
+    (tmp_path / "beside.py").write_text("x = 1")
+    second = key(first)
+    (tmp_path / "fine.py").write_text("changed")
+    assert len({before, second, key(first)}) == 3
+
+
+def test_an_encoder_that_was_trained_further_is_another(tmp_path):
+    from tiny_bert import write_tiny_bert
+
+    tiny_bert = tmp_path / "encoder"
+    write_tiny_bert(tiny_bert)
+    rows = divided(table(), 0)
+    own = replace(WORDS, how=replace(WORDS.how, encoder=str(tiny_bert)))
+
+    def keys() -> tuple[str, str]:
+        named = Setting(rows, None, str(tiny_bert), False, 20.0, 1)
+        return Cell(WORDS, 4, 0).key(named), Cell(own, 4, 0).key(setting(rows))
+
+    before = keys()
+    config = tiny_bert / "config.json"
+    config.write_text(config.read_text() + " ")
+    assert all(a != b for a, b in zip(before, keys(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("fail", "no such luck"),
+        ("wide", "shape"),
+        ("logits", "no probabilities"),
+        ("cut", "left no predictions"),
+        ("number", "left no predictions"),
+        ("word", "left no predictions"),
+    ],
+)
 def test_a_program_that_fails_costs_its_own_row_only(tmp_path, mode, said):
     into = tmp_path / "out"
     found = compare(table(), (WORDS, outside(tmp_path, mode)), into, replace(QUICK, seeds=1, labels=(None,)))

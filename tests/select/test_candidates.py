@@ -21,7 +21,7 @@ from graphtune.select import (
     Propagated,
     Smoothed,
 )
-from graphtune.select.features import reads_words
+from graphtune.select.features import OF_WORDS
 from graphtune.select.linear import LinearHead
 from graphtune.strategy import Full
 
@@ -117,7 +117,7 @@ def test_reads_the_views_it_says(candidate):
     without = FeatureMaker(data.features.maker.encoder, None)
     less = Data(without.features(data.features.texts), data.graphs, data.labels, data.classes)
     fewer = NewRows(without.features(new.features.texts), new.rows)
-    if reads_words(candidate.reads):
+    if candidate.reads & OF_WORDS:
         with pytest.raises(ValueError, match="without words"):
             candidate.fit(less, ROWS, seed=0).attach(less, fewer)
     else:

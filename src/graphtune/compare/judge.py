@@ -45,8 +45,8 @@ class Judge:
             return bare
         every, count = list(by_seed.values()), len(self.truth)
         facts = [scores.facts for scores in every]
-        alone = [one.train_seconds for one in facts if one.alone]
-        latencies = [one.latency_ms for one in facts if one.latency_ms is not None]
+        timed = [one for one in facts if one.alone] or facts
+        latencies = [one.latency_ms for one in timed if one.latency_ms is not None]
         notes = dict.fromkeys([note, *(one.note for one in facts)])
         confidence = [scores.confidence.astype(np.float64) for scores in every]
         calibration = [
@@ -58,8 +58,11 @@ class Judge:
             bare,
             accuracy=self.draws.interval([mean_score(self.right(scores)) for scores in every], count),
             macro_f1=self.draws.interval(f1, count),
-            ece=self.draws.interval(calibration, count),
-            train_seconds=median(alone or [one.train_seconds for one in facts]),
+            # What is always sure, such as a support vector machine, has no probabilities.
+            ece=self.draws.interval(calibration, count)
+            if any((sure < 1).any() for sure in confidence)
+            else None,
+            train_seconds=median(one.train_seconds for one in timed),
             peak_bytes=max(one.peak_bytes for one in facts),
             learned=_middle(facts, "learned"),
             parameters=_middle(facts, "parameters"),

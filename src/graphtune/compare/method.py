@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from graphtune.plan import Plan
@@ -17,14 +18,18 @@ class Outside:
     command: tuple[str, ...]  # the two folders are appended
     folder: Path  # where the command is run
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """Digest of the command and of every file it names."""
+        """Digest of the command, the files it names, the code beside them, and installed versions."""
         digest = hashlib.sha256("\0".join(self.command).encode())
-        for part in self.command[1:]:
-            file = self.folder / part
-            if file.is_file():
-                digest.update(file.read_bytes())
+        program, *others = (self.folder / part for part in self.command)
+        named = [file for file in (program, *others) if file.is_file()]
+        beside = {code for file in named for code in file.parent.glob("*.py")}
+        for file in sorted({*named, *beside}):
+            digest.update(file.read_bytes())
+        # The interpreter of an environment stands for what is installed there.
+        for installed in sorted(program.parent.parent.glob("lib/python*/site-packages/*.dist-info")):
+            digest.update(installed.name.encode())
         return digest.hexdigest()
 
 

@@ -17,9 +17,10 @@ from graphtune.progress import shown
 from graphtune.run import fit_table
 from graphtune.run.fitted import FittedModel
 from graphtune.run.saved import save
+from graphtune.select.features import OF_MEANING
 from graphtune.table import Links, Table
 
-_TRAINING = ("graphs", "select", "final")  # stages whose seconds count
+_TRAINING = ("words", "graphs", "select", "final")  # stages whose seconds count
 _ASKED, _ASKED_SECONDS = 20, 3.0  # single texts that the latency is the median of, at most
 
 
@@ -50,7 +51,7 @@ def run(cell: Cell, setting: Setting, *, alone: bool) -> Scores:
             wall_seconds=time.monotonic() - start,
             peak_bytes=peak,
             learned=learned,
-            parameters=learned + model.maker.encoder.parameters,
+            parameters=learned + (model.maker.encoder.parameters if model.views & OF_MEANING else 0),
             size_bytes=size,
             latency_ms=latency,
             chosen=outcome.chosen,

@@ -4,7 +4,9 @@ import multiprocessing
 import os
 import signal
 import threading
-from dataclasses import dataclass
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,12 @@ from typing import Any
 from graphtune.compare import outside, own
 from graphtune.compare.method import Outside
 from graphtune.compare.setting import Cell, Setting
-from graphtune.errors import GraphtuneError
+from graphtune.errors import GraphtuneError, OutputError
+from graphtune.report.wording import duration
 
+_PATIENCE = 2.0  # times its time that a training may take before it is stopped
+_STARTING = 120.0  # seconds beside, to import, read, encode and predict
+_ENDING = 5.0  # seconds that a process has to end by itself
 _STARTED_FROM = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 # What trainings import when they first need it; each would otherwise wait for it anew.
@@ -23,6 +29,10 @@ _IMPORTED_ONCE = (
 )
 
 
+# What went wrong, if anything; with its fix where it is no fault of the method's.
+_Answer = str | tuple[str, str] | None
+
+
 @dataclass(frozen=True, eq=False)
 class Running:
     """A training under way."""
@@ -30,21 +40,40 @@ class Running:
     cell: Cell
     process: Any
     answers: Connection
+    limit_seconds: float
+    start: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """Seconds until it is stopped."""
+        return max(0.0, self.start + _PATIENCE * self.limit_seconds + _STARTING - time.monotonic())
 
     def wait(self) -> str | None:
-        """Wait for its end; return what went wrong, if anything did."""
+        """Wait for its end; return what went wrong, if anything did.
+
+        Raises:
+            OutputError: its scores could not be written, as those of no other could.
+        """
+        answer: _Answer = f"it did not end within {_PATIENCE:g} times its {duration(self.limit_seconds)}."
         try:
-            problem = self.answers.recv()
+            if self.answers.poll(self.left):
+                answer = self.answers.recv()
+                self.process.join(_ENDING)
         except EOFError:
-            problem = "its process ended without a word: killed, perhaps for want of memory."
-        self.process.join()
-        self.answers.close()
-        return problem
+            answer = "its process ended without a word: killed, perhaps for want of memory."
+        self.stop()
+        if isinstance(answer, tuple):
+            problem, fix = answer
+            raise OutputError(problem, fix=fix)
+        return answer
 
     def stop(self) -> None:
-        """End it, and what it has started."""
-        if self.process.pid is not None and self.process.is_alive():
-            self.process.terminate()
+        """End it, and the programs it has started, whose group bears its number."""
+        if self.process.pid is not None:
+            self.process.kill()
+            if hasattr(os, "killpg"):
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
             self.process.join()
         self.answers.close()
 
@@ -66,13 +95,14 @@ class Workers:
         )
         process.start()
         theirs.close()
-        return Running(cell, process, ours)
+        return Running(cell, process, ours, self.setting.limit_seconds)
 
 
 def any_of(running: list[Running]) -> Running:
-    """Wait until one of them has ended or answered."""
-    ready = wait([one.answers for one in running])
-    return next(one for one in running if one.answers in ready)
+    """Wait until one of them has ended or answered, or is to be stopped."""
+    first = min(running, key=lambda one: one.left)
+    ready = wait([one.answers for one in running], first.left)
+    return next((one for one in running if one.answers in ready), first)
 
 
 def _work(cell: Cell, setting: Setting, place: Path, alone: bool, answers: Connection) -> None:
@@ -88,6 +118,8 @@ def _work(cell: Cell, setting: Setting, place: Path, alone: bool, answers: Conne
             way = outside if isinstance(cell.method.how, Outside) else own
             way.run(cell, setting, alone=alone).write(place)
         answers.send(None)
+    except OutputError as error:
+        answers.send((error.problem, error.fix))
     except GraphtuneError as error:
         answers.send(error.problem)
     except MemoryError:

@@ -45,8 +45,10 @@ class Tfidf:
         """Return ``kind`` and every field, as a plan writes them."""
         return {"kind": "Tfidf", **asdict(self)}
 
-    def fit(self, texts: Sequence[str]) -> "FittedTfidf":
+    def fit(self, texts: Sequence[str], *, dense: bool = True) -> "FittedTfidf":
         """Learn vocabulary, idf and projection. Cost: O(dense_terms * width) memory beside the counts.
+
+        Unless ``dense``, the projection is left out, which takes most of the time.
 
         Raises:
             EncoderError: there is no term at all in the texts, or none in ``min_df`` of them.
@@ -68,8 +70,11 @@ class Tfidf:
         names, frequency = names[kept], frequency[kept]
         idf = (1 + np.log((1 + len(texts)) / (1 + frequency))).astype(np.float32)
         matrix = _weighted(counts[:, kept], idf)
-        dense = _most_frequent(names, frequency, self.dense_terms)
-        parts = (idf, dense, self._components(matrix[:, dense]))
+        projected, components = np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32)
+        if dense:
+            projected = _most_frequent(names, frequency, self.dense_terms)
+            components = self._components(matrix[:, projected])
+        parts = (idf, projected, components)
         return FittedTfidf(self, tuple(names.tolist()), *(torch.from_numpy(part) for part in parts))
 
     def _components(self, matrix: scipy.sparse.csr_array) -> Float32[np.ndarray, "V F"]:
@@ -93,7 +98,7 @@ class FittedTfidf:
 
     @property
     def width(self) -> int:
-        """Number of dense features."""
+        """Number of dense features; 0 where it was fitted without the projection."""
         return self.components.shape[1]
 
     @property
@@ -118,7 +123,13 @@ class FittedTfidf:
         return self.dense(self.sparse(texts))
 
     def dense(self, matrix: scipy.sparse.csr_array) -> Float32[Tensor, "T F"]:
-        """Return the dense rows of what `sparse` returned."""
+        """Return the dense rows of what `sparse` returned.
+
+        Raises:
+            ValueError: it was fitted without the projection.
+        """
+        if not self.width:
+            raise ValueError("This TF-IDF was fitted without a projection to dense rows.")
         rows = matrix[:, self.dense_columns.numpy()] @ self.components.numpy()
         return torch.nn.functional.normalize(torch.from_numpy(np.asarray(rows, dtype=np.float32)), dim=1)
 

@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64
 from graphtune.errors import ModelError
 from graphtune.graph import Rows
 from graphtune.plan import Plan
-from graphtune.select import Candidate, Data, FeatureMaker, NamedGraph, NewRows, Outcome, Predictor
+from graphtune.select import Candidate, Data, FeatureMaker, NamedGraph, NewRows, Outcome, Predictor, View
 from graphtune.select.calibration import Calibration
 from graphtune.table import Links
 
@@ -55,6 +55,12 @@ class FittedModel:
     calibration: Calibration
     outcome: Outcome
     label_kind: LabelKind = "text"
+
+    @property
+    def views(self) -> frozenset[View]:
+        """What its candidate reads, and what its graphs are built on."""
+        built: set[View] = {self.graphs[name].view for name in self.candidate.graphs}
+        return self.candidate.reads | built
 
     def probabilities(
         self, texts: Sequence[str], *, ids: Sequence[str] | None = None, links: Links | None = None

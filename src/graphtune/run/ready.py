@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Int64
@@ -15,7 +16,7 @@ from graphtune.plan import Plan
 from graphtune.progress import say
 from graphtune.run.split import Split, split_rows
 from graphtune.select import Data, FeatureMaker, NamedGraph, NewRows
-from graphtune.select.features import reads_words
+from graphtune.select.features import OF_MEANING, OF_TOPICS, OF_WORDS, View
 from graphtune.select.graphs import build, check_names, usual
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.table import Links, Table
@@ -63,13 +64,19 @@ class Ready:
         classes, labels = _seen_first(table, split)
         nodes = split.nodes(transductive=plan.transductive)
         texts = tuple(table.texts[row] for row in nodes)
+        encoder = from_name(plan.encoder)
+        same = encoder == Tfidf()  # so that its rows are those of the words
+        named = graphs_of(plan, links=links is not None, same=same, nodes=len(nodes))
+        views = read_views(plan, named)
+        with clock.stage("words"):
+            read = OF_TOPICS | {"meaning"} if same else OF_TOPICS
+            terms = plan.words.fit(texts, dense=bool(views & read)) if same or views & OF_WORDS else None
         with clock.stage("encode"):
-            same = from_name(plan.encoder) == Tfidf()
-            named = graphs_of(plan, links=links is not None, same=same, nodes=len(nodes))
-            maker = _maker(plan, texts, named)
+            maker = FeatureMaker(terms if same and terms else encoder.fit(texts), terms)
             features = maker.features(texts)
-            say(f"encoding {len(nodes)} texts with {plan.encoder}")
-            features.meaning  # noqa: B018 - made here so that its time is told apart
+            if views & OF_MEANING:
+                say(f"encoding {len(nodes)} texts with {plan.encoder}")
+                features.meaning  # noqa: B018 - made here so that its time is told apart
         with clock.stage("graphs"):
             graphs = build(named, features, tuple(table.ids[row] for row in nodes), links)
         known = np.where(np.isin(nodes, split.train), labels[nodes], -1)
@@ -135,12 +142,9 @@ def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.n
     return tuple(table.classes[at] for at in order), number[table.labels]
 
 
-def _maker(plan: Plan, texts: tuple[str, ...], graphs: Iterable[NamedGraph]) -> FeatureMaker:
-    encoder = from_name(plan.encoder)
-    if encoder == Tfidf():
-        words = plan.words.fit(texts)
-        return FeatureMaker(words, words)
-    # A search tries probes of the words, whatever the plan names.
-    read = not plan.exactly or any(reads_words(one.reads) for one in plan.candidates)
-    read = read or reads_words(one.view for one in graphs)
-    return FeatureMaker(encoder.fit(texts), plan.words.fit(texts) if read else None)
+def read_views(plan: Plan, graphs: Iterable[NamedGraph]) -> frozenset[View]:
+    """Return the views that a fit reads at most."""
+    if not plan.exactly:
+        return frozenset(get_args(View))  # a search tries probes of the words, whatever the plan names
+    read = (one.reads for one in plan.candidates)
+    return frozenset().union(*read, (one.view for one in graphs))

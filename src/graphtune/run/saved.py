@@ -24,7 +24,7 @@ from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.outcome_json import outcome_from_json, outcome_to_json
 from graphtune.select import Data, FeatureMaker, Features, View
 from graphtune.select.calibration import Calibration
-from graphtune.select.features import reads_words
+from graphtune.select.features import OF_WORDS
 
 FORMAT = 2  # of the directory; raised whenever an older graphtune could not read it
 _MANIFEST = "manifest.json"
@@ -95,8 +95,7 @@ def _write_parts(model: FittedModel, place: Path) -> None:
     (place / "report.html").write_text(report.html(model.outcome), encoding="utf-8")
     (place / "README.md").write_text(report.card(model.outcome), encoding="utf-8")
     _write_tensors(place / "model.safetensors", model.predictor.tensors())
-    views: set[View] = {*model.candidate.reads, *(one.view for one in used.values())}
-    if model.maker.same or reads_words(views):
+    if model.maker.same or model.views & OF_WORDS:
         write_json(place / "words.json", model.maker.words.state())
         _write_tensors(place / "words.safetensors", model.maker.words.tensors())
     if used:

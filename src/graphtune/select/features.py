@@ -1,7 +1,7 @@
 """The matrices a candidate can read: meaning (encoder), words (TF-IDF), and both together."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, get_args
@@ -18,17 +18,14 @@ from graphtune.errors import PlanError
 DenseView = Literal["meaning", "both", "even"]
 View = Literal["meaning", "words", "both", "even", "all"]
 
-_OF_WORDS = frozenset[View]({"words", "both", "even", "all"})
+OF_MEANING = frozenset[View]({"meaning", "both", "even", "all"})
+OF_WORDS = frozenset[View]({"words", "both", "even", "all"})
+OF_TOPICS = frozenset[View]({"both", "even"})  # the TF-IDF's singular vectors
 
 # Squared length that word features have in each fusion.
 _WORDS_IN_BOTH = 0.3
 _WORDS_IN_EVEN = 0.5
 _WORDS_IN_ALL = 0.7
-
-
-def reads_words(views: Iterable[View]) -> bool:
-    """Say whether one of ``views`` has the TF-IDF in it."""
-    return not _OF_WORDS.isdisjoint(views)
 
 
 def check_dense(view: str, reader: str) -> None:
@@ -151,7 +148,7 @@ class Features:
     def tensors(self, views: Collection[View]) -> dict[str, Tensor]:
         """Return what must be saved so that the dense ``views`` can be restored without the texts."""
         needed = (
-            {"topics"} if self.maker.same else {"meaning"} | ({"topics"} if reads_words(views) else set())
+            {"topics"} if self.maker.same else {"meaning"} | ({"topics"} if OF_TOPICS & set(views) else set())
         )
         return {name: getattr(self, name) for name in sorted(needed)} if views else {}
 
