@@ -50,8 +50,9 @@ def result(table: Path, *options: str) -> dict[str, Any]:
     filled = [row for row in saved["table"] if row["accuracy"] is not None]
     every = len(filled) == len(saved["table"]) and all(row["seeds"] == len(saved["seeds"]) for row in filled)
     gain = saved["gains"][-1]["points"]
-    helps = "helps" if gain["low"] > 0 else "hurts" if gain["high"] < 0 else "does not surely help"
-    right = saved["verdict"][0].startswith(f"The graph {helps}") or helps.startswith("does")
+    unsure = ("makes no sure difference", "does not help")
+    says = ("helps by",) if gain["low"] > 0 else ("hurts by",) if gain["high"] < 0 else unsure
+    right = saved["verdict"][0].removeprefix("The graph ").startswith(says)
     return {
         "command": f"graphtune compare {table.name} {' '.join(options)}",
         "bar": {"seconds": MOST_SECONDS},

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from literature import PUBLISHED
@@ -77,15 +78,11 @@ def _ranked(found: Ranks | None, count: int | None, words: Words) -> list[str]:
     if found is None:
         return []
     said = ", ".join(f"{name} {value:.2f}" for name, value in list(found.mean.items()))
-    place = list(found.mean).index(OURS) + 1 if OURS in found.mean else 0
     text = words.ranked.format(
-        count=words.count(count),
-        sets=len(found.sets),
-        said=said,
-        critical=found.critical,
-        place=place,
-        p=f"{found.p_value:.1e}",
+        sets=len(found.sets), said=said, critical=found.critical, p=f"{found.p_value:.1e}"
     )
+    if OURS in found.mean:
+        text = words.placed.format(place=list(found.mean).index(OURS) + 1) + text
     return [f"### {words.count(count)}", text, f"![{words.count(count)}]({_plot(count)})"]
 
 
@@ -160,7 +157,8 @@ def _sets(results: Sequence[Result], words: Words) -> str:
     for one in results:
         rows = one["rows"]
         command = f"`.venv/bin/python bench/study/study.py {one['set']} --seeds {one['seeds']}`"
-        cells = (one["set"], f"{rows['train']:,}", f"{rows['test']:,}", one["encoder"], str(one["seeds"]))
+        whole = f"{one['set']} ({words.incomplete})" if one["missing"] else one["set"]
+        cells = (whole, f"{rows['train']:,}", f"{rows['test']:,}", one["encoder"], str(one["seeds"]))
         lines.append(_line((*cells, words.protocols[one["protocol"]], command)))
     return "\n".join(lines)
 
@@ -192,8 +190,7 @@ def _value(value: float | None, best: float) -> str:
 
 
 def _middle(values: Sequence[float], form: str) -> str:
-    ordered = sorted(values)
-    return form.format(ordered[len(ordered) // 2]) if ordered else ""
+    return form.format(median(values)) if values else ""
 
 
 def _source(number: str) -> str:

@@ -25,7 +25,9 @@ class Ranks:
 
     @property
     def alike(self) -> list[tuple[str, ...]]:
-        """Return the longest runs of methods that the sets do not tell apart."""
+        """Return the longest runs of methods that the sets do not tell apart: all, if Friedman's test does not."""
+        if self.p_value > LEVEL:
+            return [tuple(self.mean)]
         names, values = list(self.mean), list(self.mean.values())
         runs: list[tuple[str, ...]] = []
         end_before = 0

@@ -13,6 +13,7 @@ class Words:
     graph: str
     ranks: str
     ranked: str
+    placed: str
     accuracies: str
     worse: str
     never_worse: str
@@ -20,6 +21,7 @@ class Words:
     literature: str
     how: str
     made: str
+    incomplete: str
     set: str
     kind: str
     method: str
@@ -48,7 +50,7 @@ ENGLISH = Words(
     graph=(
         "## What the graph is worth\n\nPoints of accuracy that `graphtune fit` gains over the same fit"
         " without "
-        "graphs, with the 95 % interval over seeds and test rows; bold where the whole interval is above"
+        "graphs, with the 95 % interval over test rows, and over seeds where there are several; bold where the whole interval is above"
         " zero. "
         "*Links joining equal labels* is the share among links between labelled training rows (homophily),"
         " the "
@@ -59,10 +61,8 @@ ENGLISH = Words(
         " take part. "
         "Within the critical difference (Nemenyi's test) methods are not told apart."
     ),
-    ranked=(
-        "{sets} sets; graphtune is number {place}. Mean ranks: {said}. Critical difference {critical:.2f}; "
-        "Friedman test p = {p}."
-    ),
+    ranked=("{sets} sets. Mean ranks: {said}. Critical difference {critical:.2f}; Friedman test p = {p}."),
+    placed="graphtune is number {place}. ",
     accuracies="## Accuracy\n\nOn the test rows, in %, the mean of the seeds; bold is the best of the row.",
     worse="## Never much worse",
     never_worse=(
@@ -87,9 +87,11 @@ ENGLISH = Words(
         " rows a "
         "class; the other training rows stay as unlabelled texts, and val rows choose only where all"
         " labels are "
-        "used. `make peers` installs the peers; without it, add `--no-peers`."
+        "used. `make peers` installs the peers; without it, add `--no-peers`. Data and encoders are looked for in "
+        "`GRAPHTUNE_DATA` and `GRAPHTUNE_ENCODERS`."
     ),
     made="Made with {made}.",
+    incomplete="incomplete",
     set="set",
     kind="classes are",
     method="method",
@@ -120,8 +122,8 @@ CHINESE = Words(
         "们不如别人之处，这里照样写出。"
     ),
     graph=(
-        "## 图值多少\n\n`graphtune fit` 比不用图的同一次拟合多得的准确率（百分点），附种子与测试行"
-        "上的 95 % 区间；"
+        "## 图值多少\n\n`graphtune fit` 比不用图的同一次拟合多得的准确率（百分点），附测试行上的 95 % 区间，"
+        "种子多于一个时也在种子上；"
         "整个区间大于零者用粗体。*连接相同标签的边*是有标签训练行之间的边中所占的比例（同质性），应"
         "当先看它：比例低时，不要期待收益。"
     ),
@@ -129,10 +131,8 @@ CHINESE = Words(
         "## 名次\n\n各数据集上的平均名次，1 为最好；只有在每个数据集上都运行过的方法参加。"
         "在临界差（Nemenyi 检验）以内的方法不分高下。"
     ),
-    ranked=(
-        "{sets} 个数据集；graphtune 列第 {place}。平均名次：{said}。临界差 {critical:.2f}；Friedman"
-        " 检验 p = {p}。"
-    ),
+    ranked=("{sets} 个数据集。平均名次：{said}。临界差 {critical:.2f}；Friedman 检验 p = {p}。"),
+    placed="graphtune 列第 {place}。",
     accuracies="## 准确率\n\n测试行上，单位 %，为各种子的均值；粗体为该行最好。",
     worse="## 不会差很多",
     never_worse=(
@@ -152,9 +152,10 @@ CHINESE = Words(
     ),
     how=(
         "## 如何测量，如何重复\n\n标签按种子抽取，每类若干训练行；其余训练行作为无标签文本保留，"
-        "验证行只在使用全部标签时用于选择。`make peers` 安装同类软件；没有它时加 `--no-peers`。"
+        "验证行只在使用全部标签时用于选择。`make peers` 安装同类软件；没有它时加 `--no-peers`。数据与编码器在 `GRAPHTUNE_DATA` 与 `GRAPHTUNE_ENCODERS` 中寻找。"
     ),
     made="环境：{made}。",
+    incomplete="不完整",
     set="数据集",
     kind="类别是",
     method="方法",

@@ -18,6 +18,7 @@ from typing import Any
 from graphtune.errors import OutputError
 
 _PREFIX = ".graphtune-partial-"
+_LOCK = "lock"
 
 
 @contextmanager
@@ -65,6 +66,71 @@ def written_directory(path: Path) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
 
 
+def check_parent(path: Path) -> None:
+    """Refuse a path whose folder could not be made or written to.
+
+    Raises:
+        OutputError: a part of the path is a file, or there is no permission.
+    """
+    with _explained(path):
+        there = next(parent for parent in path.absolute().parents if parent.exists())
+        if not there.is_dir():
+            raise OutputError(
+                f"{path} cannot be written: {there} is a file, not a folder.", fix="choose another path."
+            )
+        _check_permission(there, path)
+
+
+def check_directory(directory: Path, mark: str, what: str) -> None:
+    """Refuse a directory that could not be written to, or that holds anything but ``what`` of ours.
+
+    ``mark`` is the file by which that is known.
+
+    Raises:
+        OutputError: it, or a part of its path, is a file; it has other files in it; there is no permission.
+    """
+    with _explained(directory):
+        if not directory.exists():
+            check_parent(directory)
+            return
+        if not directory.is_dir():
+            raise OutputError(f"{directory} is a file.", fix="choose a directory.")
+        _check_permission(directory, directory)
+        ours = (directory / mark).is_file()
+        if not ours and any(file.name != _LOCK for file in directory.iterdir()):
+            raise OutputError(
+                f"{directory} has files in it that are no {what}; nothing was written.",
+                fix="choose a new or empty directory.",
+            )
+
+
+@contextmanager
+def locked(directory: Path, what: str) -> Iterator[None]:
+    """Keep other processes from writing ``what`` of ours to ``directory``, which is made where it is missing.
+
+    Raises:
+        OutputError: another process is at it; or the directory cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    with _explained(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(directory / _LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise OutputError(
+                f"Another {what} is running in {directory}.", fix="wait for it, or choose another directory."
+            ) from None
+    try:
+        for partial in directory.rglob(f"{_PREFIX}*"):
+            if partial.is_file():  # which a kill left behind
+                partial.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as readable JSON, in UTF-8."""
     with written(path) as partial:
@@ -94,6 +160,11 @@ def altered(directory: Path, expected: Mapping[str, str]) -> list[str]:
         elif sha256(file) != digest:
             wrong.append(f"{name} was altered or cut short")
     return wrong
+
+
+def _check_permission(folder: Path, path: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} cannot be written: no permission.", fix="choose a writable place.")
 
 
 def _swap(partial: Path, path: Path) -> None:

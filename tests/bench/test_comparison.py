@@ -36,7 +36,21 @@ def test_the_bar_is_met_in_time_with_every_row_and_the_right_verdict(commanded, 
     assert "400.0 s (bar 600 s: met); The graph helps by 4.0" in comparison.line(found)
 
 
-@pytest.mark.parametrize("wrong", [{"verdict": "The graph hurts by 4.0"}, {"accuracy": None}], ids=str)
+def test_where_the_gain_is_unsure_the_verdict_must_say_so(commanded, tmp_path):
+    commanded(saved(low=-1.0, verdict="The graph makes no sure difference with all 9 labels"))
+    assert comparison.result(tmp_path / "rows.csv")["met"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"verdict": "The graph hurts by 4.0"},
+        {"accuracy": None},
+        {"low": -1.0},
+        {"verdict": "The graph makes no sure difference"},
+    ],
+    ids=str,
+)
 def test_a_wrong_verdict_or_an_empty_row_misses_the_bar(commanded, tmp_path, wrong):
     commanded(saved(**wrong))
     assert not comparison.result(tmp_path / "rows.csv")["met"]

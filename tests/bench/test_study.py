@@ -47,6 +47,7 @@ def result(name, values, labels=(5, 20, None)):
         "encoder": "minilm",
         "rows": {"train": 1000, "val": 0, "test": 500},
         "seeds": 1,
+        "missing": "",
         "limit_seconds": 60.0,
         "table": [row(m, v, count) for count in labels for m, v in zip(NAMES, values, strict=True)],
         "gains": [{"labels": 5, "points": {"value": 4.2, "low": 3.0, "high": 5.5}}],
@@ -74,6 +75,9 @@ def test_methods_within_the_critical_difference_are_joined():
     assert made.alike == [("p", "q"), ("q", "r")]
     everything = ranks.Ranks(("a", "b"), {"p": 1.0, "q": 1.5, "r": 1.9}, 1.0, 0.01)
     assert everything.alike == [("p", "q", "r")]
+    # Nemenyi's test is asked only where Friedman's says that there is something to find.
+    doubtful = ranks.Ranks(("a", "b"), {"p": 1.0, "q": 1.5, "r": 2.4, "s": 4.0}, 1.0, 0.2)
+    assert doubtful.alike == [("p", "q", "r", "s")]
 
 
 def test_only_what_was_run_on_every_set_is_ranked():
@@ -101,6 +105,13 @@ def test_the_page_says_what_the_results_say_in_both_languages():
         gaps = 100 * (VALUES[:, 0] - VALUES[:, 2:].max(axis=1))
         assert f"{gaps.min():+.2f}" in text
     assert made["results.md"].count("|") == made["results.zh-CN.md"].count("|")
+
+
+def test_a_set_that_the_budget_cut_short_is_marked():
+    cut = [result("trec6", VALUES[0]) | {"missing": "The budget had no time for 3 trainings"}, *RESULTS[1:]]
+    made = page.documents(cut, {})
+    assert "| trec6 (incomplete) |" in made["results.md"]
+    assert "| trec6 (不完整) |" in made["results.zh-CN.md"]
 
 
 def test_the_rank_plot_is_well_formed_and_holds_every_method():

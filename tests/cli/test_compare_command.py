@@ -1,11 +1,13 @@
 """``graphtune compare``: what it prints and writes, and how every bad input ends."""
 
 import json
+import os
 
 import pytest
 from small_table import COLUMNS, rows, write_csv
 
 from graphtune.cli.app import main
+from graphtune.plan import Plan
 
 QUICK = (
     "--encoder",
@@ -55,6 +57,8 @@ def test_methods_can_be_listed_without_running_any(table, tmp_path, capsys):
         (["--labels", "5,some"], "'some' is no count", "5,20,all"),
         (["--labels", "0"], "nothing to learn from", "5,20,all"),
         (["--labels", ","], "nothing to learn from", "5,20,all"),
+        (["--labels", "1"], "nothing to learn from", "from 2 on"),
+        (["--methods", "slash.toml"], "cannot be the name", "letters, figures"),
         (["--budget", "soon"], "'soon' is no time", "30"),
         (["--jobs", "0"], "0 trainings at once", "--jobs 1"),
         (["--encoder", "nowhere"], "No encoder 'nowhere'", "minilm"),
@@ -64,6 +68,7 @@ def test_methods_can_be_listed_without_running_any(table, tmp_path, capsys):
     ],
 )
 def test_bad_input_ends_in_one_message_and_costs_nothing(table, tmp_path, refused, options, problem, fix):
+    (tmp_path / "slash.toml").write_text('[[method]]\nname = "C=1/10"\ncommand = ["true"]\n')
     found = refused(
         "compare", table, *COLUMNS, "--encoder", "tfidf", "--into", "out", *options, folder=tmp_path
     )
@@ -84,3 +89,25 @@ def test_one_labelled_row_a_class_is_told(tmp_path, refused):
     problem, fix = refused("compare", path, *COLUMNS, *QUICK, folder=tmp_path)
     assert "one training row only" in problem
     assert "label more" in fix
+
+
+@pytest.mark.parametrize("count", ["99999999999999999999", "2"])
+def test_a_count_beyond_all_rows_is_all_of_them(table, tmp_path, capsys, count):
+    asked = ["--encoder", "tfidf", "--methods", "majority", "--seeds", "1", "--labels", f"{count},all"]
+    assert main(["compare", str(table), *COLUMNS, *asked, "--into", "out"]) == 0
+    assert ("are no fewer than the table has" in capsys.readouterr().err) == (count != "2")
+
+
+def test_the_plans_repeat_a_method_under_the_comparisons_protocol_and_limit(table, tmp_path, capsys):
+    asked = [*QUICK, "--limit", "7s", "--transductive", "--into", "out"]
+    assert main(["compare", str(table), *COLUMNS, *asked]) == 0
+    plan = Plan.read(tmp_path / "out/plans/tfidf-svm.toml")
+    assert (plan.transductive, plan.budget_seconds, plan.exactly) == (True, 7.0, True)
+    capsys.readouterr()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_place_without_permission_is_refused_before_any_work(table, tmp_path, refused):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    found = refused("compare", table, *COLUMNS, *QUICK, "--into", "closed/a/b", folder=tmp_path)
+    assert "no permission" in found[0]

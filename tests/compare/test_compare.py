@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from small import FREE, MAJORITY, NETWORK, WHOLE, WORDS, only, table
 
-from graphtune.compare import Method, Outside, Settings, compare, launch
+from graphtune.artefact import locked
+from graphtune.compare import Method, Outside, Settings, compare, launch, worker
 from graphtune.compare.draw import divided
 from graphtune.compare.files import to_json, write
 from graphtune.compare.own import run
+from graphtune.compare.schedule import Schedule
 from graphtune.compare.setting import Cell, Setting
 from graphtune.errors import OutputError, PlanError
-from graphtune.select import Propagated
+from graphtune.select import Majority, Propagated
 
 # Two at once get one thread each on two cores: threads that wait for one another take far longer.
 QUICK = Settings(2, (4, None), budget_seconds=300.0, limit_seconds=20.0, encoder="tfidf", jobs=2)
@@ -88,11 +90,91 @@ def test_run_again_nothing_is_computed_and_the_table_is_the_same(made):
     assert {file: file.stat().st_mtime_ns for file in (into / "cells").iterdir()} == before
 
 
-def test_another_table_is_computed_anew(made):
+def test_another_table_does_not_cost_the_first_ones_report(made):
     into, _ = made
-    before = len(list((into / "cells").iterdir()))
-    compare(table(seed=1), (MAJORITY,), into, QUICK)
-    assert len(list((into / "cells").iterdir())) == before + 4
+    before = {file: file.read_bytes() for file in into.rglob("*") if file.is_file()}
+    with pytest.raises(OutputError, match="another table"):
+        compare(table(seed=1), (MAJORITY,), into, QUICK)
+    assert {file: file.read_bytes() for file in into.rglob("*") if file.is_file()} == before
+
+
+def test_two_at_once_do_not_share_a_folder(tmp_path):
+    with locked(tmp_path / "out", "comparison"), pytest.raises(OutputError, match="Another comparison"):
+        compare(table(), (MAJORITY,), tmp_path / "out", QUICK)
+
+
+def test_what_a_kill_left_half_written_is_removed(tmp_path):
+    (tmp_path / "out/cells").mkdir(parents=True)
+    (tmp_path / "out/comparison.json").write_text("{")
+    with pytest.raises(OutputError, match="another table"):
+        compare(table(), (MAJORITY,), tmp_path / "out", QUICK)
+    (tmp_path / "out/comparison.json").unlink()
+    partial = tmp_path / "out/cells/.graphtune-partial-x.safetensors"
+    partial.write_text("half")
+    with locked(tmp_path / "out", "comparison"):
+        assert not partial.exists()
+
+
+def test_what_failed_once_is_not_tried_with_every_seed(tmp_path):
+    method = outside(tmp_path, "fail")
+    code = (tmp_path / "fail.py").read_text()
+    (tmp_path / "fail.py").write_text("open('runs', 'a').write('x')\n" + code)
+    found = compare(table(), (MAJORITY, method), tmp_path / "out", replace(QUICK, seeds=3, labels=(None,)))
+    assert (tmp_path / "runs").read_text() == "x"
+    assert next(row.note for row in found.table if row.method == "fail").startswith("failed (3)")
+
+
+def test_what_never_ends_is_stopped_with_all_it_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "_STARTING", 3.0)
+    (tmp_path / "run.sh").write_text("sleep 600 & echo $! > pid; wait")
+    endless = Method("endless", "peer", Outside(("sh", "run.sh"), tmp_path))
+    asked = replace(QUICK, seeds=1, labels=(None,), limit_seconds=2.0)
+    found = compare(table(), (MAJORITY, endless), tmp_path / "out", asked)
+    row = next(row for row in found.table if row.method == "endless")
+    assert "did not end within 2 times its 2" in row.note
+    for _ in range(100):
+        if not running(int((tmp_path / "pid").read_text())):
+            return
+        time.sleep(0.05)
+    pytest.fail("the program runs on")
+
+
+def running(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return state.is_file() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_disk_that_is_full_ends_it_at_once(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    # Where scores would be written there is a file.
+    (tmp_path / "out/comparison.json").write_text("")
+    (tmp_path / "out/comparison.json").unlink()
+    (tmp_path / "out/lock").write_text("")
+    monkeypatch.setattr(Schedule, "_path", lambda self, cell: tmp_path / "out/lock/x.safetensors")
+    with pytest.raises(OutputError, match="part of its path is a file"):
+        compare(table(), (MAJORITY, WORDS), tmp_path / "out", QUICK)
+
+
+def test_nothing_is_encoded_where_nothing_reads_meaning(tmp_path, monkeypatch):
+    def never(*_: object) -> None:
+        raise AssertionError("it was encoded")
+
+    monkeypatch.setattr("graphtune.compare.run._encode", never)
+    bare = only("bare", Majority(), family="baseline")
+    found = compare(table(), (bare, WORDS), tmp_path / "out", replace(QUICK, seeds=1, encoder="minilm"))
+    assert all(row.accuracy is not None for row in found.table)
+    with pytest.raises(AssertionError, match="encoded"):
+        compare(table(), (NETWORK,), tmp_path / "other", QUICK)
+
+
+def test_the_cheapest_are_run_first_however_they_are_named(tmp_path):
+    order: list[str] = []
+    asked = replace(QUICK, seeds=1, labels=(None,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Schedule, "_alone", lambda self, cell, workers: order.append(cell.method.name))
+        with pytest.raises(PlanError):
+            compare(table(), (WHOLE, outside(tmp_path, "fine"), NETWORK, FREE, WORDS), tmp_path / "o", asked)
+    assert order == ["words", "network", "graphtune-no-graph", "graphtune", "fine"]
 
 
 def test_two_methods_that_are_the_same_plan_have_the_same_figures(tmp_path):
@@ -302,12 +384,10 @@ def test_a_program_that_fails_costs_its_own_row_only(tmp_path, mode, said):
 def test_a_budget_too_small_for_anything_says_so(tmp_path):
     with pytest.raises(PlanError, match="too small") as caught:
         compare(table(), (MAJORITY,), tmp_path / "out", replace(QUICK, budget_seconds=1e-6))
-    assert "--budget" in caught.value.fix or "more" in caught.value.fix
+    assert "--budget 10m" in caught.value.fix
 
 
 def test_a_budget_that_ends_midway_keeps_what_is_done_and_says_what_is_left(tmp_path, monkeypatch):
-    from graphtune.compare.schedule import Schedule
-
     monkeypatch.setattr(Schedule, "_late", lambda self, cell: cell.method.name == "network")
     found = compare(table(), (WORDS, NETWORK), tmp_path / "out", QUICK)
     by = {row.method: row for row in found.table}
@@ -319,7 +399,7 @@ def test_a_budget_that_ends_midway_keeps_what_is_done_and_says_what_is_left(tmp_
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"seeds": 0}, {"labels": ()}, {"labels": (0,)}, {"jobs": 0}, {"budget_seconds": 0.0}],
+    [{"seeds": 0}, {"labels": ()}, {"labels": (0,)}, {"labels": (1,)}, {"jobs": 0}, {"budget_seconds": 0.0}],
     ids=str,
 )
 def test_settings_that_leave_nothing_to_run_are_refused(wrong):

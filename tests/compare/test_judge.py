@@ -1,11 +1,14 @@
 """From predictions to figures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 from small import FREE, MAJORITY, NETWORK, WHOLE, WORDS
 
-from graphtune.compare.judge import Judge
+from graphtune.compare.judge import Judge, homophily
+from graphtune.compare.method import Method
 from graphtune.compare.scores import Facts, Scores
 from graphtune.compare.verdict import verdict
 
@@ -113,9 +116,56 @@ def test_what_was_not_run_has_no_figures():
 
 
 def test_a_peer_that_is_better_is_named():
-    peer = JUDGE.row(NETWORK.__class__("SetFit", "peer", NETWORK.how), 5, {0: scores(0.95, 1)}, "")
-    told, best = JUDGE.compared([*rows(), peer], {**BY, "SetFit": {0: scores(0.95, 1)}})
-    assert any(
-        "better than graphtune" in said and "SetFit" in said
-        for said in verdict([told], [], [best], {"5": 15})
-    )
+    own = {seed: scores(0.95, 40 + seed) for seed in range(3)}
+    peer = JUDGE.row(Method("SetFit", "peer", NETWORK.how), 5, own, "")
+    told, best = JUDGE.compared([*rows(), peer], {**BY, "SetFit": own})
+    said = verdict([told], [], [best], {"5": 15})
+    assert any("better than graphtune" in line and "SetFit" in line for line in said)
+
+
+def test_what_was_spared_some_seeds_is_not_ranked():
+    lucky = {0: scores(0.99, 50, 0.1)}
+    spared = JUDGE.row(Method("lucky", "baseline", MAJORITY.how), 5, lucky, "")
+    told, best = JUDGE.compared([*rows(), spared], {**BY, "lucky": lucky})
+    assert best == "words"
+    row = next(row for row in told if row.method == "lucky")
+    assert not row.on_front
+    assert row.difference is not None
+    said = verdict([told], [], [best], {"5": 15})
+    assert "graphtune is the most accurate" in said[0]
+    assert "not every seed was run of lucky: they are not ranked" in said[1]
+
+
+def test_a_lead_that_other_labels_may_undo_is_not_sure():
+    """Rows alone would call it sure: of four draws of the labels two lead by far, and two lag a little."""
+    shares = (0.95, 0.95, 0.66, 0.66)
+    uneven = {seed: scores(share, 60 + seed) for seed, share in enumerate(shares)}
+    even = {seed: scores(0.7, 70 + seed) for seed in range(4)}
+    by = {"words": even, "network": uneven}
+    own = [JUDGE.row(method, 5, by[method.name], "") for method in (WORDS, NETWORK)]
+    told, best = JUDGE.compared(own, by)
+    row = told[1]
+    assert row.p_value < 0.01
+    assert row.difference.low < 0 < row.difference.value
+    assert "not surely better than the best baseline" in verdict([told], [], [best], {"5": 15})[0]
+
+
+def test_latency_is_that_of_what_ran_alone():
+    by_seed = {0: scores(0.6, 1), 1: scores(0.6, 2, alone=False)}
+    by_seed[1] = replace(by_seed[1], facts=replace(by_seed[1].facts, latency_ms=90.0))
+    assert JUDGE.row(WORDS, 5, by_seed, "").latency_ms == 2.0
+
+
+def test_what_is_always_sure_has_no_calibration_error():
+    sure = replace(scores(0.6, 1), confidence=np.ones(len(TRUTH), np.float32))
+    assert JUDGE.row(WORDS, 5, {0: sure}, "").ece is None
+
+
+def test_homophily_is_the_mean_over_the_trainings_that_know_it():
+    def of(share: float | None) -> Scores:
+        graph = {"name": "meaning", "edges": 10, "homophily": share, "expected": 0.5}
+        return replace(scores(0.5, 0), facts=replace(scores(0.5, 0).facts, graphs=(graph,)))
+
+    (found,) = homophily(5, [of(0.6), of(None), of(0.8), scores(0.5, 0)])
+    assert found.share == pytest.approx(0.7)
+    assert found.expected == 0.5

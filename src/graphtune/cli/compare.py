@@ -64,15 +64,14 @@ def compare(
     from graphtune.compare import methods as named
     from graphtune.compare.console import console
     from graphtune.compare.files import write, write_plans
-    from graphtune.compare.run import check_folder
+    from graphtune.compare.run import check_place
     from graphtune.encoder import Tfidf, from_name
-    from graphtune.plan import Plan
     from graphtune.plan.budget import seconds
     from graphtune.table import Columns, read_links, read_tables
 
     settings = Settings(seeds, counts(labels), seconds(budget), seconds(limit), encoder, transductive, jobs)
     place = Path(into).absolute()
-    check_folder(place)
+    check_place(place)
     same = isinstance(from_name(encoder), Tfidf)
     columns = Columns(text=text, label=label, split=split, id=id_)
     asked = [part for given in methods or ["default"] for part in given.split(",")]
@@ -89,7 +88,7 @@ def compare(
     say_notes(rows)
     found = run(rows, chosen, place, settings, links)
     write(found, place)
-    write_plans({one.name: one.how for one in chosen if isinstance(one.how, Plan)}, place)
+    write_plans(chosen, settings, place)
     console(found, printer)
     printer.print(f"\nreport: {Path(into) / 'report.html'}", markup=False)
 

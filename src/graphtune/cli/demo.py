@@ -49,13 +49,12 @@ def demo(
     from rich.console import Console
 
     from graphtune.cli.fit import run
-    from graphtune.cli.place import check_directory
     from graphtune.progress import say
-    from graphtune.run.saved import load
+    from graphtune.run.saved import check_place, load
     from graphtune.table import Columns, read_table
 
     start = time.monotonic()
-    check_directory(into)
+    check_place(Path(into))
     console = Console(highlight=False, soft_wrap=True)
     table = read_table(_TABLE, Columns("text", "label", "split", "id"), purpose="fit")
     _print_table(table, console)

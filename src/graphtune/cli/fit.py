@@ -96,13 +96,13 @@ def fit(
     Columns that are not named are guessed, and the guess is said.
     """
     from graphtune.cli.estimated import estimated
-    from graphtune.cli.place import check_directory
     from graphtune.cli.rows import text_column
     from graphtune.plan.budget import seconds
+    from graphtune.run.saved import check_place
     from graphtune.table import Columns, read_links, read_tables
     from graphtune.tracking import trackers
 
-    check_directory(into)
+    check_place(Path(into))
     told = trackers(track or ())
     options = {
         "encoder": encoder,

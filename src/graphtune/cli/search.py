@@ -43,7 +43,7 @@ def search(
     ] = 50,
     budget: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Time for this run: 90s, 5m, 1h30m; a running trial is finished."),
+        typer.Option(metavar="TIME", help="Time for this run: 90s, 5m, 1h30m; a running network is cut off."),
     ] = "10m",
     space: Annotated[
         Literal["linear", "network", "all"],
@@ -78,7 +78,6 @@ def search(
     """
     from rich.console import Console
 
-    from graphtune.cli.place import check_folder
     from graphtune.cli.rows import say_notes
     from graphtune.plan import Plan
     from graphtune.plan.budget import seconds
@@ -90,7 +89,6 @@ def search(
     asked = Asked(trials, seconds(budget), space)
     check_optuna()
     told = trackers(track or ())
-    check_folder(Path(into).absolute().parent, into)
     check_place(Path(into))
     plan = Plan(encoder=encoder, seed=seed, keep_rare=keep_rare)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)

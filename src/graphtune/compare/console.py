@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from graphtune.compare.result import Comparison, Row, key
-from graphtune.compare.shown import accuracy, bytes_said, gap, seconds
-from graphtune.report.wording import NOTHING, counted, decimal, percent
+from graphtune.compare.shown import accuracy, bytes_said, gap, heading, heading_of, seconds
+from graphtune.report.wording import NOTHING, decimal, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,22 +31,6 @@ def console(found: Comparison, console: "Console") -> None:
         console.print(Text(f"graph {one.graph}, {found.said(one.labels)}: {share}"))
     if found.missing:
         console.print(Text(f"note: {found.missing}", style="yellow"))
-
-
-def heading(found: Comparison) -> str:
-    """Say what was compared, in one line."""
-    rows = found.rows
-    return (
-        f"{counted(rows['test'], 'test text')} of {counted(found.classes, 'class', 'classes')}, "
-        f"{counted(rows['train'], 'training text')}, {found.protocol}, encoder {found.encoder}, "
-        f"{counted(len(found.seeds), 'seed')}"
-    )
-
-
-def heading_of(found: Comparison, count: int | None) -> str:
-    """Return such as ``5 labels a class (385 labelled rows)``, or ``All 385 labels``."""
-    said = found.said(count).capitalize()
-    return said if count is None else f"{said} ({counted(found.labelled[key(count)], 'labelled row')})"
 
 
 def _table(found: Comparison, count: int | None, *, wide: bool) -> "Table":

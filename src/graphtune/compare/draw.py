@@ -50,7 +50,8 @@ def counts_offered(table: Table, asked: tuple[int | None, ...]) -> tuple[tuple[i
     kept: list[int | None] = []
     notes: list[str] = []
     for count in dict.fromkeys(asked):
-        left = len(known) if count is None else int(np.minimum(there, count).sum())
+        # Numbers beyond all rows would not fit an array's.
+        left = len(known) if count is None else int(np.minimum(there, min(count, len(known))).sum())
         if count is None or left < _SAME_FROM * len(known):
             kept.append(count)
         else:

@@ -54,7 +54,9 @@ def families(offer: Offer) -> Mapping[str, tuple[Method, ...]]:
     ours = (("graphtune-no-graph", replace(whole, up_to="graph-free")), ("graphtune", whole))
     found["graphtune"] = [Method(name, "graphtune", plan) for name, plan in ours]
     for family, name, candidate in (*_variants(graph, view), *_others()):
-        found.setdefault(family, []).append(Method(name, family, _only(offer, candidate)))
+        taken = {method.name for members in found.values() for method in members}
+        own = f"{name}-{family}" if name in taken else name
+        found.setdefault(family, []).append(Method(own, family, _only(offer, candidate)))
     return {family: tuple(methods) for family, methods in found.items()}
 
 

@@ -1,14 +1,16 @@
 """The files of a comparison."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from graphtune.artefact import write_json, written
-from graphtune.compare.console import heading, heading_of
+from graphtune.compare.method import Method
 from graphtune.compare.page import html
 from graphtune.compare.result import Comparison, Homophily, Row, key
-from graphtune.compare.shown import accuracy, bytes_said, gap, seconds
+from graphtune.compare.run import Settings
+from graphtune.compare.shown import accuracy, bytes_said, gap, heading, heading_of, seconds
 from graphtune.metric import Interval
 from graphtune.plan import Plan
 from graphtune.report.wording import NOTHING, percent
@@ -32,15 +34,19 @@ def write(found: Comparison, into: Path) -> None:
             partial.write_text(text, encoding="utf-8")
 
 
-def write_plans(plans: dict[str, Plan], into: Path) -> None:
-    """Write every method's plan, with which ``graphtune fit --plan`` repeats it.
+def write_plans(methods: Sequence[Method], settings: Settings, into: Path) -> None:
+    """Write every method's plan, with which ``graphtune fit --plan`` repeats its first seed with all labels.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
-    for name, plan in plans.items():
-        with written(into / "plans" / f"{name}.toml") as partial:
-            partial.write_text(plan.to_text(), encoding="utf-8")
+    for method in methods:
+        if isinstance(method.how, Plan):
+            plan = replace(
+                method.how, transductive=settings.transductive, budget_seconds=settings.limit_seconds
+            )
+            with written(into / "plans" / f"{method.name}.toml") as partial:
+                partial.write_text(plan.to_text(), encoding="utf-8")
 
 
 def to_json(found: Comparison) -> dict[str, Any]:
@@ -124,7 +130,7 @@ def _cells(row: Row, best: str) -> tuple[str, ...]:
         bytes_said(row.peak_bytes),
         NOTHING if row.learned is None else f"{row.learned:,}",
         bytes_said(row.size_bytes),
-        row.note.replace("|", "\\|"),
+        " ".join(row.note.replace("|", "\\|").split()),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -86,15 +87,17 @@ class Judge:
         """Hold the rows of one label count against the best baseline; return them, and its name.
 
         Without a baseline nothing is held against anything, and the name is empty. Methods that share no seed
-        with it have no difference.
+        with it have no difference. Those that were not run with every seed are neither the best nor on the
+        front: what they were spared may have been the hardest.
         """
         run = [row for row in rows if row.accuracy is not None]
-        front = _front(run)
+        ranked = complete(run)
+        front = _front(ranked)
         rows = [replace(row, on_front=row.method in front) for row in rows]
-        able = [row for row in run if row.family == BASELINE]
+        able = [row for row in ranked if row.family == BASELINE]
         if not able:
             return tuple(rows), ""
-        best = max(able, key=lambda row: row.accuracy.value if row.accuracy else 0.0).method
+        best = max(able, key=lambda row: row.share).method
         others = [
             row.method
             for row in run
@@ -122,16 +125,27 @@ class Judge:
         return GraphGain(labels, points, *means)
 
 
+def complete(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that as many seeds were run for as for any."""
+    most = max((row.seeds for row in rows), default=0)
+    return [row for row in rows if row.seeds == most]
+
+
 def homophily(labels: int | None, every: Sequence[Scores]) -> list[Homophily]:
-    """Return what is known of the graphs, each by the first training that read it."""
-    found: dict[str, Homophily] = {}
+    """Return what is known of the graphs: the means over the trainings that read them."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
     for scores in every:
         for graph in scores.facts.graphs:
-            name = graph["name"]
-            found.setdefault(
-                name, Homophily(labels, name, graph["edges"], graph["homophily"], graph["expected"])
-            )
-    return list(found.values())
+            found.setdefault(graph["name"], []).append(graph)
+    return [
+        Homophily(labels, name, graphs[0]["edges"], _mean(graphs, "homophily"), _mean(graphs, "expected"))
+        for name, graphs in found.items()
+    ]
+
+
+def _mean(graphs: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    known = [graph[name] for graph in graphs if graph[name] is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _middle(facts: Sequence[Facts], name: str) -> int:
@@ -141,12 +155,8 @@ def _middle(facts: Sequence[Facts], name: str) -> int:
 def _front(rows: Sequence[Row]) -> set[str]:
     """Return the methods that none beats in accuracy without taking longer, and none in time at no loss."""
     best, front = -1.0, set[str]()
-    for row in sorted(rows, key=lambda row: (row.train_seconds or 0.0, -_accuracy(row))):
-        if _accuracy(row) > best:
-            best = _accuracy(row)
+    for row in sorted(rows, key=lambda row: (row.train_seconds or 0.0, -row.share)):
+        if row.share > best:
+            best = row.share
             front.add(row.method)
     return front
-
-
-def _accuracy(row: Row) -> float:
-    return row.accuracy.value if row.accuracy else 0.0

@@ -1,11 +1,17 @@
 """One way to get a classifier: a plan of ours, or somebody else's program."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from graphtune.errors import PlanError
 from graphtune.plan import Plan
+from graphtune.select.features import OF_MEANING
+
+_LONGEST = 80
+_NAME = re.compile(rf"\w[\w .,+=()-]{{0,{_LONGEST - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -35,11 +41,39 @@ class Outside:
 
 @dataclass(frozen=True)
 class Method:
-    """A name, the family it is listed under, and what is run."""
+    """A name, the family it is listed under, and what is run.
+
+    Raises:
+        PlanError: the name or the family cannot be a file's, or would break a table.
+    """
 
     name: str
     family: str
     how: Plan | Outside
+
+    def __post_init__(self) -> None:
+        for said in (self.name, self.family):
+            if not _NAME.fullmatch(said):
+                raise PlanError(
+                    f"{said!r} cannot be the name of a method or a family.",
+                    fix=f"use up to {_LONGEST} letters, figures, spaces and any of - _ . , + = ( ).",
+                )
+
+    @property
+    def rank(self) -> int:
+        """How long it is likely to take among others: the less, the shorter."""
+        if isinstance(self.how, Outside):
+            return 4
+        if self.how.exactly:
+            return int(any(candidate.family == "network" for candidate in self.how.candidates))
+        return 2 if self.how.up_to == "graph-free" else 3
+
+    @property
+    def reads_meaning(self) -> bool:
+        """Whether it reads what the encoder makes of texts, or may."""
+        if isinstance(self.how, Outside) or not self.how.exactly:
+            return True
+        return any(one.graphs or one.reads & OF_MEANING for one in self.how.candidates)
 
     @property
     def said(self) -> str:

@@ -4,8 +4,8 @@ from importlib.metadata import version
 from typing import Any
 
 from graphtune.compare import plots, shown
-from graphtune.compare.console import heading, heading_of
 from graphtune.compare.result import Comparison, key
+from graphtune.compare.shown import heading, heading_of
 from graphtune.report import wording
 from graphtune.report.page import environment
 
@@ -49,7 +49,7 @@ def _best_few(found: Comparison) -> list[str]:
     """Return ours, the best baseline of each count, and what is most accurate on the mean beside."""
     sums: dict[str, float] = {}
     for row in found.table:
-        sums[row.method] = sums.get(row.method, 0.0) + (row.accuracy.value if row.accuracy else 0.0)
+        sums[row.method] = sums.get(row.method, 0.0) + row.share
     first = [name for name in ("graphtune", "graphtune-no-graph") if name in sums]
     named = [*first, *dict.fromkeys(name for name in found.best_baseline.values() if name)]
     rest = sorted(sums, key=lambda name: -sums[name])

@@ -82,17 +82,17 @@ def scatter(rows: Sequence[Row], palette: Palette) -> str:
         x = across(10.0**power)
         parts += [_line(x, top, x, bottom, "grid"), _text(x, bottom + 18, f"{10.0**power:g} s", "middle")]
     front = sorted((row for row in shown if row.on_front), key=lambda row: row.train_seconds or 0.0)
-    points = " ".join(f"{across(row.train_seconds or 0)},{up(_value(row))}" for row in front)
+    points = " ".join(f"{across(row.train_seconds or 0)},{up(row.share)}" for row in front)
     parts.append(f'<polyline class="front" points="{points}"/>')
     for row in shown:
         said = f"{row.method} ({row.family}): {accuracy(row)} % after {seconds(row.train_seconds)}"
-        parts.append(_dot(across(row.train_seconds or 0), up(_value(row)), palette(row.family), said))
+        parts.append(_dot(across(row.train_seconds or 0), up(row.share), palette(row.family), said))
     taken: list[tuple[float, float]] = []
     for row in front:
-        if _value(row) < axis.low:
+        if row.share < axis.low:
             continue
         # Names of neighbours must not lie on one another.
-        x, y = across(row.train_seconds or 0), up(_value(row)) - 9
+        x, y = across(row.train_seconds or 0), up(row.share) - 9
         while any(abs(x - a) < 110 and abs(y - b) < 12 for a, b in taken):
             y += 13
         taken.append((x, y))
@@ -132,13 +132,11 @@ def curves(found: Comparison, palette: Palette, names: Sequence[str]) -> str:
         if not known:
             continue
         kind = palette(known[0][1].family)
-        points = " ".join(f"{across(n)},{up(_value(row))}" for n, row in known)
+        points = " ".join(f"{across(n)},{up(row.share)}" for n, row in known)
         parts.append(f'<polyline class="curve {kind}" points="{points}"/>')
         for n, row in known:
-            parts.append(
-                _dot(across(n), up(_value(row)), kind, f"{name}: {accuracy(row)} % with {n:,} labels")
-            )
-        y = up(_value(known[-1][1])) + 4
+            parts.append(_dot(across(n), up(row.share), kind, f"{name}: {accuracy(row)} % with {n:,} labels"))
+        y = up(known[-1][1].share) + 4
         while any(abs(y - other) < 13 for other in taken):
             y += 13
         taken.append(y)
@@ -154,10 +152,6 @@ def _axis(values: Sequence[float]) -> Axis:
 
 def _of(found: Comparison, name: str, count: int | None) -> Row | None:
     return next((row for row in found.of(count) if row.method == name), None)
-
-
-def _value(row: Row) -> float:
-    return row.accuracy.value if row.accuracy else 0.0
 
 
 def _line(x: Number, y: Number, to_x: Number, to_y: Number, kind: str) -> str:

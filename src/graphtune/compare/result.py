@@ -31,6 +31,11 @@ class Row:
     versions: tuple[tuple[str, str], ...] = ()
     note: str = ""
 
+    @property
+    def share(self) -> float:
+        """Its accuracy, 0 … 1; 0 where nothing was run."""
+        return self.accuracy.value if self.accuracy else 0.0
+
 
 @dataclass(frozen=True)
 class GraphGain:
@@ -59,7 +64,7 @@ class Comparison:
 
     protocol: str
     encoder: str
-    rows: dict[str, int]  # of the table: train, val, test
+    rows: dict[str, int]  # of the table: train, val, and those test rows that judge
     classes: int
     counts: tuple[int | None, ...]  # labels a class
     labelled: dict[str, int]  # labelled training rows by count, such as "5" or "all"

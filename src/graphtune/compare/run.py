@@ -1,14 +1,13 @@
 """The whole comparison: from a table to a directory of results."""
 
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from graphtune.artefact import write_json
+from graphtune.artefact import check_directory, locked, write_json
 from graphtune.compare.draw import counts_offered, divided, judging, labelled_rows
 from graphtune.compare.judge import Judge, homophily
 from graphtune.compare.method import Method
@@ -23,6 +22,7 @@ from graphtune.errors import OutputError, PlanError
 from graphtune.progress import say
 from graphtune.report.wording import counted, duration
 from graphtune.table import Links, Table
+from graphtune.table.digest import digest_of
 
 _MARK = "comparison.json"  # tells a folder of ours
 _LEAST_THREADS = 2  # a training gets, where there are so many cores
@@ -48,11 +48,12 @@ class Settings:
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise PlanError(f"{self.seeds} seeds leave nothing to run.", fix="give --seeds 1 or more.")
-        wrong = [count for count in self.labels if count is not None and count < 1]
+        wrong = [count for count in self.labels if count is not None and count < 2]
         if wrong or not self.labels:
+            said = ", ".join("all" if count is None else str(count) for count in self.labels) or "none"
             raise PlanError(
-                f"The label counts {list(self.labels)} leave nothing to learn from.",
-                fix="give numbers from 1 on, or all: --labels 5,20,all.",
+                f"The label counts ({said}) leave nothing to learn from and to choose by.",
+                fix="give numbers from 2 on, or all: --labels 5,20,all.",
             )
         if self.jobs is not None and self.jobs < 1:
             raise PlanError(f"{self.jobs} trainings at once are none.", fix="give --jobs 1 or more.")
@@ -75,22 +76,32 @@ def compare(
         TableError: fewer than two classes have labelled training rows, or no labelled row is left to judge.
         PlanError: the budget is too small for anything, or nothing that was run succeeded.
         EncoderError: the encoder is not there.
-        OutputError: ``into`` holds other files, or cannot be written to.
+        OutputError: ``into`` holds other files or the comparison of another table, another process is at it,
+            or it cannot be written to.
     """
     asked = Settings() if settings is None else settings
-    check_folder(into)
-    start = time.monotonic()
+    check_place(into)
     table = divided(table, 0)
+    jobs, threads = _shares(asked.jobs)
+    setting = Setting(table, links, asked.encoder, asked.transductive, asked.limit_seconds, threads)
+    with locked(into, "comparison"):
+        _mark(into, table, links)
+        return _compare(setting, methods, into, asked, jobs)
+
+
+def _compare(
+    setting: Setting, methods: Sequence[Method], into: Path, asked: Settings, jobs: int
+) -> Comparison:
+    start, table = time.monotonic(), setting.table
     counts, notes = counts_offered(table, asked.labels)
     for note in notes:
         say(f"note: {note}")
-    jobs, threads = _shares(asked.jobs)
-    setting = Setting(table, links, asked.encoder, asked.transductive, asked.limit_seconds, threads)
-    encoded, encode_seconds = _encode(setting, asked.budget_seconds)
+    read = any(method.reads_meaning for method in methods)
+    encoded, encode_seconds = _encode(setting, asked.budget_seconds) if read else (0, None)
+    ordered = sorted(methods, key=lambda method: method.rank)
     cells = [
-        Cell(method, count, seed) for seed in range(asked.seeds) for method in methods for count in counts
+        Cell(method, count, seed) for seed in range(asked.seeds) for method in ordered for count in counts
     ]
-    write_json(into / _MARK, {"comparison": 1})
     truth = table.labels[judging(table)]
     schedule = Schedule(cells, setting, into / "cells", start + asked.budget_seconds, jobs, truth)
     schedule.run()
@@ -99,18 +110,30 @@ def compare(
     return _judged(schedule, methods, counts, asked, (encoded, encode_seconds), notes)
 
 
-def check_folder(into: Path) -> None:
-    """Refuse a folder that holds anything but a comparison.
+def check_place(into: Path) -> None:
+    """Refuse a place that holds anything but a comparison.
 
     Raises:
-        OutputError: it has other files in it, or is a file.
+        OutputError: it has other files in it, it or a part of its path is a file, or there is no permission.
     """
-    if into.exists() and not into.is_dir():
-        raise OutputError(f"{into} is a file.", fix="choose a directory.")
-    if into.is_dir() and any(into.iterdir()) and not (into / _MARK).is_file():
+    check_directory(into, _MARK, "comparison")
+
+
+def _mark(into: Path, table: Table, links: Links | None) -> None:
+    """Mark the folder as this table's, so that the report of another one is not lost."""
+    own = {"comparison": 1, "table": digest_of(table, links).hex()}
+    file = into / _MARK
+    if not file.is_file():
+        write_json(file, own)
+        return
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        known = None
+    if known != own:
         raise OutputError(
-            f"{into} has files in it that are no comparison; nothing was written.",
-            fix="choose a new or empty directory.",
+            f"{into} holds the comparison of another table, or of other links; it was left as it is.",
+            fix="choose another directory: --into DIR.",
         )
 
 
@@ -123,10 +146,10 @@ def _shares(jobs: int | None) -> tuple[int, int]:
 
 def _encode(setting: Setting, budget: float) -> tuple[int, float | None]:
     """Fill the cache with all texts, test rows included: frozen weights learn nothing from them."""
-    settings = from_name(setting.encoder)
-    if isinstance(settings, Tfidf):
-        return 0, None  # it is learned anew, and costs next to nothing
-    encoder = settings.fit(())
+    named = from_name(setting.encoder)
+    if isinstance(named, Tfidf):
+        return 0, None  # every training learns it anew
+    encoder = named.fit(())
     missing = uncached(encoder, setting.table.texts) if isinstance(encoder, BlockEncoder) else []
     if not missing:
         return 0, None
@@ -180,11 +203,15 @@ def _judged(
         rows.append(told)
         gains += [gain for gain in [judge.gain(count, scores)] if gain is not None]
         joined += homophily(count, [one for by_seed in scores.values() for one in by_seed.values()])
-    parts = np.array(table.split)
+    parts = table.split
     return Comparison(
         protocol="transductive" if setting.transductive else "inductive",
         encoder=setting.encoder,
-        rows={part: int((parts == part).sum()) for part in ("train", "val", "test")},
+        rows={
+            "train": parts.count("train"),
+            "val": parts.count("val"),
+            "test": len(schedule.truth),
+        },
         classes=len(table.classes),
         counts=tuple(counts),
         labelled=labelled,

@@ -51,7 +51,7 @@ class Schedule:
             self._alone(cell, workers)
         others = [cell for cell in missing if cell not in first]
         others.sort(key=lambda cell: self.expected(cell) or 0.0)
-        self._beside(others, workers)
+        self._beside([cell for cell in others if not self._hopeless(cell)], workers)
 
     def expected(self, cell: Cell) -> float | None:
         """Return the seconds a training is likely to take, by those of its method; None: not known."""
@@ -70,6 +70,13 @@ class Schedule:
         every = [scores.facts.wall_seconds for scores in self.found.values()]
         usual = fmean(every) if every else self.setting.limit_seconds
         return sum(self.expected(cell) or usual for cell in cells)
+
+    def _hopeless(self, cell: Cell) -> bool:
+        """Say whether the same with another seed failed, and take this for failed as well."""
+        same = [one for one in self.failed if (one.method, one.labels) == (cell.method, cell.labels)]
+        if same:
+            self.failed[cell] = self.failed[same[0]]
+        return bool(same)
 
     def _look(self, cell: Cell) -> bool:
         scores = Scores.read(self._path(cell))
@@ -129,8 +136,9 @@ class Schedule:
         return _ROOM * needed <= free
 
     def _peak(self, cell: Cell) -> int:
-        every = {c.method: scores.facts.peak_bytes for c, scores in self.found.items()}
-        return every.get(cell.method, max(every.values(), default=0))
+        every = [(one.method, scores.facts.peak_bytes) for one, scores in self.found.items()]
+        own = [peak for method, peak in every if method == cell.method]
+        return max(own or [peak for _, peak in every], default=0)
 
     def _finish(self, running: Running) -> None:
         cell = running.cell
@@ -151,7 +159,8 @@ class Schedule:
         begins = f"[{done}/{len(self.cells)}] {cell.method.name}, {labels}, seed {cell.seed}: "
         if problem is not None:
             return begins + problem
-        left = [one for one in self.cells if one not in self.found and one not in self.failed]
+        ended = {*self.found, *self.failed, *self.left_out}
+        left = [one for one in self.cells if one not in ended]
         scores = self.found[cell]
         accuracy = percent(float((scores.predicted == self.truth).mean()))
         more = f"; about {duration(self.remaining(left))} left" if left else ""

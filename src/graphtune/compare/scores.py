@@ -17,10 +17,10 @@ class Facts:
     """Beside the predictions."""
 
     train_seconds: float  # choosing settings and fitting; without encoding by frozen weights
-    wall_seconds: float  # of all of it, process included
+    wall_seconds: float  # of all of it, but for starting the process
     peak_bytes: int  # of memory, of the process
     learned: int  # numbers that were learned from labels
-    parameters: int  # these, and those of the encoder
+    parameters: int  # these, and those of the encoder where it is read
     size_bytes: int  # of what must be kept to predict; without an encoder that was not tuned
     latency_ms: float | None  # median of one text at a time
     chosen: str  # settings that were chosen

@@ -2,8 +2,24 @@
 
 import math
 
-from graphtune.compare.result import Row
-from graphtune.report.wording import NOTHING, duration, points
+from graphtune.compare.result import Comparison, Row, key
+from graphtune.report.wording import NOTHING, counted, duration, points
+
+
+def heading(found: Comparison) -> str:
+    """Say what was compared, in one line."""
+    rows = found.rows
+    return (
+        f"{counted(rows['test'], 'test text')} of {counted(found.classes, 'class', 'classes')}, "
+        f"{counted(rows['train'], 'training text')}, {found.protocol}, encoder {found.encoder}, "
+        f"{counted(len(found.seeds), 'seed')}"
+    )
+
+
+def heading_of(found: Comparison, count: int | None) -> str:
+    """Return such as ``5 labels a class (385 labelled rows)``, or ``All 385 labels``."""
+    said = found.said(count).capitalize()
+    return said if count is None else f"{said} ({counted(found.labelled[key(count)], 'labelled row')})"
 
 
 def accuracy(row: Row) -> str:

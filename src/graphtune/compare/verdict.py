@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from graphtune.compare.judge import BASELINE
+from graphtune.compare.judge import BASELINE, WITH, complete
 from graphtune.compare.result import GraphGain, Row, count_said, key
 from graphtune.report.wording import duration, percent, points
 
@@ -48,41 +48,42 @@ def _gain(gain: GraphGain, labels: str) -> str:
 
 
 def _methods(rows: Sequence[Row], baseline: str, labels: str) -> Iterator[str]:
-    by_accuracy = sorted(rows, key=lambda row: -_value(row))
-    best, where = by_accuracy[0], f"With {labels}"
-    line = f"{where}, {best.method} is the most accurate: {percent(_value(best))}"
+    ranked, where = complete(rows), f"With {labels}"
+    by_accuracy = sorted(ranked, key=lambda row: -row.share)
+    best = by_accuracy[0]
+    line = f"{where}, {best.method} is the most accurate: {percent(best.share)}"
     if best.train_seconds is not None:
         line += f" after {duration(best.train_seconds)} of training"
     held = next((row for row in rows if row.method == baseline), None)
     if best.difference is not None and held is not None:
-        sure = best.p_value is not None and best.p_value < _SURE
+        # The test asks of other rows, the interval of other labels too: both must say so.
+        sure = best.p_value is not None and best.p_value < _SURE and best.difference.low > 0
         how = "surely better than" if sure else "not surely better than"
-        line += f", {how} the best baseline, {baseline} ({percent(_value(held))})"
+        line += f", {how} the best baseline, {baseline} ({percent(held.share)})"
     yield line + "."
-    # What overlaps with the best at a tenth of its time is what most people want to know.
+    if len(ranked) < len(rows):
+        named = ", ".join(row.method for row in rows if row not in ranked)
+        yield f"{where}, not every seed was run of {named}: they are not ranked."
+    # What overlaps with the best at less than half its time is what most people want to know.
     near = [row for row in by_accuracy[1:] if _near(row, best) and _faster(row, best)]
     if near:
         cheap = min(near, key=lambda row: row.train_seconds or 0.0)
         yield (
-            f"{where}, {cheap.method} comes within its margin of error ({percent(_value(cheap))}) in "
+            f"{where}, {cheap.method} comes within its margin of error ({percent(cheap.share)}) in "
             f"{duration(cheap.train_seconds)}."
         )
-    ours = next((row for row in rows if row.method == "graphtune"), None)
-    beyond = [row for row in by_accuracy if ours and row.family == "peer" and _value(row) > _value(ours)]
+    ours = next((row for row in ranked if row.method == WITH), None)
+    beyond = [row for row in by_accuracy if ours and row.family == "peer" and row.share > ours.share]
     if beyond and ours is not None:
-        named = ", ".join(f"{row.method} ({percent(_value(row))})" for row in beyond)
-        yield f"{where}, these are better than graphtune ({percent(_value(ours))}): {named}."
+        named = ", ".join(f"{row.method} ({percent(row.share)})" for row in beyond)
+        yield f"{where}, these are better than graphtune ({percent(ours.share)}): {named}."
     if best.family == BASELINE:
         yield f"{where}, no method was better than a baseline."
 
 
 def _near(row: Row, best: Row) -> bool:
-    return row.accuracy is not None and best.accuracy is not None and row.accuracy.value >= best.accuracy.low
+    return best.accuracy is not None and row.share >= best.accuracy.low
 
 
 def _faster(row: Row, best: Row) -> bool:
     return row.train_seconds is not None and row.train_seconds < (best.train_seconds or 0.0) / 2
-
-
-def _value(row: Row) -> float:
-    return row.accuracy.value if row.accuracy else 0.0

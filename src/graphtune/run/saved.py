@@ -15,9 +15,16 @@ from torch import Tensor
 
 import graphtune
 from graphtune import report
-from graphtune.artefact import altered, digests, write_json, written_directory
+from graphtune.artefact import (
+    altered,
+    check_directory,
+    check_parent,
+    digests,
+    write_json,
+    written_directory,
+)
 from graphtune.encoder import FittedTfidf, Tfidf, from_name
-from graphtune.errors import ModelError, OutputError
+from graphtune.errors import ModelError
 from graphtune.graph import TextGraph
 from graphtune.plan import Plan
 from graphtune.run.fitted import FittedModel, Stored
@@ -34,15 +41,10 @@ def check_place(directory: Path) -> None:
     """Refuse a place that holds anything but a model of ours.
 
     Raises:
-        OutputError: the directory has other files in it, or is a file.
+        OutputError: it has other files in it, it or a part of its path is a file, or there is no permission.
     """
-    if directory.is_dir() and any(directory.iterdir()) and not (directory / _MANIFEST).is_file():
-        raise OutputError(
-            f"{directory} has files in it that are no graphtune model; nothing was written.",
-            fix="choose a new or empty directory.",
-        )
-    if directory.exists() and not directory.is_dir():
-        raise OutputError(f"{directory} is a file.", fix="choose a directory.")
+    check_parent(directory)  # where the new one is written first
+    check_directory(directory, _MANIFEST, "graphtune model")
 
 
 def save(model: FittedModel, directory: Path) -> None:

@@ -44,7 +44,9 @@ class Asked:
     """How far a search goes."""
 
     trials: int = 50  # drawn settings in all, those of earlier runs among them
-    budget_seconds: float = 600.0  # of this run; the running trial is finished
+    budget_seconds: float = (
+        600.0  # of this run; a linear trial that is running is finished, a network is cut off
+    )
     space: Which = "all"
 
     def __post_init__(self) -> None:
@@ -169,7 +171,6 @@ class _Search:
     def _trials(self, tried: set[Candidate]) -> None:
         defaults = Defaults(self.space, self.graphs, self.ready.maker.same)
         kept = KeptGraphs(self.ready, self.held_out)
-        drawn = self._drawn()
         total, done = self.asked.trials + defaults.count(few=self.pool.few), 0
         with progress.bar("search", float(total), "trials") as bar:
             while True:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphtune.artefact import written
+from graphtune.artefact import check_directory, locked, written
 from graphtune.errors import MissingExtraError, OutputError
 
 if TYPE_CHECKING:
@@ -41,15 +41,9 @@ def check_place(directory: Path) -> None:
     """Refuse a place that holds anything but a search of ours.
 
     Raises:
-        OutputError: the directory has other files in it, or is a file.
+        OutputError: it has other files in it, it or a part of its path is a file, or there is no permission.
     """
-    if directory.exists() and not directory.is_dir():
-        raise OutputError(f"{directory} is a file.", fix="choose a directory.")
-    if directory.is_dir() and any(directory.iterdir()) and not (directory / "fingerprint").is_file():
-        raise OutputError(
-            f"{directory} has files in it that are no graphtune search; nothing was written.",
-            fix="choose a new or empty directory: --into DIR.",
-        )
+    check_directory(directory, "fingerprint", "graphtune search")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,23 +124,12 @@ def opened(directory: Path, fingerprint: str, direction: Direction, seed: int) -
             being searched in by another process, or cannot be written to.
         MissingExtraError: Optuna is not installed.
     """
-    from filelock import FileLock, Timeout
-
     check_optuna()
     check_place(directory)
-    _check_fingerprint(directory, fingerprint)
-    lock = FileLock(directory / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise OutputError(
-            f"Another search is running in {directory}.", fix="wait for it, or choose another --into."
-        ) from None
-    try:
+    with locked(directory, "search"):
+        _check_fingerprint(directory, fingerprint)
         with _stored(directory / "study.sqlite", direction) as study:
             yield Study(study, seed)
-    finally:
-        lock.release()
 
 
 def _check_fingerprint(directory: Path, fingerprint: str) -> None:
@@ -187,6 +170,11 @@ def _stored(file: Path, direction: Direction) -> "Iterator[optuna.Study]":
             ) from error
     try:
         yield study
+    except optuna.exceptions.StorageInternalError as error:
+        raise OutputError(
+            f"The search in {file} cannot be written to: {str(error.__cause__ or error).splitlines()[0]}.",
+            fix="make room on its disk, and run the same command again to go on.",
+        ) from error
     finally:
         storage.remove_session()
         storage.engine.dispose()
