@@ -25,7 +25,7 @@ class Ranks:
 
     @property
     def alike(self) -> list[tuple[str, ...]]:
-        """Return the longest runs of methods that the sets do not tell apart: all, if Friedman's test does not."""
+        """Return the longest runs of methods that are not told apart: all, if Friedman's test does not."""
         if self.p_value > LEVEL:
             return [tuple(self.mean)]
         names, values = list(self.mean), list(self.mean.values())

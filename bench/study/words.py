@@ -50,7 +50,8 @@ ENGLISH = Words(
     graph=(
         "## What the graph is worth\n\nPoints of accuracy that `graphtune fit` gains over the same fit"
         " without "
-        "graphs, with the 95 % interval over test rows, and over seeds where there are several; bold where the whole interval is above"
+        "graphs, with the 95 % interval over test rows, and over seeds where there are several; bold where"
+        " the whole interval is above"
         " zero. "
         "*Links joining equal labels* is the share among links between labelled training rows (homophily),"
         " the "
@@ -87,8 +88,8 @@ ENGLISH = Words(
         " rows a "
         "class; the other training rows stay as unlabelled texts, and val rows choose only where all"
         " labels are "
-        "used. `make peers` installs the peers; without it, add `--no-peers`. Data and encoders are looked for in "
-        "`GRAPHTUNE_DATA` and `GRAPHTUNE_ENCODERS`."
+        "used. `make peers` installs the peers; without it, add `--no-peers`. Data and encoders are looked"
+        " for in `GRAPHTUNE_DATA` and `GRAPHTUNE_ENCODERS`."
     ),
     made="Made with {made}.",
     incomplete="incomplete",
@@ -152,7 +153,8 @@ CHINESE = Words(
     ),
     how=(
         "## 如何测量，如何重复\n\n标签按种子抽取，每类若干训练行；其余训练行作为无标签文本保留，"
-        "验证行只在使用全部标签时用于选择。`make peers` 安装同类软件；没有它时加 `--no-peers`。数据与编码器在 `GRAPHTUNE_DATA` 与 `GRAPHTUNE_ENCODERS` 中寻找。"
+        "验证行只在使用全部标签时用于选择。`make peers` 安装同类软件；没有它时加 `--no-peers`。"
+        "数据与编码器在 `GRAPHTUNE_DATA` 与 `GRAPHTUNE_ENCODERS` 中寻找。"
     ),
     made="环境：{made}。",
     incomplete="不完整",
