@@ -225,3 +225,38 @@ def test_the_documents_name_every_peer():
     for name in ("README.md", "README.zh-CN.md"):
         text = (PEERS / name).read_text(encoding="utf-8")
         assert [one["name"] for one in methods if one["command"][1] not in text] == []
+
+
+METHODS = tomllib.loads((PEERS / "methods.toml").read_text(encoding="utf-8"))["method"]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda one: one["name"])
+@pytest.mark.parametrize("val", [False, True], ids=["folds", "val"])
+def test_every_peer_that_is_installed_keeps_the_contract(method: dict, val: bool, tmp_path: Path):
+    from tiny_bert import write_tiny_bert
+
+    python, script, *argument = method["command"]
+    if not (PEERS / python).is_file():
+        pytest.skip(f"{python} is not there: make peers")
+    write_tiny_bert(tmp_path / "encoder")
+    rows = [(" ".join(w[at % 4 :] + w[: at % 3]), name) for name, w in WORDS.items() for at in range(8)]
+    table = [(*row, "val" if val and at % 8 > 5 else "train") for at, row in enumerate(rows)]
+    table += [("goal bread", None, "train"), ("team coach", None, "test"), ("soup plate", None, "test")]
+    place = written(
+        tmp_path,
+        sorted(table, key=lambda row: ["train", "val", "test"].index(row[2])),
+        encoder_directory=str(tmp_path / "encoder"),
+        encoder_parameters=1000,
+        budget_seconds=8.0,
+    )
+    command = [str(PEERS / python), script, *argument, str(place), str(tmp_path / "out")]
+    ended = subprocess.run(command, cwd=PEERS, capture_output=True, text=True, check=False, timeout=200)
+    assert ended.returncode == 0, ended.stderr
+    probabilities, told = told_of(tmp_path / "out")
+    assert probabilities.shape == (2, 3)
+    assert (probabilities[:, 1] == 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-3)
+    assert 0 < told["train_seconds"] < 2 * 8.0
+    assert told["total_parameters"] >= told["learned_parameters"] > 0
+    assert told["size_bytes"] > 0
+    assert told["versions"]

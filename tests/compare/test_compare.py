@@ -15,11 +15,11 @@ from small import FREE, MAJORITY, NETWORK, WHOLE, WORDS, only, table
 
 from graphtune.artefact import locked
 from graphtune.compare import Method, Outside, Settings, compare, launch, worker
+from graphtune.compare.conditions import Cell, Conditions
 from graphtune.compare.draw import divided
 from graphtune.compare.files import to_json, write
 from graphtune.compare.own import run
 from graphtune.compare.schedule import Schedule
-from graphtune.compare.setting import Cell, Setting
 from graphtune.errors import OutputError, PlanError
 from graphtune.select import Majority, Propagated
 
@@ -159,7 +159,7 @@ def test_nothing_is_encoded_where_nothing_reads_meaning(tmp_path, monkeypatch):
     def never(*_: object) -> None:
         raise AssertionError("it was encoded")
 
-    monkeypatch.setattr("graphtune.compare.run._encode", never)
+    monkeypatch.setattr("graphtune.compare.run.fill_cache", never)
     bare = only("bare", Majority(), family="baseline")
     found = compare(table(), (bare, WORDS), tmp_path / "out", replace(QUICK, seeds=1, encoder="minilm"))
     assert all(row.accuracy is not None for row in found.table)
@@ -252,8 +252,8 @@ def leaking(rows, labels):
     return replace(rows, texts=texts, labels=labels)
 
 
-def setting(rows) -> Setting:
-    return Setting(rows, None, "tfidf", False, 20.0, 1)
+def setting(rows) -> Conditions:
+    return Conditions(rows, None, "tfidf", False, 20.0, 1)
 
 
 _PROGRAM = """
@@ -350,7 +350,7 @@ def test_an_encoder_that_was_trained_further_is_another(tmp_path):
     own = replace(WORDS, how=replace(WORDS.how, encoder=str(tiny_bert)))
 
     def keys() -> tuple[str, str]:
-        named = Setting(rows, None, str(tiny_bert), False, 20.0, 1)
+        named = Conditions(rows, None, str(tiny_bert), False, 20.0, 1)
         return Cell(WORDS, 4, 0).key(named), Cell(own, 4, 0).key(setting(rows))
 
     before = keys()

@@ -4,7 +4,8 @@ from graphtune.compare.asked import methods
 from graphtune.compare.families import Offer, families, usual_methods
 from graphtune.compare.method import Method, Outside
 from graphtune.compare.result import Comparison, Row
-from graphtune.compare.run import Settings, compare
+from graphtune.compare.run import compare
+from graphtune.compare.settings import Settings
 
 __all__ = [
     "Comparison",

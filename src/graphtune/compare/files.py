@@ -9,7 +9,7 @@ from graphtune.artefact import write_json, written
 from graphtune.compare.method import Method
 from graphtune.compare.page import html
 from graphtune.compare.result import Comparison, Homophily, Row, key
-from graphtune.compare.run import Settings
+from graphtune.compare.settings import Settings
 from graphtune.compare.shown import accuracy, bytes_said, gap, heading, heading_of, seconds
 from graphtune.metric import Interval
 from graphtune.plan import Plan

@@ -17,11 +17,11 @@ import torch
 from jaxtyping import Float32
 
 from graphtune.compare import launch
+from graphtune.compare.conditions import Cell, Conditions
 from graphtune.compare.draw import drawn, hidden, judging
 from graphtune.compare.families import Offer
 from graphtune.compare.method import Outside
 from graphtune.compare.scores import Facts, Scores
-from graphtune.compare.setting import Cell, Setting
 from graphtune.encoder import Tfidf, Transformer, from_name
 from graphtune.errors import PlanError
 from graphtune.plan import Plan
@@ -36,7 +36,7 @@ _ROUNDING = 1e-2  # by which a row of probabilities may miss 1
 _CJK = range(0x4E00, 0xA000)
 
 
-def run(cell: Cell, setting: Setting, *, alone: bool) -> Scores:
+def run(cell: Cell, conditions: Conditions, *, alone: bool) -> Scores:
     """Write the task, run the program, read its predictions.
 
     Raises:
@@ -44,16 +44,16 @@ def run(cell: Cell, setting: Setting, *, alone: bool) -> Scores:
     """
     how, start = cell.method.how, time.monotonic()
     assert isinstance(how, Outside)
-    table = hidden(drawn(setting.table, cell.labels, cell.seed))
+    table = hidden(drawn(conditions.table, cell.labels, cell.seed))
     with tempfile.TemporaryDirectory() as name:
         task, out = Path(name) / "task", Path(name) / "out"
         task.mkdir()
         out.mkdir()
         with shown(False):
-            write_task(task, table, cell, setting)
-        peak = _call(cell.method.name, how, (task, out), setting.threads)
+            write_task(task, table, cell, conditions)
+        peak = _call(cell.method.name, how, (task, out), conditions.threads)
         probabilities, facts = _read(cell.method.name, out, table)
-    judged = np.isin(np.flatnonzero(np.array(table.split) == "test"), judging(setting.table))
+    judged = np.isin(np.flatnonzero(np.array(table.split) == "test"), judging(conditions.table))
     found = probabilities[judged]
     return Scores(
         found.argmax(axis=1).astype(np.int64),
@@ -67,7 +67,7 @@ def run(cell: Cell, setting: Setting, *, alone: bool) -> Scores:
     )
 
 
-def write_task(place: Path, table: Table, cell: Cell, setting: Setting) -> None:
+def write_task(place: Path, table: Table, cell: Cell, conditions: Conditions) -> None:
     """Write what the program may see: rows, frozen features, and our graph over them."""
     order = np.argsort([("train", "val", "test").index(part) for part in table.split], kind="stable")
     rows = pa.table(
@@ -80,19 +80,19 @@ def write_task(place: Path, table: Table, cell: Cell, setting: Setting) -> None:
         schema=pa.schema([(name, pa.string()) for name in ("id", "text", "label", "split")]),
     )
     pq.write_table(rows, place / "rows.parquet")
-    encoder = from_name(setting.encoder)
+    encoder = from_name(conditions.encoder)
     same = isinstance(encoder, Tfidf)
-    graph, view = Offer(setting.encoder, setting.links is not None, same, len(table)).graph
+    graph, view = Offer(conditions.encoder, conditions.links is not None, same, len(table)).graph
     # The plan is only a way to have one graph built, and rows attached to it.
     plan = Plan(
-        encoder=setting.encoder,
+        encoder=conditions.encoder,
         candidates=(Propagated(view, graph),),
         exactly=True,
-        transductive=setting.transductive,
+        transductive=conditions.transductive,
         keep_rare=True,
     )
     clock = Clock()
-    ready = Ready.of(table, plan, setting.links, clock)
+    ready = Ready.of(table, plan, conditions.links, clock)
     new = ready.new(order[len(ready.nodes) :])
     built, features = ready.data.graphs[graph], ready.data.features.meaning
     whole = new.attachment(graph, built).extend(built.graph) if len(new.features) else built.graph
@@ -102,9 +102,9 @@ def write_task(place: Path, table: Table, cell: Cell, setting: Setting) -> None:
     facts = {
         "classes": table.classes,
         "seed": cell.seed,
-        "budget_seconds": setting.limit_seconds,
-        "threads": setting.threads,
-        "transductive": setting.transductive,
+        "budget_seconds": conditions.limit_seconds,
+        "threads": conditions.threads,
+        "transductive": conditions.transductive,
         "graph_seconds": clock.seconds["graphs"],
         "encoder_parameters": ready.maker.encoder.parameters,
         "encoder_directory": str(encoder.directory) if isinstance(encoder, Transformer) else None,

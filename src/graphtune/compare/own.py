@@ -9,10 +9,10 @@ from statistics import median
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from graphtune.compare.conditions import Cell, Conditions
 from graphtune.compare.draw import drawn, hidden, judging
 from graphtune.compare.memory import own_peak
 from graphtune.compare.scores import Facts, Scores
-from graphtune.compare.setting import Cell, Setting
 from graphtune.progress import shown
 from graphtune.run import fit_table
 from graphtune.run.fitted import FittedModel
@@ -24,18 +24,18 @@ _TRAINING = ("words", "graphs", "select", "final")  # stages whose seconds count
 _ASKED, _ASKED_SECONDS = 20, 3.0  # single texts that the latency is the median of, at most
 
 
-def run(cell: Cell, setting: Setting, *, alone: bool) -> Scores:
+def run(cell: Cell, conditions: Conditions, *, alone: bool) -> Scores:
     """Train, and predict the judging rows, whose labels the training never sees.
 
     Raises:
         GraphtuneError: as `fit_table`.
     """
     start = time.monotonic()
-    table = drawn(setting.table, cell.labels, cell.seed)
-    rows = judging(setting.table)
+    table = drawn(conditions.table, cell.labels, cell.seed)
+    rows = judging(conditions.table)
     with shown(False):
-        model = fit_table(hidden(table), plan=cell.plan(setting), into=None, links=setting.links)
-        probabilities = _probabilities(model, table, rows, setting)
+        model = fit_table(hidden(table), plan=cell.plan(conditions), into=None, links=conditions.links)
+        probabilities = _probabilities(model, table, rows, conditions)
         peak = own_peak()
         latency = _latency(model, table, rows)
         size = _size(model)
@@ -62,14 +62,14 @@ def run(cell: Cell, setting: Setting, *, alone: bool) -> Scores:
 
 
 def _probabilities(
-    model: FittedModel, table: Table, rows: Int64[np.ndarray, " B"], setting: Setting
+    model: FittedModel, table: Table, rows: Int64[np.ndarray, " B"], conditions: Conditions
 ) -> Float32[np.ndarray, "B C"]:
     ids = [table.ids[row] for row in rows]
-    if setting.transductive:
+    if conditions.transductive:
         place = {name: at for at, name in enumerate(model.stored.ids)}
         nodes = np.array([place[name] for name in ids], dtype=np.int64)
         return model.calibration.apply(model.predictor.at(model.data, nodes))
-    links = None if setting.links is None else _reaching(setting.links, model, ids)
+    links = None if conditions.links is None else _reaching(conditions.links, model, ids)
     return model.probabilities([table.texts[row] for row in rows], ids=ids, links=links)
 
 

@@ -4,20 +4,21 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from graphtune.artefact import check_directory, locked, write_json
+from graphtune.compare.conditions import Cell, Conditions
 from graphtune.compare.draw import counts_offered, divided, judging, labelled_rows
+from graphtune.compare.encoded import fill_cache
 from graphtune.compare.judge import Judge, homophily
 from graphtune.compare.method import Method
 from graphtune.compare.result import Comparison, Row, key
 from graphtune.compare.schedule import Schedule
 from graphtune.compare.scores import Scores
-from graphtune.compare.setting import Cell, Setting
+from graphtune.compare.settings import Settings
+from graphtune.compare.shown import minutes
 from graphtune.compare.surroundings import hardware, versions
 from graphtune.compare.verdict import verdict
-from graphtune.encoder import BlockEncoder, Tfidf, cached_encode, from_name, uncached
 from graphtune.errors import OutputError, PlanError
 from graphtune.progress import say
 from graphtune.report.wording import counted, duration
@@ -26,39 +27,6 @@ from graphtune.table.digest import digest_of
 
 _MARK = "comparison.json"  # tells a folder of ours
 _LEAST_THREADS = 2  # a training gets, where there are so many cores
-_ENCODING = 0.8  # share of the budget that encoding may take, for anything to be compared
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a comparison is run.
-
-    Raises:
-        PlanError: no seed, no label, no time, or no process.
-    """
-
-    seeds: int = 5
-    labels: tuple[int | None, ...] = (5, 20, None)  # a class; None = all
-    budget_seconds: float = 1800.0  # for all trainings
-    limit_seconds: float = 120.0  # for one training
-    encoder: str = "minilm"
-    transductive: bool = False
-    jobs: int | None = None  # trainings at once; None = one for every two cores
-
-    def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise PlanError(f"{self.seeds} seeds leave nothing to run.", fix="give --seeds 1 or more.")
-        wrong = [count for count in self.labels if count is not None and count < 2]
-        if wrong or not self.labels:
-            said = ", ".join("all" if count is None else str(count) for count in self.labels) or "none"
-            raise PlanError(
-                f"The label counts ({said}) leave nothing to learn from and to choose by.",
-                fix="give numbers from 2 on, or all: --labels 5,20,all.",
-            )
-        if self.jobs is not None and self.jobs < 1:
-            raise PlanError(f"{self.jobs} trainings at once are none.", fix="give --jobs 1 or more.")
-        if not (self.budget_seconds > 0 and self.limit_seconds > 0):
-            raise PlanError("The budget leaves no time.", fix="give --budget 30m, for instance.")
 
 
 def compare(
@@ -83,27 +51,27 @@ def compare(
     check_place(into)
     table = divided(table, 0)
     jobs, threads = _shares(asked.jobs)
-    setting = Setting(table, links, asked.encoder, asked.transductive, asked.limit_seconds, threads)
+    conditions = Conditions(table, links, asked.encoder, asked.transductive, asked.limit_seconds, threads)
     with locked(into, "comparison"):
         _mark(into, table, links)
-        return _compare(setting, methods, into, asked, jobs)
+        return _compare(conditions, methods, into, asked, jobs)
 
 
 def _compare(
-    setting: Setting, methods: Sequence[Method], into: Path, asked: Settings, jobs: int
+    conditions: Conditions, methods: Sequence[Method], into: Path, asked: Settings, jobs: int
 ) -> Comparison:
-    start, table = time.monotonic(), setting.table
+    start, table = time.monotonic(), conditions.table
     counts, notes = counts_offered(table, asked.labels)
     for note in notes:
         say(f"note: {note}")
     read = any(method.reads_meaning for method in methods)
-    encoded, encode_seconds = _encode(setting, asked.budget_seconds) if read else (0, None)
+    encoded, encode_seconds = fill_cache(conditions, asked.budget_seconds) if read else (0, None)
     ordered = sorted(methods, key=lambda method: method.rank)
     cells = [
         Cell(method, count, seed) for seed in range(asked.seeds) for method in ordered for count in counts
     ]
     truth = table.labels[judging(table)]
-    schedule = Schedule(cells, setting, into / "cells", start + asked.budget_seconds, jobs, truth)
+    schedule = Schedule(cells, conditions, into / "cells", start + asked.budget_seconds, jobs, truth)
     schedule.run()
     if not schedule.found:
         raise _nothing(schedule, asked)
@@ -144,30 +112,6 @@ def _shares(jobs: int | None) -> tuple[int, int]:
     return at_once, max(1, cores // at_once)
 
 
-def _encode(setting: Setting, budget: float) -> tuple[int, float | None]:
-    """Fill the cache with all texts, test rows included: frozen weights learn nothing from them."""
-    named = from_name(setting.encoder)
-    if isinstance(named, Tfidf):
-        return 0, None  # every training learns it anew
-    encoder = named.fit(())
-    missing = uncached(encoder, setting.table.texts) if isinstance(encoder, BlockEncoder) else []
-    if not missing:
-        return 0, None
-    sample = missing[:: max(1, len(missing) // 64)][:64]
-    start = time.monotonic()
-    cached_encode(encoder, sample)
-    likely = (time.monotonic() - start) * len(missing) / len(sample)
-    if likely > _ENCODING * budget:
-        raise PlanError(
-            f"A budget of {duration(budget)} is too small: encoding {counted(len(missing), 'text')} with "
-            f"{setting.encoder} alone takes about {duration(likely)}.",
-            fix=f"give at least --budget {_minutes(2 * likely)}, or a faster encoder: --encoder static.",
-        )
-    say(f"encoding {counted(len(missing), 'text')} with {setting.encoder}")
-    cached_encode(encoder, setting.table.texts)
-    return len(missing), time.monotonic() - start
-
-
 def _nothing(schedule: Schedule, asked: Settings) -> PlanError:
     if schedule.failed:
         cell, problem = next(iter(schedule.failed.items()))
@@ -188,7 +132,7 @@ def _judged(
     encoding: tuple[int, float | None],
     notes: Sequence[str],
 ) -> Comparison:
-    setting, table = schedule.setting, schedule.setting.table
+    conditions, table = schedule.conditions, schedule.conditions.table
     judge = Judge(schedule.truth, len(table.classes))
     rows: list[tuple[Row, ...]] = []
     gains, joined, best = [], [], {}
@@ -205,8 +149,8 @@ def _judged(
         joined += homophily(count, [one for by_seed in scores.values() for one in by_seed.values()])
     parts = table.split
     return Comparison(
-        protocol="transductive" if setting.transductive else "inductive",
-        encoder=setting.encoder,
+        protocol="transductive" if conditions.transductive else "inductive",
+        encoder=conditions.encoder,
         rows={
             "train": parts.count("train"),
             "val": parts.count("val"),
@@ -216,8 +160,8 @@ def _judged(
         counts=tuple(counts),
         labelled=labelled,
         seeds=tuple(range(asked.seeds)),
-        limit_seconds=setting.limit_seconds,
-        threads=setting.threads,
+        limit_seconds=conditions.limit_seconds,
+        threads=conditions.threads,
         encode_seconds=encoding[1],
         encoded=encoding[0],
         table=tuple(row for own in rows for row in own),
@@ -256,12 +200,8 @@ def _note(schedule: Schedule, method: Method, count: int | None) -> str:
 def _left_out(schedule: Schedule) -> str:
     if not schedule.left_out:
         return ""
-    more = _minutes(1.2 * schedule.remaining(schedule.left_out))
+    more = minutes(1.2 * schedule.remaining(schedule.left_out))
     return (
         f"The budget had no time for {counted(len(schedule.left_out), 'training')}; run it again with "
         f"--budget {more} to add what is missing: what is done is kept."
     )
-
-
-def _minutes(seconds: float) -> str:
-    return f"{max(1, round(seconds / 60 + 0.5))}m"

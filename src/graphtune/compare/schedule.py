@@ -9,8 +9,8 @@ from statistics import fmean
 import numpy as np
 from jaxtyping import Int64
 
+from graphtune.compare.conditions import Cell, Conditions
 from graphtune.compare.scores import Scores
-from graphtune.compare.setting import Cell, Setting
 from graphtune.compare.worker import Running, Workers, any_of
 from graphtune.progress import say
 from graphtune.report.wording import duration, percent
@@ -25,7 +25,7 @@ class Schedule:
     """The trainings of a comparison."""
 
     cells: Sequence[Cell]  # cheapest first as far as it is known beforehand
-    setting: Setting
+    conditions: Conditions
     place: Path  # folder of the scores
     deadline: float  # on the clock of time.monotonic; nothing is begun that is not likely to end before
     jobs: int
@@ -45,7 +45,7 @@ class Schedule:
         missing = [cell for cell in self.cells if cell not in self.found]
         if not missing:
             return
-        workers = Workers(self.setting)
+        workers = Workers(self.conditions)
         first = self._first(missing)
         for cell in first:
             self._alone(cell, workers)
@@ -68,7 +68,7 @@ class Schedule:
     def remaining(self, cells: Sequence[Cell]) -> float:
         """Return the seconds that ``cells`` are likely to take, one after the other."""
         every = [scores.facts.wall_seconds for scores in self.found.values()]
-        usual = fmean(every) if every else self.setting.limit_seconds
+        usual = fmean(every) if every else self.conditions.limit_seconds
         return sum(self.expected(cell) or usual for cell in cells)
 
     def _hopeless(self, cell: Cell) -> bool:
@@ -85,7 +85,7 @@ class Schedule:
         return scores is not None
 
     def _path(self, cell: Cell) -> Path:
-        return self.place / f"{cell.key(self.setting)}.safetensors"
+        return self.place / f"{cell.key(self.conditions)}.safetensors"
 
     def _first(self, missing: Sequence[Cell]) -> list[Cell]:
         known = {(cell.method, cell.labels) for cell, scores in self.found.items() if scores.facts.alone}

@@ -54,3 +54,8 @@ def bytes_said(value: int | None) -> str:
     if value >= 1 << 20:
         return f"{value / (1 << 20):,.0f} MiB" if value >= 10 << 20 else f"{value / (1 << 20):.1f} MiB"
     return f"{value / 1024:.0f} KiB"
+
+
+def minutes(seconds: float) -> str:
+    """Return whole minutes, rounded up, as ``--budget`` takes them."""
+    return f"{max(1, math.ceil(seconds / 60))}m"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from graphtune.compare import outside, own
+from graphtune.compare.conditions import Cell, Conditions
 from graphtune.compare.method import Outside
-from graphtune.compare.setting import Cell, Setting
 from graphtune.errors import GraphtuneError, OutputError
 from graphtune.report.wording import duration
 
@@ -81,8 +81,8 @@ class Running:
 class Workers:
     """Starts trainings in processes that have their imports done."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
+    def __init__(self, conditions: Conditions) -> None:
+        self.conditions = conditions
         self.context: Any = multiprocessing.get_context(_STARTED_FROM)
         if _STARTED_FROM == "forkserver":
             self.context.set_forkserver_preload([__name__, *_IMPORTED_ONCE])
@@ -91,11 +91,11 @@ class Workers:
         """Begin one training; its scores are written to ``place``."""
         ours, theirs = self.context.Pipe(duplex=False)
         process = self.context.Process(
-            target=_work, args=(cell, self.setting, place, alone, theirs), daemon=False
+            target=_work, args=(cell, self.conditions, place, alone, theirs), daemon=False
         )
         process.start()
         theirs.close()
-        return Running(cell, process, ours, self.setting.limit_seconds)
+        return Running(cell, process, ours, self.conditions.limit_seconds)
 
 
 def any_of(running: list[Running]) -> Running:
@@ -105,18 +105,18 @@ def any_of(running: list[Running]) -> Running:
     return next((one for one in running if one.answers in ready), first)
 
 
-def _work(cell: Cell, setting: Setting, place: Path, alone: bool, answers: Connection) -> None:
+def _work(cell: Cell, conditions: Conditions, place: Path, alone: bool, answers: Connection) -> None:
     import torch
     from threadpoolctl import threadpool_limits
 
     # A terminal sends Ctrl-C to all processes: the one that started this decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
-    torch.set_num_threads(setting.threads)
+    torch.set_num_threads(conditions.threads)
     try:
-        with threadpool_limits(setting.threads):
+        with threadpool_limits(conditions.threads):
             way = outside if isinstance(cell.method.how, Outside) else own
-            way.run(cell, setting, alone=alone).write(place)
+            way.run(cell, conditions, alone=alone).write(place)
         answers.send(None)
     except OutputError as error:
         answers.send((error.problem, error.fix))

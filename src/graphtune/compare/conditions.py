@@ -14,7 +14,7 @@ from graphtune.table.digest import digest_of
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class Conditions:
     """The same table, split, encoder, time and threads for all."""
 
     table: Table  # every row's part is written out
@@ -57,23 +57,23 @@ class Cell:
     labels: int | None  # a class; None = all there are
     seed: int
 
-    def plan(self, setting: Setting) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan:
         """Return the plan that is run."""
         assert isinstance(self.method.how, Plan)
         return replace(
             self.method.how,
             seed=self.seed,
-            transductive=setting.transductive,
-            budget_seconds=setting.limit_seconds,
+            transductive=conditions.transductive,
+            budget_seconds=conditions.limit_seconds,
         )
 
-    def _said(self, setting: Setting) -> str:
-        plan = self.plan(setting)
-        return plan.to_text() + setting.content(plan.encoder)
+    def _said(self, conditions: Conditions) -> str:
+        plan = self.plan(conditions)
+        return plan.to_text() + conditions.content(plan.encoder)
 
-    def key(self, setting: Setting) -> str:
+    def key(self, conditions: Conditions) -> str:
         """Return a name for its result: equal plans under other names share it."""
         how = self.method.how
-        what = how.fingerprint if isinstance(how, Outside) else self._said(setting)
-        text = "\0".join((setting.fingerprint, what, str(self.labels), str(self.seed)))
+        what = how.fingerprint if isinstance(how, Outside) else self._said(conditions)
+        text = "\0".join((conditions.fingerprint, what, str(self.labels), str(self.seed)))
         return hashlib.sha256(text.encode()).hexdigest()[:24]
