@@ -18,6 +18,7 @@ from graphtune.strategy import Full
 from graphtune.sweep import Asked, Found, search_table
 from graphtune.sweep.judge import Judge
 from graphtune.sweep.pool import Pool
+from graphtune.sweep.study import opened
 from graphtune.table import from_lists
 
 PLAN = Plan(encoder="tfidf")
@@ -223,6 +224,17 @@ def test_a_damaged_study_is_said_and_left(tmp_path):
     (tmp_path / "search" / "study.sqlite").write_bytes(b"no database at all" * 100)
     with pytest.raises(OutputError, match="cannot be read"):
         search(tmp_path / "search")
+
+
+def test_a_disk_that_fills_up_meanwhile_ends_in_one_message(tmp_path):
+    from optuna.exceptions import StorageInternalError
+
+    with (
+        pytest.raises(OutputError, match="cannot be written to: database or disk is full") as told,
+        opened(tmp_path / "search", "mark", "maximize", 0),
+    ):
+        raise StorageInternalError("An exception is raised.") from OSError("database or disk is full")
+    assert "go on" in told.value.fix
 
 
 def test_two_at_once_are_refused(tmp_path):

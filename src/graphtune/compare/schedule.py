@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from graphtune.compare.conditions import Cell, Conditions
+from graphtune.compare.method import Method
 from graphtune.compare.scores import Scores
 from graphtune.compare.worker import Running, Workers, any_of
 from graphtune.progress import say
@@ -66,10 +67,18 @@ class Schedule:
         return _OTHER_LABELS * max(other) if other else None
 
     def remaining(self, cells: Sequence[Cell]) -> float:
-        """Return the seconds that ``cells`` are likely to take, one after the other."""
+        """Return the seconds that ``cells`` are likely to take; what need not run alone has company."""
         every = [scores.facts.wall_seconds for scores in self.found.values()]
         usual = fmean(every) if every else self.conditions.limit_seconds
-        return sum(self.expected(cell) or usual for cell in cells)
+        timed = self._timed()
+        return sum(
+            (self.expected(cell) or usual) / (self.jobs if (cell.method, cell.labels) in timed else 1)
+            for cell in cells
+        )
+
+    def _timed(self) -> set[tuple[Method, int | None]]:
+        """Return the methods, with their label counts, that have run with nothing beside them."""
+        return {(cell.method, cell.labels) for cell, scores in self.found.items() if scores.facts.alone}
 
     def _hopeless(self, cell: Cell) -> bool:
         """Say whether the same with another seed failed, and take this for failed as well."""
@@ -88,10 +97,10 @@ class Schedule:
         return self.place / f"{cell.key(self.conditions)}.safetensors"
 
     def _first(self, missing: Sequence[Cell]) -> list[Cell]:
-        known = {(cell.method, cell.labels) for cell, scores in self.found.items() if scores.facts.alone}
-        first: dict[tuple[object, int | None], Cell] = {}
+        timed = self._timed()
+        first: dict[tuple[Method, int | None], Cell] = {}
         for cell in missing:
-            if (cell.method, cell.labels) not in known:
+            if (cell.method, cell.labels) not in timed:
                 first.setdefault((cell.method, cell.labels), cell)
         return list(first.values())
 
