@@ -1,15 +1,18 @@
 """The standing study: the main methods and the peers on every set, with 5, 20 and all labels a class.
 
-    python bench/study/study.py [SET...] [--seeds N] [--budget TIME] [--no-peers] [--list]
+    python bench/study/study.py [SET...] [--seeds N] [--budget TIME] [--no-peers] [--only NAMES] [--list]
 
 A result is written to ``bench/study/results/SET.json``; what is done lies in ``bench/work/study``, apart for
-every state of the code, and is not done again. ``bench/study/page.py`` makes ``docs/results.md`` of it all.
+every state of the code, and is not done again. ``--only`` runs some methods anew, and keeps the rows of all
+others that the committed result has. ``bench/study/page.py`` makes ``docs/results.md`` of it all.
 """
 
 import argparse
 import hashlib
+import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,12 +33,12 @@ RESULTS, WORK = HERE / "results", HERE.parent / "work/study"
 PEERS = HERE.parent / "peers"
 LABELS = (5, 20, None)
 LIMIT_SECONDS = 60.0  # for one training, ours and the peers' alike
-OURS = ("family:baseline", "propagated-smoothed", "graphtune-no-graph", "graphtune", "gcn")
+OURS = ("family:baseline", "propagated-smoothed", "graphtune-no-graph", "graphtune", "gcn", "graphtune-tuned")
 _DIGITS = 5
 
 
-def run(one: Set, *, seeds: int, budget: float, peers: bool) -> Comparison:
-    """Compare the methods on one set.
+def run(one: Set, *, seeds: int, budget: float, names: Sequence[str]) -> Comparison:
+    """Compare the methods of some names on one set.
 
     Raises:
         AbsentDataError: its data, or its encoder, are not there.
@@ -43,9 +46,8 @@ def run(one: Set, *, seeds: int, budget: float, peers: bool) -> Comparison:
     table, links = read(one.protocol, 0)
     encoder = _encoder(one)
     settings = Settings(seeds, LABELS, budget, LIMIT_SECONDS, encoder)
-    asked = [*OURS, *([str(PEERS / "methods.toml")] if peers else [])]
     offer = Offer(encoder, links is not None, same=False, nodes=len(table))
-    return compare(table, methods(asked, offer), WORK / code() / one.name, settings, links)
+    return compare(table, methods(names, offer), WORK / code() / one.name, settings, links)
 
 
 def code() -> str:
@@ -78,6 +80,28 @@ def result(one: Set, found: Comparison) -> dict[str, Any]:
         "missing": found.missing,
         **surroundings.facts(),
     }
+
+
+def joined(new: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return a result with the rows of those methods that only the one in ``path`` has.
+
+    Raises:
+        ValueError: it is of other rows, seeds, time or threads.
+    """
+    if not path.is_file():
+        return new
+    old = json.loads(path.read_text(encoding="utf-8"))
+    alike = ("set", "protocol", "rows", "labelled", "seeds", "limit_seconds", "threads")
+    other = [name for name in alike if old[name] != new[name]]
+    if other:
+        raise ValueError(f"{path} was measured otherwise ({', '.join(other)}): run the whole set anew.")
+    fresh = {row["method"] for row in new["table"]}
+    kept = [row for row in old["table"] if row["method"] not in fresh]
+    found = {row["method"]: row for row in old["table"]}
+    order = {name: at for at, name in enumerate(dict.fromkeys([*found, *fresh]))}
+    table = sorted([*kept, *new["table"]], key=lambda row: order[row["method"]])
+    gains = new["gains"] or old["gains"]
+    return new | {"table": table, "gains": gains, "homophily": new["homophily"] or old["homophily"]}
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
@@ -114,6 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=1, help="how often each is trained")
     parser.add_argument("--budget", default="2h", help="time for one set")
     parser.add_argument("--no-peers", action="store_true", help="only what needs no other environment")
+    parser.add_argument("--only", help="names of methods to run anew, with commas; the others' rows are kept")
     parser.add_argument("--list", action="store_true", help="print the sets")
     given = parser.parse_args(arguments)
     by_name = {one.name: one for one in SETS}
@@ -124,17 +149,22 @@ def main(arguments: list[str] | None = None) -> int:
     if wrong:
         print(f"error: no set is called {', '.join(wrong)}.\nfix: see --list.", file=sys.stderr)
         return 2
+    names = [*OURS, *([] if given.no_peers else [str(PEERS / "methods.toml")])]
+    if given.only:
+        names = given.only.split(",")
     status = 0
     for name in given.set or by_name:
         one = by_name[name]
         try:
             with progress.shown():
-                found = run(one, seeds=given.seeds, budget=seconds(given.budget), peers=not given.no_peers)
+                found = run(one, seeds=given.seeds, budget=seconds(given.budget), names=names)
         except (AbsentDataError, GraphtuneError) as error:
             print(f"skipped {name}: {error}", file=sys.stderr)
             status = 1
             continue
-        write_json(RESULTS / f"{name}.json", result(one, found))
+        path = RESULTS / f"{name}.json"
+        made = result(one, found)
+        write_json(path, joined(made, path) if given.only else made)
         print("\n".join(found.verdict), flush=True)
     return status
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
-
-from graphtune.model import Batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +31,6 @@ class Phase:
 
     name: str
     groups: tuple[Group, ...]
-    loss: Callable[[Batch], Tensor]
+    loss: Callable[[Any], Tensor]  # of a step of the task
     epochs: int  # at most
     stopping: bool = True  # False: validation neither ends the phase nor chooses its weights

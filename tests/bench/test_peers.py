@@ -233,19 +233,23 @@ METHODS = tomllib.loads((PEERS / "methods.toml").read_text(encoding="utf-8"))["m
 @pytest.mark.parametrize("method", METHODS, ids=lambda one: one["name"])
 @pytest.mark.parametrize("val", [False, True], ids=["folds", "val"])
 def test_every_peer_that_is_installed_keeps_the_contract(method: dict, val: bool, tmp_path: Path):
+    from transformers import AutoTokenizer
+
     from tiny_bert import write_tiny_bert
 
     python, script, *argument = method["command"]
     if not (PEERS / python).is_file():
         pytest.skip(f"{python} is not there: make peers")
-    write_tiny_bert(tmp_path / "encoder")
+    encoder = tmp_path / "encoder"
+    write_tiny_bert(encoder)
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(encoder)  # with tokenizer.json, whose size counts
     rows = [(" ".join(w[at % 4 :] + w[: at % 3]), name) for name, w in WORDS.items() for at in range(8)]
     table = [(*row, "val" if val and at % 8 > 5 else "train") for at, row in enumerate(rows)]
     table += [("goal bread", None, "train"), ("team coach", None, "test"), ("soup plate", None, "test")]
     place = written(
         tmp_path,
         sorted(table, key=lambda row: ["train", "val", "test"].index(row[2])),
-        encoder_directory=str(tmp_path / "encoder"),
+        encoder_directory=str(encoder),
         encoder_parameters=1000,
         budget_seconds=8.0,
     )

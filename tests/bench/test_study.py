@@ -1,6 +1,7 @@
 """The standing study: its ranks against SciPy, and its page as the committed results make it."""
 
 import copy
+import json
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -130,3 +131,21 @@ def test_every_set_can_be_listed_and_an_unknown_one_is_refused(capsys):
     assert capsys.readouterr().out.split() == [one.name for one in SETS]
     assert study.main(["nowhere"]) == 2
     assert "no set is called nowhere" in capsys.readouterr().err
+
+
+def test_some_methods_are_run_anew_and_the_others_rows_kept(tmp_path):
+    old = result("trec6", VALUES[0]) | {"labelled": {"5": 30}, "threads": 2}
+    (tmp_path / "trec6.json").write_text(json.dumps(old))
+    fresh = copy.deepcopy(old)
+    fresh["table"] = [row("graphtune", 0.99, 5), row("new", 0.5, 5)]
+    fresh["gains"] = []
+    made = study.joined(fresh, tmp_path / "trec6.json")
+    by = {(one["method"], one["labels"]): one["accuracy"]["value"] for one in made["table"]}
+    assert by["graphtune", 5] == 0.99
+    assert by["new", 5] == 0.5
+    assert by["tfidf-lr", 20] == old["table"][6]["accuracy"]["value"]
+    assert ("graphtune", 20) not in by
+    assert made["gains"] == old["gains"]
+    with pytest.raises(ValueError, match=r"measured otherwise \(seeds\)"):
+        study.joined(fresh | {"seeds": 3}, tmp_path / "trec6.json")
+    assert study.joined(fresh, tmp_path / "absent.json") == fresh

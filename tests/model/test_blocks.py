@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from graphtune import model as models
 from graphtune.graph import TextGraph, row_blocks
 from graphtune.layer import ALL, GCN
 from graphtune.model import Model
+from graphtune.model import graph as models
 from laws import features, random_graph
 
 each_layer = pytest.mark.parametrize("layer", ALL, ids=lambda layer: layer.__name__)

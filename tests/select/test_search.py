@@ -1,76 +1,23 @@
 """What a search prefers: by right answers where labels are many, by likelihood where they are few."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from corpus import CLASSES, NAMED, setting
-from torch import Tensor
+from corpus import NAMED, setting
+from known import MANY, Known
 
 from graphtune import progress
 from graphtune.layer import GCN
-from graphtune.select import Candidate, Data, Network, Predictor, Probe, Smoothed
+from graphtune.select import Candidate, Network, Probe, Smoothed
 from graphtune.select.data import OutOfTime
-from graphtune.select.grid import FEW
 from graphtune.select.held_out import HeldOut
 from graphtune.select.journal import Journal
 from graphtune.select.mean import Mean
-from graphtune.select.outcome import Family
 from graphtune.select.search import Search
 from graphtune.select.verdict import choose
 from graphtune.strategy import Full
-
-MANY = FEW * CLASSES + 30
-_FAMILIES = ("graph-free", "graph", "network")
-
-
-@dataclass(frozen=True)
-class Known:
-    """Gives the truth a certain probability, and is wrong on so many rows, mostly its family's own."""
-
-    name: str
-    family: Family
-    sure: float = 0.9
-    wrong: int = 0
-
-    graphs, views, reads = frozenset({"meaning"}), frozenset(), frozenset()
-
-    def fit(self, data: Data, rows, *, seed: int) -> "FittedKnown":
-        truth = np.arange(len(data.labels)) % CLASSES
-        missed = np.roll(np.arange(len(truth)) < self.wrong, 15 * _FAMILIES.index(self.family))
-        nodes = np.full((len(truth), CLASSES), (1 - self.sure) / (CLASSES - 1), dtype=np.float32)
-        nodes[np.arange(len(truth)), (truth + missed) % CLASSES] = self.sure
-        return FittedKnown(nodes)
-
-    def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> Predictor:
-        raise NotImplementedError
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, eq=False)
-class FittedKnown:
-    nodes: np.ndarray
-
-    def at(self, data: Data, nodes: np.ndarray) -> np.ndarray:
-        return self.nodes[nodes]
-
-    @property
-    def learned(self) -> int:
-        return 0
-
-    @property
-    def size(self) -> int:
-        return self.nodes.nbytes
-
-    def attach(self, data: Data, new) -> np.ndarray:
-        raise NotImplementedError
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {}
 
 
 def search(stored: int) -> Search:

@@ -17,7 +17,7 @@ from tasks import KilledError, Mortal, same, small_model, small_task, weights
 
 SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0)
 LAYER, HEAD = 8 * 5 + 5, 5 * 3 + 3  # numbers in the small model
-LEARNED = {"Full": [LAYER + HEAD], "LinearProbe": [HEAD]}
+LEARNED = {"BitFit": [5 + HEAD], "Full": [LAYER + HEAD], "LinearProbe": [HEAD]}
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def test_learns(method):
 
 
 def test_all_names_every_strategy_once():
-    assert sorted(cls.__name__ for cls in strategy.ALL) == sorted(set(strategy.__all__) - {"ALL", "Strategy"})
+    named = [cls.__name__ for cls in (*strategy.ALL, *strategy.OF_ENCODERS)]
+    assert sorted(named) == sorted(set(strategy.__all__) - {"ALL", "OF_ENCODERS", "Strategy"})
     assert LEARNED.keys() == {cls.__name__ for cls in strategy.ALL}
     assert all(isinstance(cls(), Strategy) for cls in strategy.ALL)
 

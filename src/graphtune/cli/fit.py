@@ -66,6 +66,14 @@ def fit(
             show_default="estimated",
         ),
     ] = None,
+    tune: Annotated[
+        bool | None,
+        typer.Option(
+            "--tune/--frozen",
+            help="Go on to tune the encoder as far as the budget reaches; kept where held-out rows say so.",
+            show_default="frozen",
+        ),
+    ] = None,
     keep_rare: Annotated[
         bool | None,
         typer.Option(
@@ -110,6 +118,7 @@ def fit(
         "seed": seed,
         "transductive": transductive,
         "class_shares": class_shares,
+        "tune": tune,
         "keep_rare": keep_rare,
     }
     settled = _settled(plan, options)

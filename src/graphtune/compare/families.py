@@ -12,9 +12,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from graphtune import select
 from graphtune.compare.method import Method
+from graphtune.encoder import Transformer, from_name
 from graphtune.graph import GraphBuilder, Hops
 from graphtune.plan import KINDS, Plan
-from graphtune.select import Candidate, Majority, Nearest, Network, Probe, Propagated, Smoothed
+from graphtune.select import Candidate, Majority, Nearest, Network, Probe, Propagated, Smoothed, Tuned
 from graphtune.select.features import DenseView
 from graphtune.select.graphs import usual
 
@@ -51,9 +52,12 @@ def families(offer: Offer) -> Mapping[str, tuple[Method, ...]]:
     for family, name, candidates in (*_baselines(graph), *_linear(graph, view)):
         found.setdefault(family, []).append(Method(name, family, _only(offer, *candidates)))
     whole = Plan(encoder=offer.encoder)
+    tunable = isinstance(from_name(offer.encoder), Transformer)
     ours = (("graphtune-no-graph", replace(whole, up_to="graph-free")), ("graphtune", whole))
     found["graphtune"] = [Method(name, "graphtune", plan) for name, plan in ours]
-    for family, name, candidate in (*_variants(graph, view), *_others()):
+    if tunable:
+        found["encoder"] = [Method("graphtune-tuned", "encoder", replace(whole, tune=True))]
+    for family, name, candidate in (*_variants(graph, view), *_others(transformer=tunable)):
         taken = {method.name for members in found.values() for method in members}
         own = f"{name}-{family}" if name in taken else name
         found.setdefault(family, []).append(Method(own, family, _only(offer, candidate)))
@@ -106,10 +110,10 @@ def _variants(graph: str, view: DenseView) -> Iterator[tuple[str, str, Candidate
             yield field.name, _kebab(kind.__name__), replace(base, **{field.name: value})
 
 
-def _others() -> Iterator[tuple[str, str, Candidate]]:
+def _others(*, transformer: bool) -> Iterator[tuple[str, str, Candidate]]:
     for kind in select.ALL:
         family = getattr(kind, "compared_as", None)
-        if family is not None:
+        if family is not None and (transformer or kind is not Tuned):
             make: Any = kind
             yield family, _kebab(kind.__name__), make()
 

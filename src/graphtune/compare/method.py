@@ -8,6 +8,7 @@ from pathlib import Path
 
 from graphtune.errors import PlanError
 from graphtune.plan import Plan
+from graphtune.select import Tuned
 from graphtune.select.features import OF_MEANING
 
 _LONGEST = 80
@@ -63,9 +64,12 @@ class Method:
     def rank(self) -> int:
         """How long it is likely to take among others: the less, the shorter."""
         if isinstance(self.how, Outside):
-            return 4
+            return 5
         if self.how.exactly:
-            return int(any(candidate.family == "network" for candidate in self.how.candidates))
+            costly = any(one.family == "network" or isinstance(one, Tuned) for one in self.how.candidates)
+            return int(costly)
+        if self.how.tune:
+            return 4
         return 2 if self.how.up_to == "graph-free" else 3
 
     @property
@@ -82,6 +86,7 @@ class Method:
             return " ".join(self.how.command)
         if not self.how.candidates:
             kinds = {"graph-free": "without a graph", "graph": "without networks", "network": "of every kind"}
-            return f"the best of all candidates {kinds[self.how.up_to]}, chosen on held-out rows"
+            then = ", then a tuned encoder" if self.how.tune else ""
+            return f"the best of all candidates {kinds[self.how.up_to]}{then}, chosen on held-out rows"
         names = [str(candidate) for candidate in self.how.candidates]
         return names[0] if len(names) == 1 else f"the best of {', '.join(names)} on held-out rows"

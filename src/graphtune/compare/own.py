@@ -20,7 +20,7 @@ from graphtune.run.saved import save
 from graphtune.select.features import OF_MEANING
 from graphtune.table import Links, Table
 
-_TRAINING = ("words", "graphs", "select", "final")  # stages whose seconds count
+_TRAINING = ("words", "graphs", "select", "tune", "final")  # stages whose seconds count
 _ASKED, _ASKED_SECONDS = 20, 3.0  # single texts that the latency is the median of, at most
 
 
@@ -47,7 +47,7 @@ def run(cell: Cell, conditions: Conditions, *, alone: bool) -> Scores:
         places[best],
         probabilities.max(axis=1).astype(np.float32),
         Facts(
-            train_seconds=sum(outcome.seconds[stage] for stage in _TRAINING),
+            train_seconds=sum(outcome.seconds.get(stage, 0.0) for stage in _TRAINING),
             wall_seconds=time.monotonic() - start,
             peak_bytes=peak,
             learned=learned,

@@ -71,6 +71,10 @@ class Cache:
             self.root / _LAYOUT / f"{fingerprint[:32]}-{number_format}" / f"block-{block:02d}",
         )
 
+    def tokens(self, fingerprint: str, number_format: str, block: int) -> Path:
+        """Return where the states of tokens after one block of one encoder are kept."""
+        return self.root / _LAYOUT / f"{fingerprint[:32]}-{number_format}" / f"states-{block:02d}"
+
     def table(self, fingerprint: str) -> Path:
         """Return where the distilled token rows of one encoder are kept."""
         return self.root / _LAYOUT / f"{fingerprint[:32]}-float32" / "tokens" / "table.safetensors"

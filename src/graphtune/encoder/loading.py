@@ -1,7 +1,8 @@
 """A transformer's tokenizer and blocks in memory."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -43,22 +44,18 @@ class LoadedTransformer:
         Raises:
             EncoderError: transformers cannot make a text encoder of these files.
         """
-        from transformers import AutoConfig, AutoTokenizer
+        from transformers import AutoTokenizer
 
-        try:
-            with quiet_transformers():
-                config = AutoConfig.from_pretrained(directory, local_files_only=True)
-                tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, use_fast=True)
-                model = _model(directory, config, number_format)
-        except EncoderError:
-            raise
-        except Exception as error:  # transformers lets errors of many libraries through
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise EncoderError(
-                f"{directory} cannot be loaded as an encoder: {reason[0]}",
-                fix="check that its files belong together and are whole, or use another encoder.",
-            ) from error
-        model.requires_grad_(False).eval().to(device)
+        with _explained(directory):
+            tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, use_fast=True)
+        return cls.of(tokenizer, load_model(directory, number_format), device, number_format)
+
+    @classmethod
+    def of(
+        cls, tokenizer: Any, model: nn.Module, device: torch.device, number_format: torch.dtype
+    ) -> "LoadedTransformer":
+        """Return weights as they are, and their tokenizer, ready to encode; ``model`` is changed in place."""
+        model.requires_grad_(False).eval().to(device, number_format)
         padding = tokenizer.pad_token_id or 0
         return cls(tokenizer, model, device, tokenizer.model_max_length, padding, FusedBert.of(model))
 
@@ -91,7 +88,8 @@ class LoadedTransformer:
         with torch.inference_mode():
             if self.fused is not None:
                 wanted = set(blocks)
-                found = enumerate(self.fused.states(ids, mask.bool()))
+                # What lies above the last block that is asked for is not computed.
+                found = zip(range(max(wanted) + 1), self.fused.states(ids, mask.bool()), strict=False)
                 return {block: states for block, states in found if block in wanted}, mask
             every = any(block != self.depth for block in blocks)
             output = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=every)
@@ -133,6 +131,34 @@ def _tokens(tokenizer: Any, texts: list[str], limit: int) -> list[list[int]]:
 
 def _fast_tokens(backend: Tokenizer, texts: list[str], limit: int) -> list[list[int]]:
     return [found.ids for found in backend.encode_batch_fast(readable(texts, limit))]
+
+
+def load_model(directory: Path, number_format: torch.dtype) -> nn.Module:
+    """Load the weights of a complete directory; nothing is fetched and no code in the directory is run.
+
+    Raises:
+        EncoderError: transformers cannot make a text encoder of these files.
+    """
+    from transformers import AutoConfig
+
+    with _explained(directory):
+        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+        return _model(directory, config, number_format)
+
+
+@contextmanager
+def _explained(directory: Path) -> Iterator[None]:
+    try:
+        with quiet_transformers():
+            yield
+    except EncoderError:
+        raise
+    except Exception as error:  # transformers lets errors of many libraries through
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise EncoderError(
+            f"{directory} cannot be loaded as an encoder: {reason[0]}",
+            fix="check that its files belong together and are whole, or use another encoder.",
+        ) from error
 
 
 def _model(directory: Path, config: Any, number_format: torch.dtype) -> nn.Module:

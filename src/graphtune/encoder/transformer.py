@@ -24,7 +24,7 @@ from graphtune.encoder.streams import side_by_side
 from graphtune.errors import EncoderError
 from graphtune.progress import bar
 
-_TOKENS_AT_ONCE = 8192  # in all batches that are computed at the same time
+TOKENS_AT_ONCE = 8192  # in all batches that are computed at the same time
 _TOKENS_FOR_STREAMS = 2048  # fewer are one batch, or nearly
 
 
@@ -65,6 +65,15 @@ class Transformer:
         return located(self.name)
 
     @property
+    def loaded(self) -> LoadedTransformer:
+        """Its tokenizer and weights in memory; of one transformer at a time they are kept there.
+
+        Raises:
+            EncoderError: it is not there, incomplete or altered.
+        """
+        return _loaded(self, self.fingerprint)
+
+    @property
     def width(self) -> int:
         """Number of features."""
         return _number(self.directory, "hidden_size", "dim", "d_model", "n_embd")
@@ -76,7 +85,7 @@ class Transformer:
         Raises:
             EncoderError: it is not there, incomplete or altered.
         """
-        return sum(weights.numel() for weights in _loaded(self, self.fingerprint).model.parameters())
+        return sum(weights.numel() for weights in self.loaded.model.parameters())
 
     @property
     def depth(self) -> int:
@@ -133,35 +142,59 @@ class Transformer:
         Raises:
             EncoderError: no such block; the encoder is not there, incomplete or altered.
         """
-        self._check_blocks(blocks)
+        self.check_blocks(blocks)
         rows = [row for row, text in enumerate(texts) if text.strip()]
-        if not rows:
-            return
-        loaded, pooling = _loaded(self, self.fingerprint), pooling_of(self.directory, self.pooling)
-        tokens = loaded.tokens([texts[row] for row in rows], self.max_tokens)
-        lengths = [len(t) for t in tokens]
-        streams = _streams(loaded.device, sum(lengths))
-        plan = list(buckets(lengths, _TOKENS_AT_ONCE // streams))
-        # Time goes with tokens: counted in texts, the remaining time would be wrong until the end.
-        texts_per_token = len(rows) / sum(padded * len(members) for padded, members in plan)
-        with bar("Encoding", float(len(rows)), "texts") as progress:
+        if rows:
+            yield from encoded(self.loaded, self, texts, rows, blocks)
 
-            def features(batch: tuple[int, list[int]]) -> dict[int, Tensor]:
-                padded, members = batch
-                states, mask = loaded.states([tokens[m] for m in members], padded, blocks)
-                return {block: pooled(values, mask, pooling).cpu() for block, values in states.items()}
+    @property
+    def pooled_by(self) -> str:
+        """How rows are pooled: ``mean`` or ``cls``.
 
-            for (padded, members), found in zip(plan, side_by_side(features, plan, streams), strict=True):
-                yield torch.tensor([rows[m] for m in members], dtype=torch.int64), found
-                progress.advance(padded * len(members) * texts_per_token)
+        Raises:
+            EncoderError: the directory asks for a pooling that is not known.
+        """
+        return pooling_of(self.directory, self.pooling)
 
-    def _check_blocks(self, blocks: Sequence[int]) -> None:
+    def check_blocks(self, blocks: Sequence[int]) -> None:
+        """See that the blocks are there.
+
+        Raises:
+            EncoderError: one is not.
+        """
         wrong = [block for block in blocks if not 0 <= block <= self.depth]
         if wrong:
             raise EncoderError(
                 f"The encoder '{self.name}' has no block {wrong[0]}.",
                 fix=f"use 0 (the embedding) to {self.depth} (the last block).",
             )
+
+
+def encoded(
+    loaded: LoadedTransformer,
+    settings: Transformer,
+    texts: Sequence[str],
+    rows: Sequence[int],
+    blocks: Sequence[int],
+) -> Iterator[tuple[Int64[Tensor, " B"], dict[int, Float32[Tensor, "B F"]]]]:
+    """Yield row numbers of texts with their features by block, longest first; none of ``rows`` is blank."""
+    pooling = settings.pooled_by
+    tokens = loaded.tokens([texts[row] for row in rows], settings.max_tokens)
+    lengths = [len(t) for t in tokens]
+    at_once = streams(loaded.device, sum(lengths))
+    plan = list(buckets(lengths, TOKENS_AT_ONCE // at_once))
+    # Time goes with tokens: counted in texts, the remaining time would be wrong until the end.
+    texts_per_token = len(rows) / sum(padded * len(members) for padded, members in plan)
+    with bar("Encoding", float(len(rows)), "texts") as progress:
+
+        def features(batch: tuple[int, list[int]]) -> dict[int, Tensor]:
+            padded, members = batch
+            states, mask = loaded.states([tokens[m] for m in members], padded, blocks)
+            return {block: pooled(values, mask, pooling).cpu() for block, values in states.items()}
+
+        for (padded, members), found in zip(plan, side_by_side(features, plan, at_once), strict=True):
+            yield torch.tensor([rows[m] for m in members], dtype=torch.int64), found
+            progress.advance(padded * len(members) * texts_per_token)
 
 
 # One at a time: two encoders in memory would not help anybody who has 2 GiB.
@@ -171,7 +204,8 @@ def _loaded(encoder: Transformer, fingerprint: str) -> LoadedTransformer:
     return LoadedTransformer.load(encoder.directory, device, chosen_format(encoder.precision, device))
 
 
-def _streams(device: torch.device, tokens: int) -> int:
+def streams(device: torch.device, tokens: int) -> int:
+    """Return how many batches of so many tokens in all are computed side by side."""
     if device.type != "cpu" or tokens < _TOKENS_FOR_STREAMS:
         return 1
     # Above eight, batches would become too small for the products to be efficient.

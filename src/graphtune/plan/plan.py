@@ -41,6 +41,7 @@ class Plan:
     seed: int = 0
     transductive: bool = False  # whether unlabelled test texts join the graph
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few
+    tune: bool = False  # whether a search goes on to tune the encoder, as far as the budget reaches
     keep_rare: bool = False  # whether classes with one training row are learned, though nothing checks them
 
     def __post_init__(self) -> None:
@@ -59,6 +60,16 @@ class Plan:
         if self.up_to not in get_args(Family):
             said = ", ".join(map(repr, get_args(Family)))
             raise PlanError(f"up_to = {self.up_to!r} is unknown.", fix=f"use one of {said}.")
+        if self.tune and self.candidates:
+            raise PlanError(
+                "tune = true goes on from a search, but the plan names candidates.",
+                fix="leave one of them out; Tuned is a candidate that a plan can name.",
+            )
+        if self.tune and self.encoder.partition(":")[0] in ("static", "tfidf"):
+            raise PlanError(
+                f"tune = true, but the encoder {self.encoder} is no transformer, and cannot be tuned.",
+                fix="use minilm or a directory with a Hugging Face model, or leave tune out.",
+            )
         if self.exactly and not self.candidates:
             raise PlanError("exactly = true, but the plan names no candidates.", fix="name some.")
         encoder.from_name(self.encoder)

@@ -9,6 +9,7 @@ from graphtune.encoder.directory import MINILM
 from graphtune.plan import Plan
 from graphtune.progress import shown
 from graphtune.report.wording import counted, duration
+from graphtune.run.fit import SHARE_TO_FIT
 from graphtune.run.room import MEBIBYTE, available_bytes, most, room
 from graphtune.run.work import Work, work
 from graphtune.table import Links, Table
@@ -75,6 +76,9 @@ def _ends(todo: Work) -> bool:
 def _seconds(todo: Work) -> Mapping[str, float]:
     select = todo.select if _ends(todo) else max(todo.left, todo.least)
     stages = {"encode": todo.encode, "graphs": todo.graphs, "select": select, "final + evaluate": todo.rest}
+    if todo.plan.tune:
+        # It takes what the others leave of the budget, if it is long enough for anything.
+        stages["tune, at most"] = max(0.0, SHARE_TO_FIT * todo.plan.budget_seconds - sum(stages.values()))
     return stages | {"total": sum(stages.values())}
 
 

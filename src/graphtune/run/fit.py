@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from graphtune.encoder import Transformer
 from graphtune.graph import BuiltGraph, homophily
 from graphtune.metric import paired_bootstrap
 from graphtune.plan import Plan
@@ -24,11 +25,13 @@ from graphtune.select.calibration import Calibration, calibrated, class_shares
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
 from graphtune.select.standing import Tried
+from graphtune.select.tuning import Limits, Tuning, tuned
 from graphtune.select.verdict import Choice, choose
 from graphtune.table import Links, Table
 from graphtune.tracking import Guarded, Tracker
 
 SHARE_TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
+SHARE_TO_FIT = 0.95  # of the budget, by when a tuned encoder must have read the test rows
 
 
 def fit_table(
@@ -84,11 +87,18 @@ class _Fit:
         with self.clock.stage("select"):
             search, journal = self._search(begin, ready)
             choice = choose(search.standing, exactly=self.plan.exactly)
+        tuning, frozen = Tuning(choice, ""), choice.chosen
+        if self._tunes(ready):
+            with self.clock.stage("tune"):
+                finish = begin + SHARE_TO_FIT * self.plan.budget_seconds
+                tuning = tuned(search, choice, ready.teach, Limits(finish, len(ready.split.test)))
+            choice = tuning.choice
         data.forget()
-        say(choice.verdict.text)
+        for said in filter(None, (tuning.said, choice.verdict.text)):
+            say(said)
         with self.clock.stage("final"):
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
-            weights = self._class_weights(ready, search, choice.chosen)
+            weights = self._class_weights(ready, search, frozen)
             calibration = Calibration(choice.chosen.temperature, weights)
         model = FittedModel(
             self.plan,
@@ -100,7 +110,7 @@ class _Fit:
             ready.graphs,
             Stored(ready.ids(ready.nodes), data.features.texts, data.labels),
             calibration,
-            self._outcome(ready, search, choice, calibration),
+            self._outcome(ready, search, tuning, calibration),
         )
         with self.clock.stage("evaluate"):
             outcome = self._evaluated(model, ready, choice)
@@ -128,8 +138,15 @@ class _Fit:
         if self.plan.candidates:
             search.run_only(self.plan.candidates, exactly=self.plan.exactly)
         else:
-            search.run(tuple(ready.graphs.values()), same=ready.maker.same, up_to=self.plan.up_to)
+            up_to = self.plan.up_to
+            if up_to == "network" and search.standing.few and self._tunes(ready):
+                up_to = "graph"  # a tuned encoder takes a network's time, and gains more
+            search.run(tuple(ready.graphs.values()), same=ready.maker.same, up_to=up_to)
         return search, journal
+
+    def _tunes(self, ready: Ready) -> bool:
+        able = isinstance(ready.maker.encoder, Transformer)
+        return able and self.plan.tune and not self.plan.candidates
 
     def _class_weights(self, ready: Ready, search: Search, tried: Tried) -> tuple[float, ...] | None:
         """Return the weights of the classes where few labels were drawn unlike the texts."""
@@ -145,10 +162,12 @@ class _Fit:
         shares = class_shares(calibrated(others, tried.temperature), labelled)
         return None if shares is None else tuple(map(float, shares / labelled))
 
-    def _outcome(self, ready: Ready, search: Search, choice: Choice, calibration: Calibration) -> Outcome:
+    def _outcome(self, ready: Ready, search: Search, tuning: Tuning, calibration: Calibration) -> Outcome:
+        choice = tuning.choice
         split, data, classes = ready.split, ready.data, ready.classes[: ready.data.classes]
         labelled = len(ready.teach)
         notes = [note.text for note in self.table.notes if note.kind == "warning"]
+        notes += [tuning.said] if tuning.said else []
         if calibration.weights is not None:
             notes.append(_weights_note(calibration.weights, data, classes, aside=split.aside))
             say(notes[-1])
@@ -165,7 +184,7 @@ class _Fit:
             classes=classes,
             selection=search.said,
             chosen=str(choice.chosen.candidate),
-            candidates=search.scored(),
+            candidates=(*tuning.scored, *search.scored()),
             graphs=tuple(_graph_report(name, built, data.labels) for name, built in data.graphs.items()),
             verdict=choice.verdict,
             test=None,

@@ -89,7 +89,7 @@ def load(directory: Path) -> FittedModel:
 
 def _write_parts(model: FittedModel, place: Path) -> None:
     used = {name: model.graphs[name] for name in sorted(model.candidate.graphs)}
-    plan = replace(model.plan, graphs=tuple(used.values()), candidates=(model.candidate,))
+    plan = replace(model.plan, graphs=tuple(used.values()), candidates=(model.candidate,), tune=False)
     (place / "plan.toml").write_text(plan.to_text(), encoding="utf-8")
     write_json(place / "labels.json", list(model.classes))
     write_json(place / "calibration.json", asdict(model.calibration))

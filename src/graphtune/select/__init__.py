@@ -12,8 +12,9 @@ from graphtune.select.outcome import Figures, GraphReport, Outcome, Scored, Verd
 from graphtune.select.probe import Probe
 from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
+from graphtune.select.tuned import Tuned
 
-ALL = (Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed)
+ALL = (Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed, Tuned)
 
 __all__ = [
     "ALL",
@@ -35,6 +36,7 @@ __all__ = [
     "Propagated",
     "Scored",
     "Smoothed",
+    "Tuned",
     "Verdict",
     "View",
 ]

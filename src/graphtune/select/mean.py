@@ -1,12 +1,13 @@
 """The mean of several candidates' probabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from graphtune.select.calibration import calibrated
 from graphtune.select.candidate import Candidate, Predictor
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
@@ -15,9 +16,14 @@ from graphtune.select.outcome import Family
 
 @dataclass(frozen=True)
 class Mean:
-    """Members that err differently, averaged."""
+    """Members that err differently, averaged.
+
+    ``temperatures``: at which each member's probabilities are taken, so that none counts for more because it
+    is bolder; none = as they are.
+    """
 
     members: tuple[Candidate, ...]
+    temperatures: tuple[float, ...] = ()
 
     @property
     def family(self) -> Family:
@@ -44,7 +50,8 @@ class Mean:
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedMean":
         """Fit every member on the labels of ``rows``."""
-        return FittedMean(tuple(data.fitted(member, rows, seed) for member in self.members))
+        fitted = tuple(data.fitted(member, rows, seed) for member in self.members)
+        return FittedMean(fitted, self.temperatures)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedMean":
         """Return a saved predictor."""
@@ -53,7 +60,7 @@ class Mean:
             prefix = f"{number}."
             own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
             members.append(member.restored(data, own))
-        return FittedMean(tuple(members))
+        return FittedMean(tuple(members), self.temperatures)
 
     def __str__(self) -> str:
         return "mean of " + " and ".join(f"[{member}]" for member in self.members)
@@ -64,14 +71,15 @@ class FittedMean:
     """Fitted members."""
 
     members: tuple[Predictor, ...]
+    temperatures: tuple[float, ...] = ()
 
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
         """Return the mean of the members' probabilities of some nodes."""
-        return mean(*(member.at(data, nodes) for member in self.members))
+        return mean([member.at(data, nodes) for member in self.members], self.temperatures)
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return the mean of the members' probabilities."""
-        return mean(*(member.attach(data, new) for member in self.members))
+        return mean([member.attach(data, new) for member in self.members], self.temperatures)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every member's tensors, under its number."""
@@ -91,6 +99,10 @@ class FittedMean:
         return sum(member.size for member in self.members)
 
 
-def mean(*probabilities: Float32[np.ndarray, "N C"]) -> Float32[np.ndarray, "N C"]:
-    """Return the mean of probability tables of the same shape."""
-    return (sum(probabilities[1:], probabilities[0]) / np.float32(len(probabilities))).astype(np.float32)
+def mean(
+    tables: Sequence[Float32[np.ndarray, "N C"]], temperatures: Sequence[float] = ()
+) -> Float32[np.ndarray, "N C"]:
+    """Return the mean of probability tables of the same shape, each at its temperature if there are any."""
+    if temperatures:
+        tables = [calibrated(one, heat) for one, heat in zip(tables, temperatures, strict=True)]
+    return (sum(tables[1:], tables[0]) / np.float32(len(tables))).astype(np.float32)

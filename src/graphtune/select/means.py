@@ -14,7 +14,7 @@ _TEAM = 5  # candidates with a graph that are averaged
 
 def averaged(standing: Standing, members: Sequence[Candidate]) -> Tried:
     """Return the mean of candidates that were judged by the same parts."""
-    table = mean(*(standing.tried[member].probabilities for member in members))
+    table = mean([standing.tried[member].probabilities for member in members])
     return standing.judged(Mean(tuple(members)), table, 0.0)
 
 

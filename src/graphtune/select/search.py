@@ -153,7 +153,7 @@ class Search:
         When time is out, those parts count that judged every linear finalist. A network that it runs out on,
         or that is behind, takes part no longer; where ``whole``, time does not matter.
         """
-        standing, data = self.standing, self.data if whole else replace(self.data, deadline=self.deadline)
+        standing = self.standing
         # Networks last, so that what they have no time for does not cost the others their part.
         able = sorted(able, key=lambda tried: tried.candidate.family == "network")
         rounds = len(self.held_out.parts) - standing.parts
@@ -161,7 +161,7 @@ class Search:
             for _ in range(rounds):
                 further: list[Tried] = []
                 for tried in able:
-                    more = self._another(tried, data, whole=whole)
+                    more = self._another(tried, whole=whole)
                     bar.advance(1.0)
                     if more is not None:
                         further.append(more)
@@ -179,19 +179,25 @@ class Search:
                 ]
         return standing.parts > self.held_out.first
 
-    def _another(self, tried: Tried, data: Data, *, whole: bool) -> Tried | None:
-        """Let one more part judge a finalist; None if there is no time."""
-        kept = self._kept(tried.candidate, self.standing.parts + 1)
-        if kept is not None and kept.parts > self.standing.parts:
+    def further(self, candidate: Candidate, tried: Tried | None, deadline: float) -> Tried | None:
+        """Let one more part judge a candidate; None if ``deadline`` comes before the end."""
+        done = 0 if tried is None else tried.parts
+        kept = self._kept(candidate, done + 1)
+        if kept is not None and kept.parts > done:
             return kept
-        if not whole and time.monotonic() > self.deadline:
-            return None
         try:
-            more = self._further(tried.candidate, tried, data)
+            more = self._further(candidate, tried, replace(self.data, deadline=deadline))
         except OutOfTime:
             return None
         self._keep(more)
         return more
+
+    def _another(self, tried: Tried, *, whole: bool) -> Tried | None:
+        """Let one more part judge a finalist; None if there is no time."""
+        if not whole and time.monotonic() > self.deadline:
+            kept = self._kept(tried.candidate, tried.parts + 1)
+            return kept if kept is not None and kept.parts > tried.parts else None
+        return self.further(tried.candidate, tried, float("inf") if whole else self.deadline)
 
     def _try_means(self, named: Sequence[NamedGraph]) -> None:
         standing = self.standing

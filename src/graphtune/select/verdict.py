@@ -30,11 +30,16 @@ def choose(standing: Standing, *, exactly: bool = False) -> Choice:
         text = "The plan asked for exactly this: it was held against nothing else."
         return Choice(best, free, None, Verdict(bool(best.candidate.graphs), 0.0, 0.0, 0.0, text))
     free, linear, network = standing.first("graph-free"), standing.best("graph"), standing.best("network")
-    rows = standing.rows
     graph = linear
     if network is not None and (linear is None or standing.clearly(network, linear)):
         # A network that does not lead the graph-free candidate must not cost a linear one that does.
         graph = network if linear is None or standing.clearly(network, free) else linear
+    return between(graph, free, standing)
+
+
+def between(graph: Tried | None, free: Tried, standing: Standing) -> Choice:
+    """Choose between two candidates, with a graph and without, both judged by all parts of ``standing``."""
+    rows = standing.rows
     if graph is None:
         return Choice(free, free, None, Verdict(False, 0.0, 0.0, 0.0, "No graph was tried, so none is used."))
     first, second = _by_row(graph, standing), _by_row(free, standing)

@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from graphtune.loss import CrossEntropy, Loss
-from graphtune.model import Model, Task
+from graphtune.model import Learner, Problem
 from graphtune.phase import Group, Phase
 
 
 @dataclass(frozen=True)
 class Full:
-    """Learn all parameters of the layers and the head at once."""
+    """Learn all parameters of the body and the head at once."""
 
     rate: float = 0.01  # AdamW step size
     decay: float = 5e-4  # AdamW decoupled weight decay
     epochs: int = 300  # at most
     loss: Loss = field(default_factory=CrossEntropy)
 
-    def phases(self, model: Model, task: Task) -> Iterator[Phase]:
+    def phases(self, model: Learner, task: Problem) -> Iterator[Phase]:
         """Train once."""
-        group = Group.of(self.rate, model.layers, model.head, decay=self.decay)
+        group = Group((*model.body, *model.head.parameters()), self.rate, self.decay)
         yield Phase(
             "full", (group,), lambda batch: self.loss(model(batch), batch.labels, batch.weights), self.epochs
         )

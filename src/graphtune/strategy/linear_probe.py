@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from graphtune.loss import CrossEntropy, Loss
-from graphtune.model import Model, Task
+from graphtune.model import Learner, Problem
 from graphtune.phase import Group, Phase
 
 
@@ -21,7 +21,7 @@ class LinearProbe:
     epochs: int = 300  # at most
     loss: Loss = field(default_factory=CrossEntropy)
 
-    def phases(self, model: Model, task: Task) -> Iterator[Phase]:
+    def phases(self, model: Learner, task: Problem) -> Iterator[Phase]:
         """Train once."""
         group = Group.of(self.rate, model.head, decay=self.decay)
         yield Phase(

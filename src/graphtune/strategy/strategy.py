@@ -1,9 +1,8 @@
 """What every tuning method offers."""
 
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from graphtune.model import Model, Task
 from graphtune.phase import Phase
 
 
@@ -17,6 +16,6 @@ class Strategy(Protocol):
     on the model.
     """
 
-    def phases(self, model: Model, task: Task) -> Iterator[Phase]:
-        """Change ``model`` where needed and yield what to train, one phase after the other."""
+    def phases(self, model: Any, task: Any) -> Iterator[Phase]:
+        """Change ``model`` (a `Learner`) where needed and yield what to train on ``task`` (a `Problem`)."""
         ...

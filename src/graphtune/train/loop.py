@@ -6,9 +6,10 @@ Optimiser: AdamW (Loshchilov & Hutter, ICLR 2019, arXiv:1711.05101).
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from graphtune.errors import TrainError
-from graphtune.model import Model, Task
+from graphtune.model import Problem
 from graphtune.phase import Phase
 from graphtune.strategy.strategy import Strategy
 from graphtune.train.checkpoint import Checkpoints
@@ -22,8 +23,8 @@ from graphtune.train.weights import fingerprint, live, put
 
 def train(
     strategy: Strategy,
-    model: Model,
-    task: Task,
+    model: nn.Module,
+    task: Problem,
     settings: Training,
     *,
     seed: int,
@@ -43,7 +44,7 @@ def train(
     Args:
         strategy: what to train; a generator of phases.
         model: its parameters are changed in place; on resume it has the shape it had at the start.
-        task: features, graph, labels, and the rows to train on and to validate on.
+        task: what there is to learn from, and the rows to train on and to validate on.
         settings: how the loop trains.
         seed: of dropout, of the order of the rows and of what the strategy draws.
         into: directory of checkpoints and ``log.jsonl``; None = nothing is written.
@@ -66,7 +67,7 @@ def train(
     store = Checkpoints(into, fingerprint(strategy, model, task, settings, seed)) if into else None
     board = Board(settings.tensorboard) if settings.tensorboard else None
     around = Surroundings(model, task, settings, seed, halt, store, board)
-    devices = [task.features.device] if task.features.device.type == "cuda" else []
+    devices = [task.device] if task.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graphtune.errors import PlanError, TrainError
 from graphtune.loss import CrossEntropy
-from graphtune.model import Batch, Model, Task
+from graphtune.model import Problem, Step, Task
 from graphtune.phase import Phase
 from graphtune.progress import bar
 from graphtune.train.checkpoint import Checkpoints
@@ -50,8 +50,8 @@ class Position:
 class Surroundings:
     """What all phases of a training share."""
 
-    model: Model
-    task: Task
+    model: nn.Module
+    task: Problem
     settings: Training
     seed: int
     halt: Halt
@@ -78,7 +78,6 @@ class PhaseLoop:
         one = self.batches == 1 and self.settings.sampler is None
         self.whole = self.task.batch(self.task.train) if one else None
         self._reach()
-        self.validation = self.task.batch(self.task.val)
 
     def run(self) -> PhaseHistory:
         """Train to the end and return the history; the model then holds the weights that are kept.
@@ -177,11 +176,12 @@ class PhaseLoop:
             return ()
         generator = torch.Generator().manual_seed(self._drawn())
         order = torch.randperm(self.task.train.numel(), generator=generator)
-        return self.task.train[order.to(self.task.train.device)].split(self.batch_rows)
+        return self.task.pieces(self.task.train[order.to(self.task.train.device)], self.batch_rows)
 
-    def _batch(self, rows: Tensor, number: int) -> Batch:
+    def _batch(self, rows: Tensor, number: int) -> Step:
         if self.settings.sampler is None:
             return self.task.batch(rows)
+        assert isinstance(self.task, Task)
         return self.task.sampled(rows, self.settings.sampler, np.random.default_rng(self._drawn(number)))
 
     def _drawn(self, *more: int) -> int:
@@ -191,13 +191,17 @@ class PhaseLoop:
 
     def _reach(self) -> None:
         sampler = self.settings.sampler
-        if sampler is not None and len(sampler.fanouts) < (hops := self.model.hops):
+        if sampler is None:
+            return
+        if not isinstance(self.task, Task):
+            raise PlanError("A sampler draws neighbours in a graph; texts have none.", fix="leave it out.")
+        if len(sampler.fanouts) < (hops := self.model.hops):  # type: ignore[operator]
             raise PlanError(
                 f"fanouts = {sampler.fanouts} reach {len(sampler.fanouts)} hops, the layers {hops}.",
                 fix="give one fanout for each hop.",
             )
 
-    def _step(self, batch: Batch, number: int) -> float:
+    def _step(self, batch: Step, number: int) -> float:
         done = len(self.position.epochs) * self.batches + number
         factor = share(
             done,
@@ -226,19 +230,14 @@ class PhaseLoop:
         if not self.task.val.numel():
             return None, None
         self.model.eval()
-        batch = self.validation
+        labels, weights = self.task.held
         with torch.no_grad():
-            logits = self._validated(batch)
-            loss = float(CrossEntropy()(logits, batch.labels, batch.weights))
-            accuracy = float((logits.argmax(1) == batch.labels).float().mean())
+            logits = self.task.judged(self.model, self.settings.sampler)
+            loss = float(CrossEntropy()(logits, labels, weights))
+            accuracy = float((logits.argmax(1) == labels).float().mean())
         if self.validates:
             self._finite(loss, "loss", "validation")
         return loss, accuracy
-
-    def _validated(self, batch: Batch) -> Tensor:
-        if self.settings.sampler is None:
-            return self.model(batch)
-        return self.model.logits_in_blocks(batch.features, batch.graph, batch.rows)
 
     def _finite(self, value: float, what: str, where: str) -> None:
         if not math.isfinite(value):

@@ -5,18 +5,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
-from graphtune.model import Model, Task
+from graphtune.model import Problem
 from graphtune.phase import Phase
 from graphtune.strategy.strategy import Strategy
 from graphtune.train.settings import Training
 
 
-def learned(phase: Phase, model: Model) -> list[nn.Parameter]:
+def learned(phase: Phase, model: nn.Module) -> list[nn.Parameter]:
     """Return the parameters that ``phase`` learns, each once.
 
     Raises:
@@ -39,7 +40,7 @@ def learned(phase: Phase, model: Model) -> list[nn.Parameter]:
 
 
 @contextmanager
-def only(parameters: list[nn.Parameter], model: Model) -> Iterator[None]:
+def only(parameters: list[nn.Parameter], model: nn.Module) -> Iterator[None]:
     """Let gradients reach ``parameters`` and no others inside the block."""
     before = [(p, p.requires_grad) for p in model.parameters()]
     wanted = {id(p) for p in parameters}
@@ -54,7 +55,7 @@ def only(parameters: list[nn.Parameter], model: Model) -> Iterator[None]:
             parameter.grad = None
 
 
-def live(model: Model, among: list[nn.Parameter] | None = None) -> dict[str, Tensor]:
+def live(model: nn.Module, among: list[nn.Parameter] | None = None) -> dict[str, Tensor]:
     """Return the model's own tensors by name: all buffers, and the parameters (those ``among``)."""
     wanted = None if among is None else {id(p) for p in among}
     parameters = ((n, p) for n, p in model.named_parameters() if wanted is None or id(p) in wanted)
@@ -66,7 +67,7 @@ def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
-def put(tensors: Mapping[str, Tensor], model: Model) -> None:
+def put(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
     """Copy ``tensors`` into the model's tensors of the same names; the parameters stay the same objects."""
     there = live(model)
     with torch.no_grad():
@@ -74,15 +75,12 @@ def put(tensors: Mapping[str, Tensor], model: Model) -> None:
             there[name].copy_(tensor)
 
 
-def fingerprint(strategy: Strategy, model: Model, task: Task, settings: Training, seed: int) -> str:
+def fingerprint(strategy: Strategy, model: nn.Module, task: Problem, settings: Training, seed: int) -> str:
     """Return a hash of everything that decides the weights training ends with, save the first weights."""
     settings = replace(settings, tensorboard=None, checkpoint_seconds=0.0)
     shapes = [(name, tuple(tensor.shape)) for name, tensor in live(model).items()]
+    said: Any = model
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((strategy, settings, seed, model.dropout, shapes, task.classes)).encode())
-    graph = task.graph
-    for tensor in (task.features, graph.crow, graph.col, graph.weight, task.labels, task.train, task.val):
-        digest.update(tensor.detach().cpu().contiguous().numpy().data)
-    if task.weights is not None:
-        digest.update(task.weights.cpu().contiguous().numpy().data)
+    digest.update(repr((strategy, settings, seed, said.settings, shapes)).encode())
+    digest.update(task.digest())
     return digest.hexdigest()

@@ -1,5 +1,6 @@
 """A network over the nodes of a text graph, and the task it is trained for."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -38,6 +39,16 @@ class Task:
     val: Int64[Tensor, " V"]  # rows that decide when to stop; may be empty
     weights: Float32[Tensor, " N"] | None = None
 
+    @property
+    def device(self) -> torch.device:
+        """Where its features are."""
+        return self.features.device
+
+    @property
+    def held(self) -> tuple[Int64[Tensor, " V"], Float32[Tensor, " V"] | None]:
+        """Labels and weights of the val rows."""
+        return self.labels[self.val], None if self.weights is None else self.weights[self.val]
+
     def batch(self, rows: Int64[Tensor, " B"]) -> Batch:
         """Return ``rows`` with the whole graph round them."""
         weights = None if self.weights is None else self.weights[rows]
@@ -49,6 +60,27 @@ class Task:
         weights = None if self.weights is None else self.weights[rows]
         features, at = self.features[part.nodes.to(device)], part.rows.to(device)
         return Batch(features, part.graph.to(device), at, self.labels[rows], weights)
+
+    def pieces(self, rows: Int64[Tensor, " T"], count: int) -> tuple[Int64[Tensor, " B"], ...]:
+        """Return ``rows`` in steps of ``count``."""
+        return rows.split(count)
+
+    def judged(self, model: "Model", sampler: Sampler | None) -> Float[Tensor, "V C"]:
+        """Return the scores of the val rows, exact and without gradients."""
+        if sampler is not None:
+            return model.logits_in_blocks(self.features, self.graph, self.val)
+        with torch.no_grad():
+            return model(self.batch(self.val))
+
+    def digest(self) -> bytes:
+        """Return a digest of its tensors."""
+        digest = hashlib.blake2b(repr(self.classes).encode(), digest_size=16)
+        graph = self.graph
+        for tensor in (self.features, graph.crow, graph.col, graph.weight, self.labels, self.train, self.val):
+            digest.update(tensor.detach().cpu().contiguous().numpy().data)
+        if self.weights is not None:
+            digest.update(self.weights.cpu().contiguous().numpy().data)
+        return digest.digest()
 
 
 class Model(nn.Module):
@@ -67,6 +99,16 @@ class Model(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.head = head
         self.dropout = dropout  # probability with which a feature is zeroed in training
+
+    @property
+    def body(self) -> list[nn.Parameter]:
+        """The layers' parameters."""
+        return list(self.layers.parameters())
+
+    @property
+    def settings(self) -> str:
+        """The dropout."""
+        return repr(self.dropout)
 
     @property
     def hops(self) -> int:

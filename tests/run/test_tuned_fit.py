@@ -1,0 +1,109 @@
+"""A fit that goes on to tune the encoder, and a model that holds a tuned one."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from graphtune.cli.app import main
+from graphtune.encoder import Transformer
+from graphtune.errors import PlanError
+from graphtune.plan import Plan
+from graphtune.run import fit_table, load
+from graphtune.select import Mean, Probe, Tuned
+from graphtune.strategy import EncoderTuning
+from graphtune.table import Table, from_lists
+from text_tasks import texts, tiny
+
+ASKED = ["the red tree", "a cat on the mat", "ran"]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
+
+
+def table(labelled: int = 24) -> Table:
+    found, truth = texts(96)
+    names = [f"class {number}" for number in truth.tolist()]
+    split = ["train"] * 72 + ["test"] * 24
+    given = [name if row < labelled or row >= 72 else None for row, name in enumerate(names)]
+    return from_lists(found, given, split=split)
+
+
+def plan(**settings) -> Plan:
+    return Plan(encoder=tiny().name, budget_seconds=60.0, **settings)
+
+
+def test_a_fit_goes_on_to_tune_and_says_what_came_of_it(tmp_path):
+    model = fit_table(table(), plan=plan(tune=True), into=tmp_path / "model")
+    outcome = model.outcome
+    assert outcome.seconds["tune"] > 0
+    assert any("encoder" in note and "held-out rows" in note for note in outcome.notes)
+    assert any(one.name == "encoder tuned (top 4 blocks)" for one in outcome.candidates)
+    assert outcome.test.accuracy > 0.8
+    assert not any("2×64" in one.name for one in outcome.candidates)  # networks took its place
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.probabilities(ASKED), model.probabilities(ASKED))
+    assert not again.plan.tune
+
+
+def test_frozen_is_the_default_and_nothing_is_tuned():
+    outcome = fit_table(table(), plan=plan(), into=None).outcome
+    assert "tune" not in outcome.seconds
+    assert not any("encoder tuned" in one.name for one in outcome.candidates)
+
+
+def test_a_model_that_holds_a_tuned_encoder_predicts_the_same_bits_in_another_process(tmp_path):
+    tuned = Tuned(1, EncoderTuning(rate=1e-3, epochs=3))
+    chosen = Mean((Probe("meaning"), tuned), (1.5, 0.7))
+    asked = plan(candidates=(chosen,), exactly=True)
+    model = fit_table(table(), plan=asked, into=tmp_path / "model")
+    here = model.probabilities(ASKED)
+    program = (
+        "import sys, numpy as np, torch; torch.set_num_threads(int(sys.argv[2]));"
+        "from pathlib import Path; from graphtune.run import load;"
+        f"np.save(sys.argv[3], load(Path(sys.argv[1])).probabilities({ASKED!r}))"
+    )
+    import torch
+
+    where, threads = tmp_path / "there.npy", str(torch.get_num_threads())
+    subprocess.run([sys.executable, "-c", program, tmp_path / "model", threads, where], check=True)
+    np.testing.assert_array_equal(np.load(where), here)
+    assert load(tmp_path / "model").candidate == chosen
+
+
+def test_the_time_it_has_is_kept(tmp_path):
+    outcome = fit_table(table(), plan=replace(plan(tune=True), budget_seconds=0.5), into=None).outcome
+    assert any("no time" in note for note in outcome.notes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"encoder": "tfidf"}, "is no transformer"),
+        ({"encoder": "static"}, "is no transformer"),
+        ({"candidates": (Probe(),)}, "names candidates"),
+    ],
+)
+def test_what_cannot_be_tuned_is_told_before_any_work(settings, problem):
+    with pytest.raises(PlanError, match=problem):
+        Plan(**{"tune": True, **settings})
+
+
+def test_the_command_takes_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = table()
+    lines = ["text,label,split"]
+    for text, label, part in zip(rows.texts, rows.labels, rows.split, strict=True):
+        lines.append(f"{text},{'' if label < 0 else rows.classes[label]},{part}")
+    (tmp_path / "rows.csv").write_text("\n".join(lines), encoding="utf-8")
+    assert main(["fit", "rows.csv", "--encoder", tiny().name, "--tune", "--budget", "60s"]) == 0
+    assert "encoder" in capsys.readouterr().err
+    assert main(["fit", "rows.csv", "--encoder", tiny().name, "--tune", "--dry-run"]) == 0
+    assert "tune, at most" in capsys.readouterr().out
+    assert main(["fit", "rows.csv", "--encoder", "tfidf", "--tune"]) == 2
+    assert "no transformer" in capsys.readouterr().err
+    assert Transformer(tiny().name).depth == 3

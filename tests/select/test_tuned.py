@@ -1,0 +1,112 @@
+"""The tuned encoder as a candidate: learning from its rows only, the same bits again, whole after a save."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from graphtune.encoder import Tfidf
+from graphtune.errors import PlanError
+from graphtune.select import Data, FeatureMaker, NewRows, Tuned
+from graphtune.select.data import OutOfTime
+from graphtune.strategy import EncoderTuning
+from text_tasks import texts, tiny
+
+ASKED = ("the red tree", "a cat", "", "ran on the mat", "the red tree")
+QUICK = Tuned(1, EncoderTuning(rate=1e-3, epochs=20), batch_rows=8)
+ROWS = np.arange(36)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
+
+
+def setting(labels: np.ndarray | None = None) -> tuple[Data, NewRows]:
+    found, truth = texts()
+    maker = FeatureMaker(tiny(), None)
+    data = Data(maker.features(found), {}, truth.numpy() if labels is None else labels, 3)
+    return data, NewRows(maker.features(ASKED), {})
+
+
+def test_learns_what_there_is_to_learn_and_the_frozen_encoder_does_not_know():
+    data, _ = setting()
+    fitted = QUICK.fit(data, ROWS, seed=0)
+    found = fitted.at(data, np.arange(36, 48))
+    assert (found.argmax(axis=1) == data.labels[36:]).mean() > 0.8
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    # One of three blocks, and the head.
+    assert fitted.learned == 4 * (32 * 32 + 32) + (32 * 64 + 64) + (64 * 32 + 32) + 4 * 32 + 3 * 32 + 3
+
+
+def test_all_blocks_and_the_embedding_learn_where_more_are_asked_for_than_there_are():
+    data, _ = setting()
+    whole = replace(QUICK, blocks=99).fit(data, ROWS, seed=0)
+    assert any("word_embeddings" in name for name in whole.tensors())
+    assert not any("word_embeddings" in name for name in QUICK.fit(data, ROWS, seed=0).tensors())
+
+
+def test_labels_of_other_rows_change_no_bit_and_the_rows_own_do():
+    data, new = setting()
+    other = data.labels.copy()
+    other[36:] = (other[36:] + 1) % 3
+    first = QUICK.fit(data, ROWS, seed=0).attach(data, new)
+    assert np.array_equal(first, QUICK.fit(setting(other)[0], ROWS, seed=0).attach(data, new))
+    other[:3] = (other[:3] + 1) % 3
+    assert not np.array_equal(first, QUICK.fit(setting(other)[0], ROWS, seed=0).attach(data, new))
+
+
+def test_the_same_seed_gives_the_same_bits_and_leaves_torchs_own_random_state():
+    data, new = setting()
+    state = torch.random.get_rng_state()
+    first, second, third = (QUICK.fit(data, ROWS, seed=seed).attach(data, new) for seed in (3, 3, 4))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, third)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_text_is_read_alike_as_a_node_and_as_a_new_row_and_among_others():
+    data, new = setting()
+    fitted = QUICK.fit(data, ROWS, seed=0)
+    found = fitted.attach(data, new)
+    assert np.array_equal(found[0], found[4])
+    alone = NewRows(data.features.maker.features(ASKED[:1]), {})
+    np.testing.assert_allclose(fitted.attach(data, alone)[0], found[0], atol=1e-6)
+    known = NewRows(data.features.maker.features(data.features.texts[:2]), {})
+    np.testing.assert_allclose(fitted.attach(data, known), fitted.at(data, np.arange(2)), atol=1e-6)
+
+
+def test_is_restored_bit_for_bit_from_what_was_learned_alone():
+    data, new = setting()
+    fitted = QUICK.fit(data, ROWS, seed=0)
+    tensors = fitted.tensors()
+    assert sum(tensor.numel() for tensor in tensors.values()) == fitted.learned
+    again = QUICK.restored(data, {name: tensor.clone() for name, tensor in tensors.items()})
+    assert np.array_equal(again.attach(data, new), fitted.attach(data, new))
+    assert again.learned == fitted.learned
+
+
+def test_a_deadline_that_has_passed_ends_it():
+    data, _ = setting()
+    with pytest.raises(OutOfTime):
+        QUICK.fit(replace(data, deadline=time.monotonic() - 1), ROWS, seed=0)
+
+
+def test_what_is_no_transformer_cannot_be_tuned():
+    found, truth = texts()
+    words = Tfidf(width=8).fit(found)
+    data = Data(FeatureMaker(words, words).features(found), {}, truth.numpy(), 3)
+    with pytest.raises(PlanError, match="tunes a transformer") as told:
+        QUICK.fit(data, ROWS, seed=0)
+    assert "minilm" in told.value.fix
+
+
+def test_the_pace_grows_with_the_texts_and_leaves_nothing_behind():
+    data, new = setting()
+    before = QUICK.fit(data, ROWS, seed=0).attach(data, new)
+    pace = QUICK.pace(data, ROWS)
+    assert 0 < pace.training(10) < pace.training(100)
+    assert pace.reading(0) == 0
+    assert np.array_equal(QUICK.fit(data, ROWS, seed=0).attach(data, new), before)

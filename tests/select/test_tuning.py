@@ -1,0 +1,120 @@
+"""Whether a tuned encoder is kept: by held-out rows, by the number of labels, and by the time there is."""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from corpus import CLASSES, setting
+from known import MANY, FittedKnown, Known
+
+from graphtune.select import Data, tuning
+from graphtune.select.held_out import HeldOut
+from graphtune.select.mean import Mean
+from graphtune.select.search import Search
+from graphtune.select.standing import Standing
+from graphtune.select.tuned import Pace
+from graphtune.select.tuning import Limits, tuned
+from graphtune.select.verdict import choose
+
+
+@dataclass(frozen=True)
+class Fake(Known):
+    """Stands for the tuned encoder, and takes so many seconds a part by its own word."""
+
+    seconds: float = 0.0
+
+    def fit(self, data: Data, rows, *, seed: int) -> FittedKnown:
+        time.sleep(min(self.seconds, 1.0))
+        return super().fit(data, rows, seed=seed)
+
+    def pace(self, data: Data, rows) -> Pace:
+        return Pace(self.seconds, 0.0, lambda count: 1)
+
+
+def came_to(monkeypatch, stored: int, frozen: tuple[Known, ...], fake: Fake, seconds: float = 60.0):
+    monkeypatch.setattr(tuning, "Transformer", object)
+    monkeypatch.setattr(tuning, "Tuned", lambda: fake)
+    data, _ = setting(stored=stored)
+    search = Search(data, HeldOut.folds(np.arange(stored), data.labels, 0), 0, time.monotonic() + 60)
+    search.run_only(frozen)
+    teach = np.arange(stored)
+    return tuned(search, choose(search.standing), teach, Limits(time.monotonic() + seconds))
+
+
+FREE, GRAPH = Known("free", "graph-free", wrong=12), Known("graph", "graph", wrong=9)
+
+
+@pytest.mark.parametrize(
+    ("stored", "wrong", "expected"),
+    [
+        # Few labels: averaged unless the frozen choice clearly leads. Many: only if the average does.
+        (45, 9, "both"),
+        (45, 3, "both"),
+        (45, 44, "frozen"),
+        (MANY, 60, "frozen"),
+        (MANY, 0, "both"),
+    ],
+)
+def test_the_average_is_usual_with_few_labels_and_must_lead_with_many(monkeypatch, stored, wrong, expected):
+    sure = 0.9 if stored == 45 else 0.99
+    made = came_to(monkeypatch, stored, (FREE, GRAPH), Fake("tuned", "graph-free", sure, wrong))
+    chosen = made.choice.chosen.candidate
+    assert (expected == "both") == isinstance(chosen, Mean)
+    assert {"both": "averaged with", "frozen": "left as it was"}[expected] in made.said
+    assert f"{stored} held-out rows" in made.said
+
+
+@pytest.mark.parametrize("few", [45, MANY])
+def test_the_tuned_encoder_alone_has_to_lead_the_average_clearly(few):
+    data, _ = setting(stored=few)
+    held_out = HeldOut.folds(np.arange(few), data.labels, 0)
+    standing = Standing(held_out, few == 45, len(held_out.parts))
+
+    def tried(name: str, wrong: int):
+        truth = held_out.labels
+        table = np.full((len(truth), CLASSES), 0.05, dtype=np.float32)
+        table[np.arange(len(truth)), (truth + (np.arange(len(truth)) < wrong)) % CLASSES] = 0.9
+        return standing.judged(Known(name, "graph-free"), table, 1.0)
+
+    most = len(held_out.labels)
+    bad, middle, good = tried("bad", most // 2), tried("middle", most // 3), tried("good", 0)
+    assert tuning._best(standing, bad, middle, good) is good
+    nearly = tried("nearly", most // 3 - 1)
+    assert tuning._best(standing, bad, middle, nearly) is middle
+
+
+def test_the_verdict_on_the_graph_compares_tuned_with_tuned(monkeypatch):
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), Fake("tuned", "graph-free", wrong=9))
+    graph, free = made.choice.graph.candidate, made.choice.free.candidate
+    assert [str(member) for member in graph.members] == ["graph", "tuned"]
+    assert [str(member) for member in free.members] == ["free", "tuned"]
+    assert made.choice.chosen is made.choice.graph
+
+
+def test_as_many_parts_judge_as_there_is_time_for(monkeypatch):
+    slow = Fake("tuned", "graph-free", wrong=9, seconds=0.4)
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), slow, 1.7)
+    assert len(made.tried[0].right) in (9, 18, 27)
+    late = came_to(monkeypatch, 45, (FREE, GRAPH), replace(slow, seconds=9.0), 5.0)
+    assert "no time for the 18 s" in late.said
+    assert late.tried == ()
+    assert str(late.choice.chosen.candidate) == "graph"
+
+
+def test_the_figures_of_what_was_tried_are_told(monkeypatch):
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), Fake("tuned", "graph-free", wrong=9))
+    names = [one.name for one in made.scored]
+    assert "tuned" in names
+    assert any(name.startswith("mean of [graph] and [tuned]") for name in names)
+    assert all(one.note == "" for one in made.scored)
+
+
+def test_an_encoder_that_is_no_transformer_is_left_alone():
+    data, _ = setting()
+    search = Search(data, HeldOut.folds(np.arange(45), data.labels, 0), 0, time.monotonic() + 60)
+    search.run_only((FREE, GRAPH))
+    choice = choose(search.standing)
+    made = tuned(search, choice, np.arange(45), Limits(time.monotonic() + 60))
+    assert made.choice is choice
+    assert made.said == ""

@@ -1,0 +1,52 @@
+"""A small text task that can be learned, and a tiny encoder with a head for it."""
+
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+import torch
+from torch import nn
+
+from graphtune.encoder import Cache, Transformer
+from graphtune.encoder.token_states import TokenIds, TokenStates
+from graphtune.encoder.tunable import TunableTransformer
+from graphtune.model import TextModel, TextTask
+from tiny_bert import write_tiny_bert
+
+_WORDS = (("cat", "dog", "mat"), ("red", "blue", "tree"), ("ran", "sat", "quick"))
+
+
+@lru_cache(maxsize=1)
+def tiny() -> Transformer:
+    directory = Path(mkdtemp(prefix="graphtune-tiny-"))
+    write_tiny_bert(directory)
+    return Transformer(str(directory), precision="float32")
+
+
+def texts(count: int = 48) -> tuple[list[str], torch.Tensor]:
+    """Return texts of three classes, each told by one word of three."""
+    random = np.random.default_rng(3)
+    labels = torch.arange(count) % 3
+    found = [" ".join(["the", *random.permutation([*random.choice(_WORDS[c], 2), "on"])]) for c in labels]
+    return found, labels
+
+
+def small_text_task(frozen: int, *, val: int = 12, teacher: bool = False) -> TextTask:
+    found, labels = texts()
+    cache = Cache(Path(tiny().name) / "cache")
+    given = TokenStates.of(tiny(), found, frozen, cache=cache) if frozen else TokenIds.of(tiny(), found)
+    count = len(found) - val
+    targets = None
+    if teacher:
+        targets = 0.1 + 0.7 * nn.functional.one_hot(labels, 3).float()
+        known = (torch.arange(len(found)) % 4 == 1) | (torch.arange(len(found)) >= count)
+        labels = torch.where(known, labels, -1)
+    return TextTask(given, labels, 3, torch.arange(count), torch.arange(count, len(found)), None, targets)
+
+
+def small_text_model(frozen: int) -> TextModel:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        head = nn.Linear(32, 3)
+    return TextModel(TunableTransformer.load(Path(tiny().name), frozen), "mean", head)
