@@ -1,8 +1,12 @@
 """The critical-difference diagram of mean ranks, as SVG."""
 
 import math
+import sys
+from pathlib import Path
 
 from ranks import Ranks
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import plots
 
