@@ -73,3 +73,21 @@ class Mortal:
         if len(self.calls) >= self.losses:
             raise KilledError
         return phase.loss(batch)
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """Keeps, for each phase, which parameters were declared and which moved."""
+
+    inside: Strategy
+    declared: list[set[str]]
+    moved: list[set[str]]
+
+    def phases(self, model: nn.Module, task: object) -> Iterator[Phase]:
+        for phase in self.inside.phases(model, task):
+            chosen = {id(p) for group in phase.groups for p in group.parameters}
+            before = {name: p.detach().clone() for name, p in model.named_parameters()}
+            self.declared.append({name for name, p in model.named_parameters() if id(p) in chosen})
+            yield phase
+            after = dict(model.named_parameters())
+            self.moved.append({name for name in before if not torch.equal(before[name], after[name])})

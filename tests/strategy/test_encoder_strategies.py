@@ -1,18 +1,16 @@
 """What must hold for every strategy that tunes an encoder, whatever is frozen."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 import torch
 
 from graphtune.errors import PlanError
-from graphtune.model import TextModel, TextTask
-from graphtune.phase import Phase
+from graphtune.model import TextTask
 from graphtune.strategy import BitFit, EncoderTuning, Full, GraphTeacher, LinearProbe, Strategy
 from graphtune.strategy.graph_teacher import sharpened
 from graphtune.train import Training, train
-from tasks import KilledError, Mortal, same, weights
+from tasks import KilledError, Mortal, Watched, same, weights
 from text_tasks import small_text_model, small_text_task
 
 SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0, schedule="linear", clip=1.0)
@@ -30,24 +28,6 @@ cut = pytest.mark.parametrize("frozen", [0, 2])
 
 def task(method: Strategy, frozen: int) -> TextTask:
     return small_text_task(frozen, teacher=isinstance(method, GraphTeacher))
-
-
-@dataclass(frozen=True, eq=False)
-class Watched:
-    """Keeps, for each phase, which parameters were declared and which moved."""
-
-    inside: Strategy
-    declared: list[set[str]]
-    moved: list[set[str]]
-
-    def phases(self, model: TextModel, task: TextTask) -> Iterator[Phase]:
-        for phase in self.inside.phases(model, task):
-            chosen = {id(p) for group in phase.groups for p in group.parameters}
-            before = {name: p.detach().clone() for name, p in model.named_parameters()}
-            self.declared.append({name for name, p in model.named_parameters() if id(p) in chosen})
-            yield phase
-            after = dict(model.named_parameters())
-            self.moved.append({name for name in before if not torch.equal(before[name], after[name])})
 
 
 @every

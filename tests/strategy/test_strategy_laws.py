@@ -1,6 +1,5 @@
 """What must hold for every strategy, on a model with one layer; and how much each of them learns."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -8,12 +7,11 @@ import torch
 
 from graphtune import loss, strategy
 from graphtune.loss import Loss
-from graphtune.model import Model, Task
-from graphtune.phase import Phase
+from graphtune.model import Task
 from graphtune.plan.toml import from_toml, to_toml
 from graphtune.strategy import Strategy
 from graphtune.train import Training, train
-from tasks import KilledError, Mortal, same, small_model, small_task, weights
+from tasks import KilledError, Mortal, Watched, same, small_model, small_task, weights
 
 SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0)
 LAYER, HEAD = 8 * 5 + 5, 5 * 3 + 3  # numbers in the small model
@@ -23,24 +21,6 @@ LEARNED = {"BitFit": [5 + HEAD], "Full": [LAYER + HEAD], "LinearProbe": [HEAD]}
 @dataclass(frozen=True)
 class Holder:
     strategy: Strategy
-
-
-@dataclass(frozen=True, eq=False)
-class Watched:
-    """Keeps, for each phase, which parameters were declared and which moved."""
-
-    inside: Strategy
-    declared: list[set[str]]
-    moved: list[set[str]]
-
-    def phases(self, model: Model, task: Task) -> Iterator[Phase]:
-        for phase in self.inside.phases(model, task):
-            chosen = {id(p) for group in phase.groups for p in group.parameters}
-            before = {name: p.detach().clone() for name, p in model.named_parameters()}
-            self.declared.append({name for name, p in model.named_parameters() if id(p) in chosen})
-            yield phase
-            after = dict(model.named_parameters())
-            self.moved.append({name for name in before if not torch.equal(before[name], after[name])})
 
 
 every = pytest.mark.parametrize(

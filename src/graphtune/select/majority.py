@@ -10,27 +10,12 @@ from torch import Tensor
 
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
-from graphtune.select.outcome import Family
+from graphtune.select.graph_free import GraphFree
 
 
 @dataclass(frozen=True)
-class Majority:
+class Majority(GraphFree):
     """The shares of the classes among the labels, for every text alike."""
-
-    @property
-    def family(self) -> Family:
-        """It reads no graph."""
-        return "graph-free"
-
-    @property
-    def graphs(self) -> frozenset[str]:
-        """None."""
-        return frozenset()
-
-    @property
-    def views(self) -> frozenset[View]:
-        """None."""
-        return frozenset()
 
     @property
     def reads(self) -> frozenset[View]:

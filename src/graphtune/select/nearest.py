@@ -16,13 +16,13 @@ from torch import Tensor
 from graphtune.errors import PlanError
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import DenseView, View, check_dense
-from graphtune.select.outcome import Family
+from graphtune.select.graph_free import GraphFree
 
 _COSINES_AT_ONCE = 1 << 24
 
 
 @dataclass(frozen=True)
-class Nearest:
+class Nearest(GraphFree):
     """The ``k`` labelled texts of the highest cosine in a dense view vote; the unlabelled are not looked at.
 
     Raises:
@@ -36,21 +36,6 @@ class Nearest:
         check_dense(self.view, "Nearest")
         if self.k < 1:
             raise PlanError(f"k = {self.k} names no neighbours.", fix="give a whole number from 1 on.")
-
-    @property
-    def family(self) -> Family:
-        """It reads no graph."""
-        return "graph-free"
-
-    @property
-    def graphs(self) -> frozenset[str]:
-        """None."""
-        return frozenset()
-
-    @property
-    def views(self) -> frozenset[View]:
-        """None: it keeps the rows it needs itself."""
-        return frozenset()
 
     @property
     def reads(self) -> frozenset[View]:

@@ -9,32 +9,17 @@ from torch import Tensor
 
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
+from graphtune.select.graph_free import GraphFree
 from graphtune.select.linear import LinearHead, Loss, rows_of
-from graphtune.select.outcome import Family
 
 
 @dataclass(frozen=True)
-class Probe:
+class Probe(GraphFree):
     """Logistic regression, or a linear SVM, on a view; no text sees another."""
 
     view: View = "meaning"
     strength: float = 50.0  # inverse of the L2 penalty
     loss: Loss = "logistic"
-
-    @property
-    def family(self) -> Family:
-        """It reads no graph."""
-        return "graph-free"
-
-    @property
-    def graphs(self) -> frozenset[str]:
-        """None."""
-        return frozenset()
-
-    @property
-    def views(self) -> frozenset[View]:
-        """None: stored rows are not looked at again."""
-        return frozenset()
 
     @property
     def reads(self) -> frozenset[View]:

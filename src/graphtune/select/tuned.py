@@ -26,8 +26,8 @@ from graphtune.errors import PlanError
 from graphtune.model import TextModel, TextTask
 from graphtune.select.data import Data, NewRows, OutOfTime
 from graphtune.select.features import View
+from graphtune.select.graph_free import GraphFree
 from graphtune.select.linear import LinearHead
-from graphtune.select.outcome import Family
 from graphtune.strategy import EncoderTuning
 from graphtune.train import Training, train
 
@@ -36,7 +36,7 @@ _STRENGTH = 10.0  # scikit-learn's C of the head that tuning starts from
 
 
 @dataclass(frozen=True)
-class Tuned:
+class Tuned(GraphFree):
     """The top blocks of the encoder learn, and the head."""
 
     compared_as: ClassVar[str] = "encoder"
@@ -44,21 +44,6 @@ class Tuned:
     blocks: int = 4  # from the top, that learn; where there are no more, the embedding learns too
     strategy: EncoderTuning = field(default_factory=EncoderTuning)
     batch_rows: int = 16  # texts of a step
-
-    @property
-    def family(self) -> Family:
-        """It reads no graph."""
-        return "graph-free"
-
-    @property
-    def graphs(self) -> frozenset[str]:
-        """None."""
-        return frozenset()
-
-    @property
-    def views(self) -> frozenset[View]:
-        """None: stored rows are not looked at again."""
-        return frozenset()
 
     @property
     def reads(self) -> frozenset[View]:
