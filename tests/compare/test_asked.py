@@ -34,6 +34,20 @@ def test_what_is_written_later_joins_by_itself(monkeypatch):
     assert methods(["new-layer,".strip(","), "family:pruning"], OFFER)[1].how.candidates == (Shrunk(),)
 
 
+def test_every_way_to_tune_the_encoder_is_a_method():
+    every = families(OFFER)
+    assert [one.name for one in every["encoder"]] == [
+        "graphtune-tuned",
+        "tuned",
+        "lora",
+        "bit-fit-encoder",
+        "linear-probe-encoder",
+    ]
+    kinds = [type(one.how.candidates[0].strategy) for one in every["encoder"][1:]]
+    assert kinds == list(strategy.OF_LABELLED_TEXTS)
+    assert "encoder" not in families(Offer("static", links=False, same=False, nodes=100))
+
+
 def test_baselines_come_first_and_every_plan_survives_its_own_text():
     every = families(OFFER)
     assert next(iter(every)) == "baseline"

@@ -14,7 +14,7 @@ from graphtune.plan.toml import from_toml, to_toml
 from graphtune.select import Candidate, NamedGraph
 from graphtune.select.graphs import check_names
 from graphtune.select.outcome import Family
-from graphtune.strategy import Strategy
+from graphtune.strategy import Strategy, TextStrategy
 
 ClassShares = Literal["estimated", "labelled"]
 
@@ -23,6 +23,7 @@ KINDS = {
     GraphLayer: layer.ALL,
     Candidate: select.ALL,
     Strategy: strategy.ALL,
+    TextStrategy: strategy.OF_LABELLED_TEXTS,
     Loss: loss.ALL,
 }
 

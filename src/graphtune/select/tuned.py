@@ -1,4 +1,4 @@
-"""The encoder itself, tuned on labels, with a linear head.
+"""The encoder itself, tuned on labels by one of several strategies, with a linear head.
 
 Source: Devlin et al., NAACL 2019, arXiv:1810.04805, section 4 (fine-tuning); Lee, Tang & Lin, 2019,
 arXiv:1911.03090, section 3 (the top blocks alone).
@@ -6,10 +6,11 @@ Differs from the papers: the head starts from logistic regression on the frozen 
 step moves the encoder for a reason; what frozen blocks make of a text is worked out once.
 """
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -28,22 +29,33 @@ from graphtune.select.data import Data, NewRows, OutOfTime
 from graphtune.select.features import View
 from graphtune.select.graph_free import GraphFree
 from graphtune.select.linear import LinearHead
-from graphtune.strategy import EncoderTuning
+from graphtune.strategy import EncoderTuning, TextStrategy
 from graphtune.train import Training, train
 
 _TRIED_STEPS = 4
+_FEWEST = 2  # epochs
+_LEARNED = "learned"  # name of the tensor that says how many numbers were
 _STRENGTH = 10.0  # scikit-learn's C of the head that tuning starts from
 
 
 @dataclass(frozen=True)
 class Tuned(GraphFree):
-    """The top blocks of the encoder learn, and the head."""
+    """The top blocks of the encoder learn as the strategy says, and the head."""
 
     compared_as: ClassVar[str] = "encoder"
+    compared_by: ClassVar[str] = "strategy"
+    of_transformers: ClassVar[bool] = True  # other encoders have no blocks
 
-    blocks: int = 4  # from the top, that learn; where there are no more, the embedding learns too
-    strategy: EncoderTuning = field(default_factory=EncoderTuning)
+    blocks: int = 4  # from the top, that can learn; where there are no more, the embedding can too
+    strategy: TextStrategy = field(default_factory=EncoderTuning)
     batch_rows: int = 16  # texts of a step
+    texts: int = 16_000  # that are gone through at most, all epochs together; two epochs in any case
+    checkpointed: bool = False  # hold less in memory while learning, for a third more time
+
+    def __post_init__(self) -> None:
+        for name in ("blocks", "batch_rows"):
+            if getattr(self, name) < 1:
+                raise PlanError(f"Tuned.{name} = {getattr(self, name)} is too few.", fix="use 1 or more.")
 
     @property
     def reads(self) -> frozenset[View]:
@@ -71,10 +83,18 @@ class Tuned(GraphFree):
             model.head.weight.copy_(start.weight.T)
             model.head.bias.copy_(start.bias)
         task = self._task(encoder, data, rows, model.encoder.frozen)
-        history = train(self.strategy, model, task, self._settings, seed=seed, deadline=data.deadline)
+        before = _digests(model)
+        strategy = _for(self.strategy, self.passes(len(rows)))
+        history = train(strategy, model, task, self._settings, seed=seed, deadline=data.deadline)
         if any(phase.stopped == "deadline" for phase in history.phases):
             raise OutOfTime
-        return FittedTuned(encoder, model, max(phase.learned for phase in history.phases))
+        # What a strategy put in for a while is merged by now: only the encoder's own weights can differ.
+        moved = {name for name, digest in _digests(model).items() if digest != before[name]}
+        return FittedTuned(encoder, model, moved, max(phase.learned for phase in history.phases))
+
+    def passes(self, texts: int) -> int:
+        """Return how many epochs so many texts are gone through."""
+        return max(min(_FEWEST, self.strategy.epochs), min(self.strategy.epochs, self.texts // max(1, texts)))
 
     def pace(self, data: Data, rows: Int64[np.ndarray, " T"]) -> "Pace":
         """Return how long training takes, by a few steps on some of ``rows`` that nothing is kept of."""
@@ -83,18 +103,22 @@ class Tuned(GraphFree):
         some = np.random.default_rng(0).permutation(rows)[: _TRIED_STEPS * self.batch_rows]
         task = self._task(encoder, data, some, model.encoder.frozen)
         ready = time.monotonic()
-        train(replace(self.strategy, texts=0), model, task, self._settings, seed=0)
+        train(_for(self.strategy, 1), model, task, self._settings, seed=0)
         taken = time.monotonic() - ready
-        return Pace(ready - start, taken / (self.strategy.passes(0) * len(some)), self.strategy.passes)
+        return Pace(ready - start, taken / len(some), self.passes)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedTuned":
         """Return a saved one."""
         model = self._model(_transformer(data), data.classes)
-        model.load_state_dict(dict(tensors), strict=False)
-        return FittedTuned(_transformer(data), model, sum(t.numel() for t in tensors.values()))
+        own = {name: tensor for name, tensor in tensors.items() if name != _LEARNED}
+        model.load_state_dict(own, strict=False)
+        return FittedTuned(_transformer(data), model, own, int(tensors[_LEARNED]))
 
     def __str__(self) -> str:
-        return f"encoder tuned (top {self.blocks} blocks)"
+        usual = isinstance(self.strategy, EncoderTuning)
+        return (
+            f"encoder tuned (top {self.blocks} blocks{'' if usual else f', {type(self.strategy).__name__}'})"
+        )
 
     @property
     def _settings(self) -> Training:
@@ -109,7 +133,7 @@ class Tuned(GraphFree):
 
     def _model(self, encoder: Transformer, classes: int) -> TextModel:
         frozen = max(0, encoder.depth - self.blocks)
-        cut = TunableTransformer.load(encoder.directory, frozen)
+        cut = TunableTransformer.load(encoder.directory, frozen, checkpointed=self.checkpointed)
         return TextModel(cut, encoder.pooled_by, nn.Linear(encoder.width, classes))
 
 
@@ -131,15 +155,14 @@ class Pace:
 
 
 class FittedTuned:
-    """A tuned encoder and its head."""
+    """A tuned encoder and its head; ``moved`` names the encoder's weights that are not what they were."""
 
-    def __init__(self, encoder: Transformer, model: TextModel, learned: int) -> None:
+    def __init__(self, encoder: Transformer, model: TextModel, moved: Collection[str], learned: int) -> None:
         self.encoder, self.learned = encoder, learned
         self._last: tuple[Sequence[str], np.ndarray] | None = None
-        wanted = {id(p) for p in model.body}
-        named = model.named_parameters()
-        head = ("head.weight", "head.bias")
-        self._tensors = {n: p.detach().contiguous() for n, p in named if id(p) in wanted or n in head}
+        kept = {*moved, "head.weight", "head.bias"}
+        self._tensors = {n: p.detach().contiguous() for n, p in model.named_parameters() if n in kept}
+        self._tensors[_LEARNED] = torch.tensor(learned)
         self.head = LinearHead(model.head.weight.detach().T.contiguous(), model.head.bias.detach())
         base = encoder.loaded
         with model.encoder.whole() as whole:
@@ -156,7 +179,7 @@ class FittedTuned:
         return self._probabilities(new.features.texts)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what was learned."""
+        """Return the head, the weights that moved, and how many numbers were learned."""
         return self._tensors
 
     @property
@@ -178,6 +201,21 @@ class FittedTuned:
             for numbers, found in encoded(self.loaded, self.encoder, texts, there, (last,)):
                 rows[numbers] = found[last]
         return self.head.probabilities(rows)
+
+
+def _for(strategy: TextStrategy, epochs: int) -> TextStrategy:
+    settings: Any = strategy  # a frozen dataclass, which a protocol cannot say
+    return replace(settings, epochs=epochs)
+
+
+def _digests(model: TextModel) -> dict[str, bytes]:
+    """Return a digest of each weight of the encoder that can learn: copies would be as large as they are."""
+    able = {id(parameter) for parameter in model.body}
+    return {
+        name: hashlib.blake2b(p.detach().cpu().contiguous().numpy().data, digest_size=16).digest()
+        for name, p in model.named_parameters()
+        if id(p) in able
+    }
 
 
 def _transformer(data: Data) -> Transformer:
