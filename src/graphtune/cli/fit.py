@@ -74,6 +74,15 @@ def fit(
             show_default="frozen",
         ),
     ] = None,
+    serve_as: Annotated[
+        Literal["auto", "graph", "encoder"] | None,
+        typer.Option(
+            "--serve-as",
+            help="What is saved: the best by held-out rows, the best with a graph, or (with --tune) "
+            "the tuned encoder alone, which is a Hugging Face directory too.",
+            show_default="auto",
+        ),
+    ] = None,
     keep_rare: Annotated[
         bool | None,
         typer.Option(
@@ -119,6 +128,7 @@ def fit(
         "transductive": transductive,
         "class_shares": class_shares,
         "tune": tune,
+        "serve_as": serve_as,
         "keep_rare": keep_rare,
     }
     settled = _settled(plan, options)

@@ -16,6 +16,7 @@ from graphtune.select.graphs import check_names
 from graphtune.select.outcome import Family
 from graphtune.strategy import Strategy, TextStrategy
 
+ServeAs = Literal["auto", "graph", "encoder"]
 ClassShares = Literal["estimated", "labelled"]
 
 KINDS = {
@@ -43,6 +44,7 @@ class Plan:
     transductive: bool = False  # whether unlabelled test texts join the graph
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few
     tune: bool = False  # whether a search goes on to tune the encoder, as far as the budget reaches
+    serve_as: ServeAs = "auto"  # what is saved: the best by held-out rows, with a graph, or the tuned encoder
     keep_rare: bool = False  # whether classes with one training row are learned, though nothing checks them
 
     def __post_init__(self) -> None:
@@ -61,6 +63,20 @@ class Plan:
         if self.up_to not in get_args(Family):
             said = ", ".join(map(repr, get_args(Family)))
             raise PlanError(f"up_to = {self.up_to!r} is unknown.", fix=f"use one of {said}.")
+        if self.serve_as not in get_args(ServeAs):
+            raise PlanError(
+                f"serve_as = {self.serve_as!r} is unknown.", fix='use "auto", "graph" or "encoder".'
+            )
+        if self.serve_as == "encoder" and not self.tune:
+            raise PlanError(
+                'serve_as = "encoder" saves a tuned encoder, but tune = false.',
+                fix="let it be tuned: --tune, or tune = true.",
+            )
+        if self.serve_as != "auto" and self.candidates:
+            raise PlanError(
+                f'serve_as = "{self.serve_as}" chooses from a search, but the plan names candidates.',
+                fix="leave one of them out.",
+            )
         if self.tune and self.candidates:
             raise PlanError(
                 "tune = true goes on from a search, but the plan names candidates.",

@@ -23,7 +23,7 @@ from graphtune.artefact import (
     write_json,
     written_directory,
 )
-from graphtune.encoder import FittedTfidf, Tfidf, from_name
+from graphtune.encoder import FittedTfidf, Tfidf, Transformer, from_name
 from graphtune.errors import ModelError
 from graphtune.graph import TextGraph
 from graphtune.plan import Plan
@@ -32,9 +32,11 @@ from graphtune.run.outcome_json import outcome_from_json, outcome_to_json
 from graphtune.select import Data, FeatureMaker, Features, View
 from graphtune.select.calibration import Calibration
 from graphtune.select.features import OF_WORDS
+from graphtune.select.fitted_tuned import FittedTuned
 
 FORMAT = 2  # of the directory; raised whenever an older graphtune could not read it
 _MANIFEST = "manifest.json"
+_ENCODER = "encoder"  # folder of a tuned encoder that serves by itself
 
 
 def check_place(directory: Path) -> None:
@@ -89,14 +91,20 @@ def load(directory: Path) -> FittedModel:
 
 def _write_parts(model: FittedModel, place: Path) -> None:
     used = {name: model.graphs[name] for name in sorted(model.candidate.graphs)}
-    plan = replace(model.plan, graphs=tuple(used.values()), candidates=(model.candidate,), tune=False)
+    plan = replace(
+        model.plan, graphs=tuple(used.values()), candidates=(model.candidate,), tune=False, serve_as="auto"
+    )
     (place / "plan.toml").write_text(plan.to_text(), encoding="utf-8")
     write_json(place / "labels.json", list(model.classes))
     write_json(place / "calibration.json", asdict(model.calibration))
     write_json(place / "metrics.json", outcome_to_json(model.outcome))
     (place / "report.html").write_text(report.html(model.outcome), encoding="utf-8")
     (place / "README.md").write_text(report.card(model.outcome), encoding="utf-8")
-    _write_tensors(place / "model.safetensors", model.predictor.tensors())
+    if isinstance(model.predictor, FittedTuned):
+        model.predictor.export(place / _ENCODER)
+        _write_tensors(place / "model.safetensors", model.predictor.head_tensors())
+    else:
+        _write_tensors(place / "model.safetensors", model.predictor.tensors())
     if model.maker.same or model.views & OF_WORDS:
         write_json(place / "words.json", model.maker.words.state())
         _write_tensors(place / "words.safetensors", model.maker.words.tensors())
@@ -129,7 +137,7 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     plan = Plan.read(directory / "plan.toml")
     candidate = plan.candidates[0]
     classes = tuple(json.loads((directory / "labels.json").read_text(encoding="utf-8")))
-    maker = _maker(plan, _read_words(directory), manifest["encoder"]["fingerprint"])
+    maker = _maker(plan, _read_words(directory), manifest["encoder"]["fingerprint"], directory / _ENCODER)
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
     facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
     weights = facts["weights"]
@@ -150,8 +158,10 @@ def _read_words(directory: Path) -> FittedTfidf | None:
     return FittedTfidf.restore(state, _read_tensors(directory / "words.safetensors"))
 
 
-def _maker(plan: Plan, words: FittedTfidf | None, fingerprint: str) -> FeatureMaker:
+def _maker(plan: Plan, words: FittedTfidf | None, fingerprint: str, own: Path) -> FeatureMaker:
     encoder = from_name(plan.encoder)
+    if own.is_dir() and isinstance(encoder, Transformer):
+        return FeatureMaker(replace(encoder, name=str(own)), words)
     fitted = words if words is not None and encoder == Tfidf() else encoder.fit(())
     if fitted.fingerprint != fingerprint:
         raise ModelError(

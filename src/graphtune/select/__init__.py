@@ -1,6 +1,6 @@
 """Which model serves this table best: candidates, folds, the search within a budget, the verdict."""
 
-from graphtune.select.candidate import Candidate, Predictor
+from graphtune.select.candidate import Candidate, Predictor, served
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import FeatureMaker, Features, View
 from graphtune.select.graphs import NamedGraph
@@ -12,9 +12,10 @@ from graphtune.select.outcome import Figures, GraphReport, Outcome, Scored, Verd
 from graphtune.select.probe import Probe
 from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
+from graphtune.select.taught import Taught
 from graphtune.select.tuned import Tuned
 
-ALL = (Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed, Tuned)
+ALL = (Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed, Taught, Tuned)
 
 __all__ = [
     "ALL",
@@ -36,7 +37,9 @@ __all__ = [
     "Propagated",
     "Scored",
     "Smoothed",
+    "Taught",
     "Tuned",
     "Verdict",
     "View",
+    "served",
 ]

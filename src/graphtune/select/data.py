@@ -54,9 +54,10 @@ class Data:
         self._fitted.move_to_end(key)
         return self._fitted[key]
 
-    def forget(self) -> None:
-        """Let go of every fitted candidate and of propagated features."""
-        self._fitted.clear()
+    def forget(self, rows: Int64[np.ndarray, " T"]) -> None:
+        """Let go of propagated features, and of every candidate that was fitted on other rows than these."""
+        for key in [key for key in self._fitted if key[1] != rows.tobytes()]:
+            del self._fitted[key]
         self._states.clear()
 
     def _crowded(self) -> bool:

@@ -8,7 +8,7 @@ step moves the encoder for a reason; what frozen blocks make of a text is worked
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -18,15 +18,13 @@ from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
 from graphtune.encoder import Transformer
-from graphtune.encoder.loading import LoadedTransformer
-from graphtune.encoder.precision import chosen_format
 from graphtune.encoder.token_states import TokenIds, TokenStates
-from graphtune.encoder.transformer import encoded
 from graphtune.encoder.tunable import TunableTransformer
 from graphtune.errors import PlanError
 from graphtune.model import TextModel, TextTask
-from graphtune.select.data import Data, NewRows, OutOfTime
+from graphtune.select.data import Data, OutOfTime
 from graphtune.select.features import View
+from graphtune.select.fitted_tuned import LEARNED, FittedTuned, only_head
 from graphtune.select.graph_free import GraphFree
 from graphtune.select.linear import LinearHead
 from graphtune.strategy import EncoderTuning, TextStrategy
@@ -34,7 +32,6 @@ from graphtune.train import Training, train
 
 _TRIED_STEPS = 4
 _FEWEST = 2  # epochs
-_LEARNED = "learned"  # name of the tensor that says how many numbers were
 _STRENGTH = 10.0  # scikit-learn's C of the head that tuning starts from
 
 
@@ -69,20 +66,36 @@ class Tuned(GraphFree):
             PlanError: the encoder is no transformer.
             OutOfTime: the data's deadline came before the end of training.
         """
+        return self.learned(data, rows, data.labels[rows], None, seed=seed)
+
+    def learned(
+        self,
+        data: Data,
+        rows: Int64[np.ndarray, " T"],
+        labels: Int64[np.ndarray, " T"],
+        targets: Float32[np.ndarray, "T C"] | None,
+        *,
+        seed: int,
+    ) -> "FittedTuned":
+        """Learn labels of ``rows`` (−1 = unknown), or probabilities of their classes; errors as `fit`."""
         encoder = _transformer(data)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._model(encoder, data.classes)
+        likely = labels if targets is None else targets.argmax(axis=1)
         start = LinearHead.fit(
             data.features.meaning[torch.from_numpy(rows)],
-            data.labels[rows],
+            likely,
             data.classes,
             strength=_STRENGTH,
+            weights=None if data.weights is None else data.weights[rows],
         )
         with torch.no_grad():
             model.head.weight.copy_(start.weight.T)
             model.head.bias.copy_(start.bias)
         task = self._task(encoder, data, rows, model.encoder.frozen)
+        wanted = None if targets is None else torch.from_numpy(targets)
+        task = replace(task, labels=torch.from_numpy(labels), targets=wanted)
         before = _digests(model)
         strategy = _for(self.strategy, self.passes(len(rows)))
         history = train(strategy, model, task, self._settings, seed=seed, deadline=data.deadline)
@@ -90,7 +103,7 @@ class Tuned(GraphFree):
             raise OutOfTime
         # What a strategy put in for a while is merged by now: only the encoder's own weights can differ.
         moved = {name for name, digest in _digests(model).items() if digest != before[name]}
-        return FittedTuned(encoder, model, moved, max(phase.learned for phase in history.phases))
+        return FittedTuned.of(encoder, model, moved, max(phase.learned for phase in history.phases))
 
     def passes(self, texts: int) -> int:
         """Return how many epochs so many texts are gone through."""
@@ -102,17 +115,21 @@ class Tuned(GraphFree):
         model = self._model(encoder, data.classes)
         some = np.random.default_rng(0).permutation(rows)[: _TRIED_STEPS * self.batch_rows]
         task = self._task(encoder, data, some, model.encoder.frozen)
+        task = replace(task, targets=nn.functional.one_hot(task.labels, data.classes).float())
         ready = time.monotonic()
         train(_for(self.strategy, 1), model, task, self._settings, seed=0)
         taken = time.monotonic() - ready
         return Pace(ready - start, taken / len(some), self.passes)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedTuned":
-        """Return a saved one."""
-        model = self._model(_transformer(data), data.classes)
-        own = {name: tensor for name, tensor in tensors.items() if name != _LEARNED}
+        """Return a saved one; where its head alone was saved, the encoder is the tuned one by itself."""
+        encoder = _transformer(data)
+        if only_head(tensors):
+            return FittedTuned(encoder, encoder.loaded, tensors)
+        model = self._model(encoder, data.classes)
+        own = {name: tensor for name, tensor in tensors.items() if name != LEARNED}
         model.load_state_dict(own, strict=False)
-        return FittedTuned(_transformer(data), model, own, int(tensors[_LEARNED]))
+        return FittedTuned.of(encoder, model, own, int(tensors[LEARNED]))
 
     def __str__(self) -> str:
         usual = isinstance(self.strategy, EncoderTuning)
@@ -152,55 +169,6 @@ class Pace:
     def reading(self, texts: int) -> float:
         """Return the seconds to predict so many texts: less than to learn from them once."""
         return texts * self.text
-
-
-class FittedTuned:
-    """A tuned encoder and its head; ``moved`` names the encoder's weights that are not what they were."""
-
-    def __init__(self, encoder: Transformer, model: TextModel, moved: Collection[str], learned: int) -> None:
-        self.encoder, self.learned = encoder, learned
-        self._last: tuple[Sequence[str], np.ndarray] | None = None
-        kept = {*moved, "head.weight", "head.bias"}
-        self._tensors = {n: p.detach().contiguous() for n, p in model.named_parameters() if n in kept}
-        self._tensors[_LEARNED] = torch.tensor(learned)
-        self.head = LinearHead(model.head.weight.detach().T.contiguous(), model.head.bias.detach())
-        base = encoder.loaded
-        with model.encoder.whole() as whole:
-            self.loaded = LoadedTransformer.of(
-                base.tokenizer, whole, base.device, chosen_format(encoder.precision, base.device)
-            )
-
-    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
-        """Return class probabilities of some nodes."""
-        return self._probabilities([data.features.texts[node] for node in nodes])
-
-    def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
-        """Return class probabilities of new rows."""
-        return self._probabilities(new.features.texts)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the head, the weights that moved, and how many numbers were learned."""
-        return self._tensors
-
-    @property
-    def size(self) -> int:
-        """Bytes of what was learned; a mean of it counts them again, but shares them, and the encoder."""
-        return sum(tensor.nbytes for tensor in self._tensors.values())
-
-    def _probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
-        # Several candidates may hold this one, and be asked of the same texts.
-        if self._last is None or self._last[0] != texts:
-            self._last = texts, self._read(texts)
-        return self._last[1].copy()
-
-    def _read(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
-        rows = torch.zeros(len(texts), self.encoder.width)
-        last = self.encoder.depth
-        there = [row for row, text in enumerate(texts) if text.strip()]
-        if there:
-            for numbers, found in encoded(self.loaded, self.encoder, texts, there, (last,)):
-                rows[numbers] = found[last]
-        return self.head.probabilities(rows)
 
 
 def _for(strategy: TextStrategy, epochs: int) -> TextStrategy:
