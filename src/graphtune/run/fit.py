@@ -31,7 +31,8 @@ from graphtune.select.verdict import Choice, choose
 from graphtune.table import Links, Table
 from graphtune.tracking import Guarded, Tracker
 
-SHARE_TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
+_TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
+_BEFORE_TUNING = 0.4  # of the budget, where an encoder is to be tuned after the search
 _MORE_TIME = 3.0  # times a budget that was too small
 SHARE_TO_FIT = 0.95  # of the budget, by when a tuned encoder must have read the test rows
 
@@ -134,7 +135,8 @@ class _Fit:
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
             journal = Journal.opened(place, fingerprint(ready, held_out), resume=self.resume)
-        deadline = begin + SHARE_TO_SEARCH * self.plan.budget_seconds
+        share = share_to_search(tunes=self._tunes(ready))
+        deadline = begin + share * self.plan.budget_seconds
         search = Search(ready.data, held_out, self.plan.seed, deadline, journal)
         say(f"choosing by {held_out.said}")
         if self.plan.candidates:
@@ -256,6 +258,11 @@ class _Fit:
             per_class=class_figures(wide, truth, ready.classes),
             confusion=confusions(wide, truth),
         )
+
+
+def share_to_search(*, tunes: bool) -> float:
+    """Return by which share of the budget a search ends, if anything is left to try."""
+    return _BEFORE_TUNING if tunes else _TO_SEARCH
 
 
 def _shares(data: Data, rows: Int64[np.ndarray, " T"]) -> Float64[np.ndarray, " C"]:

@@ -137,7 +137,8 @@ def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], 
     reads = len(search.held_out.parts[0].labels)
     ready = pace.ready + teacher.seconds / teacher.parts
     left = limits.left - pace.reading(limits.judged_rows + reads) - 2 * ready
-    most = int(left / max(1e-9, 2 * pace.epochs(1) * pace.text))  # texts, of the judged training and of the final one
+    # Texts, for the training that is judged and for the final one.
+    most = int(left / max(1e-9, 2 * pace.epochs(1) * pace.text))
     unlabelled = len(data.labels) - len(teach)
     if most < min(len(data.labels), (1 + _LEAST_TEXTS) * len(teach)):
         said = "The encoder did not learn from a teacher: there was no time for it."
