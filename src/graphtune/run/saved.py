@@ -32,8 +32,9 @@ from graphtune.run.outcome_json import outcome_from_json, outcome_to_json
 from graphtune.select import Data, FeatureMaker, Features, View
 from graphtune.select.calibration import Calibration
 from graphtune.select.features import OF_WORDS
+from graphtune.select.rejection import Rejection
 
-FORMAT = 2  # of the directory; raised whenever an older graphtune could not read it
+FORMAT = 3  # of the directory; raised whenever an older graphtune could not read it
 _MANIFEST = "manifest.json"
 
 
@@ -100,6 +101,9 @@ def _write_parts(model: FittedModel, place: Path) -> None:
     if model.maker.same or model.views & OF_WORDS:
         write_json(place / "words.json", model.maker.words.state())
         _write_tensors(place / "words.safetensors", model.maker.words.tensors())
+    if model.rejection is not None:
+        write_json(place / "unknown.json", model.rejection.facts())
+        _write_tensors(place / "unknown.safetensors", model.rejection.tensors())
     if used:
         _write_graphs(model, place / "graph")
 
@@ -139,8 +143,26 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     predictor = candidate.restored(data, _read_tensors(directory / "model.safetensors"))
     kind = manifest.get("labels", "text")
     return FittedModel(
-        plan, classes, candidate, predictor, data, maker, graphs, stored, calibration, outcome, kind
+        plan,
+        classes,
+        candidate,
+        predictor,
+        data,
+        maker,
+        graphs,
+        stored,
+        calibration,
+        outcome,
+        kind,
+        _read_rejection(directory),
     )
+
+
+def _read_rejection(directory: Path) -> Rejection | None:
+    if not (directory / "unknown.json").is_file():
+        return None  # models of earlier formats have none
+    facts = json.loads((directory / "unknown.json").read_text(encoding="utf-8"))
+    return Rejection.restored(facts, _read_tensors(directory / "unknown.safetensors"))
 
 
 def _read_words(directory: Path) -> FittedTfidf | None:
