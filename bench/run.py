@@ -4,8 +4,8 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but comparison, few_labels, million and trainer, which take long and are run only
-where named.
+Without a NAME all are run but comparison, few_labels, million, trainer and unknown, which take long and are
+run only where named.
 """
 
 import argparse
@@ -23,13 +23,14 @@ import nearest
 import sampling
 import static
 import trainer
+import unknown
 import word_graph
 
 BENCHMARKS = (
     *(bars, comparison, encoding, few_labels, kernels, latency, million, nearest, sampling, static),
-    *(trainer, word_graph),
+    *(trainer, unknown, word_graph),
 )
-_ONLY_NAMED = (comparison, few_labels, million, trainer)
+_ONLY_NAMED = (comparison, few_labels, million, trainer, unknown)
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -119,3 +119,27 @@ def test_a_model_with_a_damaged_file_is_refused(damage, model, table, tmp_path, 
         problem, fix = refused("evaluate", model, table, *NAMES, "--out", "figures.json", folder=tmp_path)
         assert path.name in problem
         assert fix.strip()
+
+
+def test_labels_never_seen_are_of_no_class_where_that_is_asked(model, tmp_path, capsys):
+    table = [{"النص": row["النص"], "标签": row["标签"]} for row in rows() if row["split"] == "test"]
+    table += [{"النص": f"zebra xylophone {at}", "标签": f"neu {at % 2}"} for at in range(4)]
+    path = write_csv(tmp_path / "more.csv", table)
+    out, err, found = _evaluated(capsys, model, path, *NAMES, "--unknown")
+    told = found["unknown"]
+    assert (told["known"], told["unknown"]) == (21, 4)
+    assert told["auroc"] == 1.0
+    assert told["recall"] == 1.0
+    assert found["unseen"] == {}
+    right = told["accuracy_kept"] * 21 + told["recall"] * 4
+    assert found["accuracy"]["value"] == pytest.approx(right / 25)
+    assert {row["class"]: row["recall"] for row in found["per_class"]}["unknown"] == 1.0
+    assert "AUROC" in out
+    assert "keep theirs" in err
+
+
+def test_without_rows_of_no_class_only_the_share_kept_is_told(model, table, capsys):
+    out, _, found = _evaluated(capsys, model, table, *NAMES, "--unknown")
+    assert found["unknown"]["unknown"] == 0
+    assert "known rows kept" in out
+    assert "AUROC" not in out

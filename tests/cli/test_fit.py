@@ -334,3 +334,49 @@ def test_a_column_of_weights_is_followed_and_must_be_there(tmp_path, monkeypatch
     said = capsys.readouterr().err
     assert "no column 'none' for the weight" in said
     assert "--weight on the command line" in said
+
+
+def test_rows_of_no_class_are_no_class_and_the_report_says_how_they_are_told(tmp_path, capsys, refused):
+    path = write_csv(
+        tmp_path / "rows.csv",
+        rows()
+        + [
+            {
+                "编号": f"odd {at}",
+                "النص": f"zebra xylophone {at}",
+                "标签": "其他",
+                "split": ("train", "test")[at % 4 == 0],
+            }
+            for at in range(20)
+        ],
+    )
+    options = ("--plan", "quick.toml", "--into", "told")
+    assert main(["fit", str(path), *COLUMNS, *options, "--unknown-label", "其他"]) == 0
+    out = capsys.readouterr().out
+    found = metrics(tmp_path / "told")
+    assert len(found["classes"]) == 3
+    assert (found["unknown"]["label"], found["unknown"]["examples"]) == ("其他", 15)
+    assert found["unknown"]["test"]["unknown"] == 5
+    assert "the AUROC of the score is" in out
+    assert "Texts of no class" in (tmp_path / "told/report.html").read_text("utf-8")
+    assert "graphtune predict --unknown" in (tmp_path / "told/README.md").read_text("utf-8")
+    assert main(["predict", "told", str(path), *COLUMNS[:2], "--unknown", "--out", "labels.jsonl"]) == 0
+    labels = [
+        json.loads(line)["label"] for line in (tmp_path / "labels.jsonl").read_text("utf-8").splitlines()
+    ]
+    assert labels[-20:].count("其他") >= 18
+    assert labels[:63].count("其他") <= 12
+    problem, fix = refused(
+        "fit",
+        path,
+        *COLUMNS,
+        "--plan",
+        "quick.toml",
+        "--into",
+        "new",
+        "--unknown-label",
+        "其它",
+        folder=tmp_path,
+    )
+    assert "No row has the label '其它'" in problem
+    assert "leave it out" in fix or "did you mean" in fix

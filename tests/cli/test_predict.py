@@ -244,3 +244,53 @@ def test_a_model_without_a_graph_predicts_but_names_no_neighbours(table, new, tm
     problem, fix = refused("predict", "plain", new, "--neighbours", "3", folder=tmp_path)
     assert "saved without a graph" in problem
     assert "--neighbours" in fix
+
+
+def test_texts_of_no_class_are_told_and_called_as_asked(model, tmp_path, capsys):
+    known = [row["النص"] for row in rows()[:20]]
+    write_csv(tmp_path / "odd.csv", [{"text": text} for text in (*known, "zebra xylophone", "qwerty")])
+    plain = _labelled(capsys, model, "odd.csv", "--text", "text")
+    assert main(["predict", str(model), "odd.csv", "--text", "text", "--unknown"]) == 0
+    out, err = capsys.readouterr()
+    found = list(csv.DictReader(io.StringIO(out)))
+    assert list(found[0]) == ["id", "label", "confidence", "unknown_score"]
+    assert [row["label"] for row in found[-2:]] == ["unknown"] * 2
+    assert sum(row["label"] == "unknown" for row in found[:20]) <= 4
+    assert [row["confidence"] for row in found] == [row["confidence"] for row in plain]
+    assert "held-out texts of the classes keep theirs" in err
+    named = _labelled(capsys, model, "odd.csv", "--text", "text", "--unknown-label", "其他")
+    assert [row["label"] for row in named[-2:]] == ["其他"] * 2
+
+
+def test_a_share_of_known_texts_to_keep_moves_the_threshold(model, new, capsys):
+    def rejected(share: str) -> int:
+        found = _labelled(capsys, model, new, "--keep-known", share)
+        return sum(row["label"] == "unknown" for row in found)
+
+    assert rejected("0.3") > rejected("1")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem", "fix"),
+    [
+        (["--keep-known", "0"], "--keep-known 0.0 is no share", "above 0"),
+        (["--keep-known", "1.5"], "--keep-known 1.5 is no share", "up to 1"),
+        (["--unknown-label", "شحن"], "'شحن' is a class of the model", "another name"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(model, new, refused, tmp_path, options, problem, fix):
+    said, mended = refused("predict", model, new, *options, folder=tmp_path)
+    assert problem in said
+    assert fix in mended
+
+
+def test_a_model_of_an_earlier_format_says_that_it_tells_none(model, new, refused, tmp_path):
+    manifest = json.loads((model / "manifest.json").read_text())
+    for name in ("unknown.json", "unknown.safetensors"):
+        (model / name).unlink()
+        del manifest["files"][name]
+    (model / "manifest.json").write_text(json.dumps({**manifest, "format": 2}))
+    problem, fix = refused("predict", model, new, "--unknown", folder=tmp_path)
+    assert "cannot tell texts of no class" in problem
+    assert "fit it again" in fix
+    assert main(["predict", str(model), str(new)]) == 0

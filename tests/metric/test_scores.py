@@ -6,6 +6,7 @@ from sklearn import metrics
 
 from graphtune.metric import (
     accuracy,
+    auroc,
     confusion,
     expected_calibration_error,
     f1_macro,
@@ -120,3 +121,16 @@ def test_no_rows_no_score():
     assert np.isnan(expected_calibration_error(np.zeros((0, 3)), none))
     assert np.isnan(negative_log_likelihood(np.zeros((0, 3)), none))
     assert confusion(none, none, 2).tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_auroc(levels):
+    generator = np.random.default_rng(1)
+    positive = generator.random(300) < 0.3
+    scores = np.round((generator.normal(size=300) + positive) * levels) / levels
+    assert auroc(scores, positive) == pytest.approx(metrics.roc_auc_score(positive, scores), abs=1e-12)
+
+
+def test_auroc_of_one_kind_is_no_number():
+    assert np.isnan(auroc(np.array([0.1, 0.2]), np.array([True, True])))
+    assert np.isnan(auroc(np.array([]), np.array([], dtype=bool)))

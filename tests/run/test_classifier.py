@@ -132,6 +132,7 @@ def test_parameters_and_clones():
         "transductive": False,
         "class_shares": "estimated",
         "keep_rare": False,
+        "unknown_label": None,
         "plan": None,
         "verbose": False,
     }
@@ -144,7 +145,7 @@ def test_parameters_and_clones():
 
 def test_nothing_but_fit_works_before_fit():
     model = TextClassifier()
-    for call in (model.predict, model.predict_proba, model.neighbours):
+    for call in (model.predict, model.predict_proba, model.neighbours, model.unknown_scores):
         with pytest.raises(NotFittedError):
             call(["text"])
     with pytest.raises(NotFittedError):

@@ -40,6 +40,8 @@ FILES = [
     "model.safetensors",
     "plan.toml",
     "report.html",
+    "unknown.json",
+    "unknown.safetensors",
     "words.json",
     "words.safetensors",
 ]

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
 
+    from graphtune.cli.unknown import Unknown
     from graphtune.metric import Interval
+    from graphtune.select.outcome import UnknownFigures
     from graphtune.table import Table
 
 Part = Literal["test", "val", "train", "all"]
@@ -27,6 +29,7 @@ class Evaluation:
     ece: "Interval"
     per_class: tuple[dict[str, Any], ...]
     unseen: dict[str, int]  # labels that training never saw, with their rows
+    unknown: "UnknownFigures | None" = None  # of telling rows of no class, where that was asked for
 
 
 def evaluate(
@@ -46,17 +49,26 @@ def evaluate(
             show_default="test where the table has such rows, else all",
         ),
     ] = None,
+    unknown: Annotated[
+        bool,
+        typer.Option(
+            "--unknown",
+            help="Take labels that training never saw for texts of no class; judge how they are told.",
+        ),
+    ] = False,
     out: Annotated[str | None, typer.Option(metavar="FILE.json", help="Write the figures there too.")] = None,
 ) -> None:
     """Print accuracy, macro-F1 and calibration error with 95% intervals, and every class by itself.
 
-    Rows without a label are skipped. Labels that training never saw count as errors.
+    Rows without a label are skipped. Labels that training never saw count as errors; with --unknown, such
+    rows are right if they are told to be of no class, and others are wrong then.
     """
     from rich.console import Console
 
     from graphtune.artefact import write_json
     from graphtune.cli.place import check_json
     from graphtune.cli.rows import read_edges, read_rows, say_notes
+    from graphtune.cli.unknown import unknown_of
     from graphtune.run.saved import load
 
     check_json(out)
@@ -67,9 +79,14 @@ def evaluate(
     links = read_edges(edges, given, fitted)
     chosen, skipped = _chosen(given, rows, table)
     texts, ids = ([column[at] for at in chosen] for column in (given.texts, given.ids))
-    probabilities = fitted.probabilities(texts, ids=ids, links=links)
     labels = [given.classes[given.labels[at]] for at in chosen]
-    found = judged(probabilities, labels, fitted.classes, skipped)
+    if unknown:
+        told = unknown_of(fitted, None)
+        probabilities, scores = fitted.judged(texts, ids=ids, links=links)
+        found = judged(probabilities, labels, fitted.classes, skipped, scores=scores, unknown=told)
+    else:
+        probabilities = fitted.probabilities(texts, ids=ids, links=links)
+        found = judged(probabilities, labels, fitted.classes, skipped)
     _print(found, Console(highlight=False, soft_wrap=True))
     if out is not None:
         write_json(Path(out), asdict(found))
@@ -99,28 +116,50 @@ def _chosen(table: "Table", part: Part | None, source: str) -> "tuple[list[int],
 
 
 def judged(
-    probabilities: "np.ndarray", labels: list[str], classes: tuple[str, ...], skipped: int
+    probabilities: "np.ndarray",
+    labels: list[str],
+    classes: tuple[str, ...],
+    skipped: int,
+    *,
+    scores: "np.ndarray | None" = None,
+    unknown: "Unknown | None" = None,
 ) -> Evaluation:
-    """Measure predictions against the names of the true classes; the model may not know some of them."""
+    """Measure predictions against the names of the true classes; the model may not know some of them.
+
+    With ``scores`` and ``unknown``, the classes it does not know are one: that of no class.
+    """
     from collections import Counter
 
     import numpy as np
 
     from graphtune.metric import bootstrap, bootstrap_mean, expected_calibration_error, f1_macro, per_class
+    from graphtune.run.figures import unknown_figures
 
-    unseen = Counter(label for label in labels if label not in set(classes))
-    occurring = {*labels, *(classes[at] for at in set(probabilities.argmax(axis=1).tolist()))}
-    names = (*classes, *sorted(unseen))
-    place = {name: at for at, name in enumerate(names)}
-    true = np.array([place[label] for label in labels], np.int64)
+    known = np.array([label in set(classes) for label in labels])
     predicted = probabilities.argmax(axis=1).astype(np.int64)
-    right = true == predicted
     confidence = probabilities.max(axis=1, keepdims=True).astype(np.float64)
+    names, told = classes, None
+    if unknown is None or scores is None:
+        unseen = Counter(label for label in labels if label not in set(classes))
+        names = (*classes, *sorted(unseen))
+        place = {name: at for at, name in enumerate(names)}
+        true = np.array([place[label] for label in labels], np.int64)
+    else:
+        unseen = Counter[str]()
+        names = (*classes, unknown.name)
+        place = {name: at for at, name in enumerate(classes)}
+        true = np.array([place.get(label, len(classes)) for label in labels], np.int64)
+        told = unknown_figures(scores, ~known, predicted == true, unknown.threshold)
+        predicted[unknown.rejects(scores)] = len(classes)
+    occurring = {names[at] for at in {*true.tolist(), *predicted.tolist()}}
+    right = true == predicted
     # Only the confidence counts, so that one column will do: its class is right (0) or is not (-1).
-    met = np.where(right, 0, -1).astype(np.int64)
-    scores = per_class(true, predicted, len(names))
-    columns = (scores.precision, scores.recall, scores.f1, scores.support)
-    figures = [
+    met = np.where(probabilities.argmax(axis=1) == true, 0, -1).astype(np.int64)
+    # Of a text of no class no probability is meant.
+    trusted = np.flatnonzero(known) if told is not None else np.arange(len(labels))
+    figures = per_class(true, predicted, len(names))
+    columns = (figures.precision, figures.recall, figures.f1, figures.support)
+    rows = [
         {"class": name, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
         for name, p, r, f, s in zip(names, *columns, strict=True)
         if name in occurring
@@ -130,9 +169,12 @@ def judged(
         skipped=skipped,
         accuracy=bootstrap_mean(right),
         macro_f1=bootstrap(lambda at: f1_macro(true[at], predicted[at], len(names)), len(labels)),
-        ece=bootstrap(lambda at: expected_calibration_error(confidence[at], met[at]), len(labels)),
-        per_class=tuple(figures),
+        ece=bootstrap(
+            lambda at: expected_calibration_error(confidence[trusted[at]], met[trusted[at]]), len(trusted)
+        ),
+        per_class=tuple(rows),
         unseen=dict(sorted(unseen.items())),
+        unknown=told,
     )
 
 
@@ -154,6 +196,8 @@ def _print(found: Evaluation, console: "Console") -> None:
     for name, one in named:
         interval = f"{one.level:.0%} interval {one.low:.1%} to {one.high:.1%}"
         facts.add_row(name, Text(f"{one.value:.1%}", style="bold"), interval)
+    for name, said in _told(found):
+        facts.add_row(name, Text(said, style="bold"), "")
     console.print(facts)
     classes = Table(box=box.SIMPLE_HEAD)
     classes.add_column("class", overflow="fold")
@@ -163,3 +207,18 @@ def _print(found: Evaluation, console: "Console") -> None:
         rates = (f"{row[name]:.1%}" for name in ("precision", "recall", "f1"))
         classes.add_row(Text(row["class"]), *rates, f"{row['support']:,}")
     console.print(classes)
+
+
+def _told(found: Evaluation) -> list[tuple[str, str]]:
+    """Return what is known of rows of no class."""
+    one = found.unknown
+    if one is None:
+        return []
+    if not one.unknown:
+        return [("known rows kept", f"{one.kept:.1%}")]
+    return [
+        (f"no class: AUROC of {one.unknown:,} rows", f"{one.auroc:.1%}"),
+        ("no class: told", f"{one.recall:.1%}"),
+        ("known rows kept", f"{one.kept:.1%}"),
+        ("known rows right, if none were rejected", f"{one.accuracy:.1%}"),
+    ]

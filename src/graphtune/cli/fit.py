@@ -91,6 +91,13 @@ def fit(
             show_default="refuse-rare",
         ),
     ] = None,
+    unknown_label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Label of rows that are of no class: they choose how such texts are told apart.",
+        ),
+    ] = None,
     plan: Annotated[
         str | None, typer.Option(metavar="FILE", help="A plan.toml; options given here come first.")
     ] = None,
@@ -130,6 +137,7 @@ def fit(
         "tune": tune,
         "serve_as": serve_as,
         "keep_rare": keep_rare,
+        "unknown_label": unknown_label,
     }
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from graphtune.cli.unknown import Unknown
     from graphtune.run.saved import FittedModel
     from graphtune.table import Links, Table
 
@@ -30,6 +31,26 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Add a column p_CLASS for every class.")
     ] = False,
+    unknown: Annotated[
+        bool,
+        typer.Option("--unknown", help="Tell texts of no class; add the column unknown_score."),
+    ] = False,
+    unknown_label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What such texts are called; implies --unknown.",
+            show_default="unknown, or as at the fit",
+        ),
+    ] = None,
+    keep_known: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of held-out texts of the classes that keep theirs, 0 to 1; implies --unknown.",
+            show_default="as the fit found",
+        ),
+    ] = None,
     neighbours: Annotated[
         int,
         typer.Option(
@@ -41,11 +62,14 @@ def predict(
 
     Writes the columns id, label and confidence. The ids are the row numbers from 0 where the table has none;
     an id that --edges names must not be that of another text of the model.
+    With --unknown, texts that are unlike all that the classes were learned from get the label "unknown":
+    their unknown_score is above a threshold that held-out texts of the classes have set.
     Neighbours have id, label (of training rows), weight and text, the nearest first: a list in JSON Lines and
     Parquet, its JSON in CSV and TSV.
     """
     from graphtune.cli.place import check_file
     from graphtune.cli.rows import read_edges, read_rows, say_notes
+    from graphtune.cli.unknown import unknown_of
     from graphtune.run.saved import load
     from graphtune.table import write_rows
 
@@ -57,20 +81,34 @@ def predict(
     links = read_edges(edges, rows, fitted)
     nested = out is not None and Path(out).suffix.lower() in {".jsonl", ".parquet"}
     near = _neighbours(fitted, rows, links, neighbours, nested=nested) if neighbours else None
-    columns = predicted(fitted, rows, links, probabilities=probabilities)
+    asked = unknown or unknown_label is not None or keep_known is not None
+    told = unknown_of(fitted, unknown_label, keep_known) if asked else None
+    columns = predicted(fitted, rows, links, probabilities=probabilities, unknown=told)
     write_rows(out, columns if near is None else {**columns, "neighbours": near})
 
 
 def predicted(
-    model: "FittedModel", rows: "Table", links: "Links | None", *, probabilities: bool
+    model: "FittedModel",
+    rows: "Table",
+    links: "Links | None",
+    *,
+    probabilities: bool,
+    unknown: "Unknown | None" = None,
 ) -> dict[str, Any]:
-    """Return the columns id, label and confidence, and on request one for each class."""
-    found = model.probabilities(rows.texts, ids=rows.ids, links=links)
+    """Return the columns id, label and confidence, and on request a score and one for each class."""
+    if unknown is None:
+        found, scores = model.probabilities(rows.texts, ids=rows.ids, links=links), None
+    else:
+        found, scores = model.judged(rows.texts, ids=rows.ids, links=links)
     columns: dict[str, Any] = {
         "id": rows.ids,
         "label": [model.classes[at] for at in found.argmax(axis=1)],
         "confidence": found.max(axis=1, initial=0.0),
     }
+    if unknown is not None and scores is not None:
+        pairs = zip(columns["label"], unknown.rejects(scores), strict=True)
+        columns["label"] = [unknown.name if rejected else label for label, rejected in pairs]
+        columns["unknown_score"] = scores
     if probabilities:
         columns |= {f"p_{name}": found[:, at] for at, name in enumerate(model.classes)}
     return columns

@@ -34,7 +34,9 @@ def run(cell: Cell, conditions: Conditions, *, alone: bool) -> Scores:
     table = drawn(conditions.table, cell.labels, cell.seed)
     rows = judging(conditions.table)
     with shown(False):
-        model = fit_table(hidden(table), plan=cell.plan(conditions), into=None, links=conditions.links)
+        plan, links = cell.plan(conditions), conditions.links
+        # No other method has to tell texts of no class.
+        model = fit_table(hidden(table), plan=plan, into=None, links=links, tells_unknown=False)
         probabilities = _probabilities(model, table, rows, conditions)
         peak = own_peak()
         latency = _latency(model, table, rows)

@@ -5,6 +5,7 @@ never saw, stands at each function.
 """
 
 from graphtune.metric.accuracy import accuracy
+from graphtune.metric.auroc import auroc
 from graphtune.metric.bootstrap import Interval, bootstrap, bootstrap_mean
 from graphtune.metric.calibration import expected_calibration_error
 from graphtune.metric.confusion import confusion
@@ -22,6 +23,7 @@ __all__ = [
     "Interval",
     "TwoLevel",
     "accuracy",
+    "auroc",
     "bootstrap",
     "bootstrap_mean",
     "calibration_score",

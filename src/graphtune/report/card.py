@@ -173,8 +173,12 @@ def _comparison(outcome: "Outcome") -> list[str]:
 
 def _limits(outcome: "Outcome") -> list[str]:
     lines = [
-        "It always answers with one of the classes it was trained on, also for texts that belong to none: "
-        "look at the confidence.",
+        "It answers with one of the classes it was trained on, also for texts that belong to none, unless it "
+        "is asked to tell these (`graphtune predict --unknown`)."
+        if outcome.unknown is not None
+        else "It always answers with one of the classes it was trained on, also for texts that belong to "
+        "none: look at the confidence.",
+        *wording.unknown_lines(outcome),
         "The figures hold for texts of the kind it was measured on. For others, run `graphtune evaluate` on "
         "a labelled sample.",
         "What the encoder learned from its own training texts, biases included, is still in it.",

@@ -47,6 +47,8 @@ def console(outcome: "Outcome", console: "Console") -> None:
             Text(f"graph {graph.name}: ", style="cyan").append(wording.graph_line(graph), "default")
         )
     _print_test(outcome, console)
+    for line in wording.unknown_lines(outcome):
+        console.print(Text("no class: ", style="cyan").append(line, "default"))
     _print_time(outcome, console)
 
 

@@ -194,6 +194,30 @@ def calibration_line(outcome: "Outcome") -> str:
     )
 
 
+def unknown_lines(outcome: "Outcome") -> list[str]:
+    """Say how texts of no class are told, and how well; nothing where they cannot be."""
+    one = outcome.unknown
+    if one is None:
+        return []
+    lines = [
+        "Where it is asked for, texts whose unknown score is above "
+        f"{decimal(one.threshold, 2)} are taken to be of no class: {percent(one.kept)} of "
+        f"{counted(one.known, 'held-out text')} of the classes keep theirs."
+    ]
+    if one.caught is not None:
+        lines.append(f"Of {counted(one.examples, 'example')} of no class, {percent(one.caught)} are told.")
+    test = one.test
+    if test is not None:
+        interval = f"95% interval {percent(test.auroc_low)} to {percent(test.auroc_high)}"
+        known = counted(test.known, "test text")
+        lines.append(
+            f"On {known} of the classes and {test.unknown:,} of no class, the AUROC of the score is "
+            f"{percent(test.auroc)} ({interval}); {percent(test.recall)} of no class are told, and "
+            f"{percent(test.kept)} of the others keep their class."
+        )
+    return lines
+
+
 def confused(outcome: "Outcome", most: int) -> list[tuple[str, str, int, int]]:
     """Return the most frequent errors: true class, predicted class, rows, rows of the true class."""
     if outcome.confusion is None:

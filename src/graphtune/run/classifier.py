@@ -47,6 +47,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             where they show far other shares; "labelled" leaves that alone.
         keep_rare: whether a class with one labelled text is learned, though nothing checks it; else such a
             class is refused.
+        unknown_label: a label whose rows are of no class: they are no class of the model, and choose how such
+            texts are told (`predict` with ``unknown``).
         plan: a `Plan` or the path of one, in place of all of the above.
         verbose: whether progress is written to standard error.
     """
@@ -64,6 +66,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         transductive: bool = False,
         class_shares: ClassShares = "estimated",
         keep_rare: bool = False,
+        unknown_label: object = None,
         plan: Plan | str | Path | None = None,
         verbose: bool = False,
     ) -> None:
@@ -73,6 +76,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.transductive = transductive
         self.class_shares: ClassShares = class_shares
         self.keep_rare = keep_rare
+        self.unknown_label = unknown_label
         self.plan = plan
         self.verbose = verbose
 
@@ -116,10 +120,42 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         *,
         ids: Iterable[object] | None = None,
         edges: Edges | None = None,
+        unknown: object = None,
     ) -> Shaped[np.ndarray, " B"]:
-        """Return each text's most probable class, as a value of `classes_`; arguments as `predict_proba`."""
-        best = self.predict_proba(texts, ids=ids, edges=edges).argmax(axis=1)
-        return self.classes_[best]
+        """Return each text's most probable class, as a value of `classes_`; arguments as `predict_proba`.
+
+        With ``unknown``, texts whose `unknown_scores` are above `unknown_threshold_` get this value instead.
+        """
+        if unknown is None:
+            return self.classes_[self.predict_proba(texts, ids=ids, edges=edges).argmax(axis=1)]
+        found, scores = self._judged(texts, ids, edges)
+        told = self.classes_[self._in_order(found).argmax(axis=1)]
+        same = isinstance(unknown, str) == (told.dtype.kind in "US")
+        told = np.asarray(told, dtype=np.result_type(told, np.asarray(unknown)) if same else object)
+        told[scores > np.float32(self.unknown_threshold_)] = unknown
+        return told
+
+    def unknown_scores(
+        self,
+        texts: Iterable[object],
+        *,
+        ids: Iterable[object] | None = None,
+        edges: Edges | None = None,
+    ) -> Float32[np.ndarray, " B"]:
+        """Return how unlike all that was learned from each text is; arguments as `predict_proba`.
+
+        The score is 0 for the mean of held-out texts of the classes, in units near their standard deviation.
+
+        Raises:
+            ModelError: an older graphtune made the model, or a plan that reads no meaning of texts.
+        """
+        return self._judged(texts, ids, edges)[1]
+
+    @property
+    def unknown_threshold_(self) -> float:
+        """The score above which a text is taken to be of no class."""
+        check_is_fitted(self, "model_")
+        return self.model_.telling.threshold
 
     def predict_proba(
         self,
@@ -143,7 +179,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         model, table, links = self._asked(texts, ids, edges)
         with progress.shown(self.verbose):
             found = model.probabilities(table.texts, ids=None if ids is None else table.ids, links=links)
-        return found[:, [model.classes.index(str(as_label(value))) for value in self.classes_]]
+        return self._in_order(found)
 
     def neighbours(
         self,
@@ -194,6 +230,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             plan.transductive,
             class_shares=plan.class_shares,
             keep_rare=plan.keep_rare,
+            unknown_label=plan.unknown_label,
         )
         return made._took(model, None)
 
@@ -207,6 +244,17 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.model_ = model
         self.classes_ = np.array(sorted(map(_READ[model.label_kind], model.classes)), dtype=dtype)
         return self
+
+    def _in_order(self, found: Float32[np.ndarray, "B C"]) -> Float32[np.ndarray, "B C"]:
+        names = [str(as_label(value)) for value in self.classes_]
+        return found[:, [self.model_.classes.index(name) for name in names]]
+
+    def _judged(
+        self, texts: Iterable[object], ids: Iterable[object] | None, edges: Edges | None
+    ) -> tuple[Float32[np.ndarray, "B C"], Float32[np.ndarray, " B"]]:
+        model, table, links = self._asked(texts, ids, edges)
+        with progress.shown(self.verbose):
+            return model.judged(table.texts, ids=None if ids is None else table.ids, links=links)
 
     def _asked(
         self, texts: Iterable[object], ids: Iterable[object] | None, edges: Edges | None
@@ -231,9 +279,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 transductive=self.transductive,
                 class_shares=self.class_shares,
                 keep_rare=self.keep_rare,
+                unknown_label=_label_of(self.unknown_label),
             )
         usual = inspect.signature(type(self)).parameters
-        settings = ("encoder", "budget", "seed", "transductive", "class_shares", "keep_rare")
+        settings = ("encoder", "budget", "seed", "transductive", "class_shares", "keep_rare", "unknown_label")
         asked = [name for name in settings if getattr(self, name) != usual[name].default]
         if asked:
             said = ", ".join(f"{name}={getattr(self, name)!r}" for name in asked)
@@ -264,9 +313,19 @@ def _table(
     split = ["train"] * len(first) + ["test" if plan.transductive else "train"] * len(second)
     labels = [*given, *[None] * len(second)]
     table = from_lists([*first, *second], labels, names, split, own, keep_rare=plan.keep_rare)
-    known = [value for value, label in zip(given, table.labels, strict=False) if label >= 0]
+    strange = table.classes.index(plan.unknown_label) if plan.unknown_label in table.classes else -1
+    known = [
+        value for value, label in zip(given, table.labels, strict=False) if label >= 0 and label != strange
+    ]
     kind = _kind(known)
     return table, kind, np.asarray(known).dtype if kind in ("whole", "number") else None
+
+
+def _label_of(value: object) -> str | None:
+    try:
+        return as_label(value)
+    except CellError as error:
+        raise PlanError(f"unknown_label is {error}, no label.", fix="give text or a number.") from None
 
 
 def _kind(known: Sequence[object]) -> LabelKind:

@@ -1,9 +1,11 @@
 """The figures of a predictor on labelled rows."""
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from graphtune.metric import (
+    auroc,
+    bootstrap,
     bootstrap_mean,
     confusion,
     expected_calibration_error,
@@ -11,7 +13,7 @@ from graphtune.metric import (
     negative_log_likelihood,
     per_class,
 )
-from graphtune.select.outcome import ClassFigures, Figures
+from graphtune.select.outcome import ClassFigures, Figures, UnknownFigures
 
 
 def figures(probabilities: Float32[np.ndarray, "B C"], labels: Int64[np.ndarray, " B"]) -> Figures:
@@ -48,3 +50,33 @@ def confusions(
     """Return counts: rows = true class, columns = predicted class."""
     table = confusion(labels, probabilities.argmax(axis=1).astype(np.int64), probabilities.shape[1])
     return tuple(tuple(int(count) for count in row) for row in table)
+
+
+def unknown_figures(
+    scores: Float32[np.ndarray, " B"],
+    unknown: Bool[np.ndarray, " B"],
+    right: Bool[np.ndarray, " B"],
+    threshold: float,
+) -> UnknownFigures:
+    """Measure a rejection score on rows of the classes and of none.
+
+    ``right`` says of which known rows the most probable class is the true one.
+    """
+    area = bootstrap(lambda rows: auroc(scores[rows], unknown[rows]), len(scores))
+    rejected = scores > np.float32(threshold)
+    known, kept = ~unknown, ~rejected[~unknown]
+    return UnknownFigures(
+        int(known.sum()),
+        int(unknown.sum()),
+        area.value,
+        area.low,
+        area.high,
+        _share(right[known]),
+        _share(right[known] & kept),
+        _share(kept),
+        _share(rejected[unknown]),
+    )
+
+
+def _share(values: Bool[np.ndarray, " B"]) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -21,6 +21,7 @@ from graphtune.run.ready import Clock, Ready
 from graphtune.run.saved import check_place, save
 from graphtune.run.split import without_weightless
 from graphtune.run.tracked import track_failure, track_fit
+from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
 from graphtune.select import Data, GraphReport, Outcome, served
 from graphtune.select.calibration import Calibration, calibrated, class_shares
 from graphtune.select.journal import Journal
@@ -46,15 +47,19 @@ def fit_table(
     resume: bool = False,
     text_column: str | None = None,
     trackers: Sequence[Tracker] = (),
+    tells_unknown: bool = True,
 ) -> FittedModel:
     """Choose a model for ``table`` within the plan's budget, evaluate it, and save it under ``into``.
 
     Rows whose split is train teach and choose (by folds, or by the val rows where there are some); test rows
     are looked at once, at the end. With ``resume``, what an interrupted fit had found is used again.
+    Unless ``tells_unknown`` is false, the model can also tell texts of none of the classes; rows of the
+    plan's ``unknown_label`` are of none, and no class is made of them.
     The ``trackers`` are told when the model is saved; an error of theirs is a warning.
 
     Raises:
-        TableError: fewer than two classes have labelled training rows, or no row is left to choose by.
+        TableError: fewer than two classes have labelled training rows, or no row is left to choose by; no
+            row has the ``unknown_label``.
         PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
         EncoderError: the encoder is not there.
         OutputError: ``into`` cannot be written to; found out before any work where possible.
@@ -65,7 +70,9 @@ def fit_table(
         check_place(into)
     told = Guarded(trackers)
     try:
-        model = _Fit(without_weightless(table), plan, into, links, resume, text_column).run()
+        known, strangers = set_apart(table, plan.unknown_label)
+        tells = strangers if tells_unknown else None
+        model = _Fit(without_weightless(known), plan, into, links, resume, text_column, tells).run()
     except BaseException as error:
         track_failure(told, plan, error)
         raise
@@ -81,6 +88,7 @@ class _Fit:
     links: Links | None
     resume: bool
     text_column: str | None
+    strangers: Strangers | None = None  # texts of no class; None = such are not to be told
     clock: Clock = field(default_factory=Clock)
 
     def run(self) -> FittedModel:
@@ -116,9 +124,17 @@ class _Fit:
             self._outcome(ready, search, replace(tuning, choice=choice), calibration),
         )
         with self.clock.stage("evaluate"):
-            outcome = self._evaluated(model, ready, choice)
+            model = replace(model, outcome=self._evaluated(model, ready, choice))
+        if self.strangers is not None:
+            with self.clock.stage("unknown"):
+                found = told(ready, search, choice.chosen, self.plan.seed)
+                if found is not None:
+                    model = with_examples(
+                        replace(model, rejection=found[0]), found[1], self.strangers, self.links
+                    )
+                    model = on_test(model, ready, self.strangers)
         self.clock.seconds["total"] = time.monotonic() - begin
-        model = replace(model, outcome=replace(outcome, seconds=dict(self.clock.seconds)))
+        model = replace(model, outcome=replace(model.outcome, seconds=dict(self.clock.seconds)))
         if self.into is not None:
             save(model, self.into)
             if journal is not None:

@@ -1,18 +1,21 @@
 """A fitted classifier: predicts texts it has never seen, and names the neighbours that decided."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import scipy.sparse
+import torch
 from jaxtyping import Float32, Int64
+from torch import Tensor
 
 from graphtune.errors import ModelError
 from graphtune.graph import Rows
 from graphtune.plan import Plan
 from graphtune.select import Candidate, Data, FeatureMaker, NamedGraph, NewRows, Outcome, Predictor, View
 from graphtune.select.calibration import Calibration
+from graphtune.select.rejection import Rejection
 from graphtune.table import Links
 
 LabelKind = Literal["text", "whole", "number", "truth"]  # what a class name is the ``str`` of
@@ -55,6 +58,7 @@ class FittedModel:
     calibration: Calibration
     outcome: Outcome
     label_kind: LabelKind = "text"
+    rejection: Rejection | None = None  # how texts of none of the classes are told
 
     @property
     def views(self) -> frozenset[View]:
@@ -72,15 +76,58 @@ class FittedModel:
         """
         if not len(texts):
             return np.zeros((0, len(self.classes)), dtype=np.float32)
+        return np.concatenate([self.calibration.apply(raw) for raw, _ in self._pieces(texts, ids, links)])
+
+    def read(
+        self, texts: Sequence[str], *, ids: Sequence[str] | None = None, links: Links | None = None
+    ) -> tuple[Float32[np.ndarray, "B C"], Float32[Tensor, "B F"]]:
+        """Return uncalibrated class probabilities and the encoder's rows, of one text or more."""
+        pieces = [(raw, new.features.meaning) for raw, new in self._pieces(texts, ids, links)]
+        raw, x = zip(*pieces, strict=True)
+        return np.concatenate(raw), torch.cat(x)
+
+    def judged(
+        self, texts: Sequence[str], *, ids: Sequence[str] | None = None, links: Links | None = None
+    ) -> tuple[Float32[np.ndarray, "B C"], Float32[np.ndarray, " B"]]:
+        """Return class probabilities, as `probabilities`, and how likely each text is of none of the classes.
+
+        A text whose score is above ``rejection.threshold`` is taken to be of none.
+
+        Raises:
+            ModelError: the model was made without such a score.
+        """
+        rejection = self.telling
+        if not len(texts):
+            return self.probabilities(texts), np.zeros(0, dtype=np.float32)
+        raw, x = self.read(texts, ids=ids, links=links)
+        return self.calibration.apply(raw), rejection.scores(raw, x)
+
+    @property
+    def telling(self) -> Rejection:
+        """How texts of none of the classes are told.
+
+        Raises:
+            ModelError: the model was made without it.
+        """
+        if self.rejection is None:
+            raise ModelError(
+                "This model cannot tell texts of no class: an older graphtune made it, or a plan that reads "
+                "no meaning of texts.",
+                fix="fit it again, with a plan (if any) whose candidates read the view meaning.",
+            )
+        return self.rejection
+
+    def _pieces(
+        self, texts: Sequence[str], ids: Sequence[str] | None, links: Links | None
+    ) -> Iterator[tuple[Float32[np.ndarray, "B C"], NewRows]]:
+        """Yield uncalibrated probabilities and features of texts, piece by piece."""
         names = [f"\0{number}" for number in range(len(texts))] if ids is None else ids
         # What many stored rows hold after each hop is worked out anew for each piece.
         step = len(texts) if links is not None else max(_AT_ONCE, len(self.stored.ids) // 8)
-        found = []
         for start in range(0, len(texts), step):
             piece = slice(start, start + step)
             new = self._new(texts[piece], names[piece], links)
-            found.append(self.calibration.apply(self.predictor.attach(self.data, new)))
-        return np.concatenate(found)
+            yield self.predictor.attach(self.data, new), new
 
     def neighbours(
         self,

@@ -3,7 +3,16 @@
 from dataclasses import asdict
 from typing import Any
 
-from graphtune.select.outcome import ClassFigures, Figures, GraphReport, Outcome, Scored, Verdict
+from graphtune.select.outcome import (
+    ClassFigures,
+    Figures,
+    GraphReport,
+    Outcome,
+    Scored,
+    UnknownFigures,
+    UnknownReport,
+    Verdict,
+)
 
 
 def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
@@ -30,6 +39,7 @@ def outcome_from_json(facts: dict[str, Any]) -> Outcome:
             "per_class": _rows(facts["per_class"], lambda row: ClassFigures(**row)),
             "confusion": _rows(facts["confusion"], tuple),
             "notes": tuple(facts["notes"]),
+            "unknown": _unknown(facts.get("unknown")),
         }
     )
 
@@ -41,10 +51,18 @@ def _scored(facts: dict[str, Any]) -> Scored:
 
 
 def _figures(facts: dict[str, Any] | None) -> Figures | None:
+    return None if facts is None else Figures(**_with_nan(facts))
+
+
+def _unknown(facts: dict[str, Any] | None) -> UnknownReport | None:
     if facts is None:
         return None
-    known: dict[str, Any] = {name: float("nan") if value is None else value for name, value in facts.items()}
-    return Figures(**known)
+    test = facts["test"]
+    return UnknownReport(**{**facts, "test": None if test is None else UnknownFigures(**_with_nan(test))})
+
+
+def _with_nan(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: float("nan") if value is None else value for name, value in facts.items()}
 
 
 def _rows(rows: list[Any] | None, make: Any) -> tuple[Any, ...] | None:

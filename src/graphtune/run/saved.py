@@ -23,8 +23,8 @@ from graphtune.artefact import (
     write_json,
     written_directory,
 )
-from graphtune.encoder import FittedTfidf, Tfidf, Transformer, from_name
-from graphtune.errors import ModelError
+from graphtune.encoder import FittedEncoder, FittedTfidf, Tfidf, from_name
+from graphtune.errors import EncoderError, ModelError
 from graphtune.graph import TextGraph
 from graphtune.plan import Plan
 from graphtune.run.fitted import FittedModel, Stored
@@ -33,8 +33,9 @@ from graphtune.select import Data, FeatureMaker, Features, View
 from graphtune.select.calibration import Calibration
 from graphtune.select.features import OF_WORDS
 from graphtune.select.fitted_tuned import FittedTuned
+from graphtune.select.rejection import Rejection
 
-FORMAT = 2  # of the directory; raised whenever an older graphtune could not read it
+FORMAT = 3  # of the directory; raised whenever an older graphtune could not read it
 _MANIFEST = "manifest.json"
 _ENCODER = "encoder"  # folder of a tuned encoder that serves by itself
 
@@ -108,6 +109,9 @@ def _write_parts(model: FittedModel, place: Path) -> None:
     if model.maker.same or model.views & OF_WORDS:
         write_json(place / "words.json", model.maker.words.state())
         _write_tensors(place / "words.safetensors", model.maker.words.tensors())
+    if model.rejection is not None:
+        write_json(place / "unknown.json", model.rejection.facts())
+        _write_tensors(place / "unknown.safetensors", model.rejection.tensors())
     if used:
         _write_graphs(model, place / "graph")
 
@@ -137,18 +141,51 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     plan = Plan.read(directory / "plan.toml")
     candidate = plan.candidates[0]
     classes = tuple(json.loads((directory / "labels.json").read_text(encoding="utf-8")))
-    maker = _maker(plan, _read_words(directory), manifest["encoder"]["fingerprint"], directory / _ENCODER)
+    own, fingerprint = directory / _ENCODER, manifest["encoder"]["fingerprint"]
+    maker = _maker(plan, _read_words(directory), None if own.is_dir() else fingerprint)
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
     facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
     weights = facts["weights"]
     calibration = Calibration(float(facts["temperature"]), None if weights is None else tuple(weights))
     graphs = {one.name: one for one in plan.graphs}
     data, stored = _read_graphs(directory / "graph", plan, maker, len(classes))
-    predictor = candidate.restored(data, _read_tensors(directory / "model.safetensors"))
+    tensors = _read_tensors(directory / "model.safetensors")
+    rejection = _read_rejection(directory)
+    if own.is_dir():
+        predictor = FittedTuned.by_itself(maker.encoder, own, tensors)
+        # Distances are those of the encoder that was tuned, which need not be there to predict.
+        rejection = rejection if _still(maker.encoder, fingerprint) else None
+    else:
+        predictor = candidate.restored(data, tensors)
     kind = manifest.get("labels", "text")
     return FittedModel(
-        plan, classes, candidate, predictor, data, maker, graphs, stored, calibration, outcome, kind
+        plan,
+        classes,
+        candidate,
+        predictor,
+        data,
+        maker,
+        graphs,
+        stored,
+        calibration,
+        outcome,
+        kind,
+        rejection,
     )
+
+
+def _still(encoder: FittedEncoder, fingerprint: str) -> bool:
+    try:
+        return encoder.fingerprint == fingerprint
+    except EncoderError:
+        return False
+
+
+def _read_rejection(directory: Path) -> Rejection | None:
+    if not (directory / "unknown.json").is_file():
+        return None  # models of earlier formats have none
+    facts = json.loads((directory / "unknown.json").read_text(encoding="utf-8"))
+    return Rejection.restored(facts, _read_tensors(directory / "unknown.safetensors"))
 
 
 def _read_words(directory: Path) -> FittedTfidf | None:
@@ -158,12 +195,10 @@ def _read_words(directory: Path) -> FittedTfidf | None:
     return FittedTfidf.restore(state, _read_tensors(directory / "words.safetensors"))
 
 
-def _maker(plan: Plan, words: FittedTfidf | None, fingerprint: str, own: Path) -> FeatureMaker:
+def _maker(plan: Plan, words: FittedTfidf | None, fingerprint: str | None) -> FeatureMaker:
     encoder = from_name(plan.encoder)
-    if own.is_dir() and isinstance(encoder, Transformer):
-        return FeatureMaker(replace(encoder, name=str(own)), words)
     fitted = words if words is not None and encoder == Tfidf() else encoder.fit(())
-    if fitted.fingerprint != fingerprint:
+    if fingerprint is not None and fitted.fingerprint != fingerprint:
         raise ModelError(
             f"The encoder {plan.encoder} is no longer the one this model was trained with.",
             fix="put the encoder back as it was, or fit the model again.",

@@ -20,6 +20,7 @@ from graphtune.run.pace import EncoderPace, WordPace, edge_seconds, encoder_pace
 from graphtune.run.ready import graphs_of
 from graphtune.run.room import MEBIBYTE, Sizes
 from graphtune.run.split import Split, split_rows, without_weightless
+from graphtune.run.unknown import set_apart
 from graphtune.select import Candidate, NamedGraph
 from graphtune.select.extent import Extent
 from graphtune.select.grid import FEW, probes
@@ -202,7 +203,7 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
     Raises:
         GraphtuneError: as `fit_table`, for the same tables and plans.
     """
-    table = without_weightless(table)
+    table = without_weightless(set_apart(table, plan.unknown_label)[0])
     split = split_rows(table, plan.seed)
     nodes = split.nodes(transductive=plan.transductive)
     texts = _texts(table, nodes)

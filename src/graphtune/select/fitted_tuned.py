@@ -1,6 +1,7 @@
 """A tuned encoder with its head, that predicts texts by themselves."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from graphtune.encoder.export import export
 from graphtune.encoder.loading import LoadedTransformer, load_model
 from graphtune.encoder.precision import chosen_format
 from graphtune.encoder.transformer import encoded
+from graphtune.errors import EncoderError
 from graphtune.model import TextModel
 from graphtune.select.data import Data, NewRows
 from graphtune.select.linear import LinearHead
@@ -37,6 +39,20 @@ class FittedTuned:
         self.encoder, self.loaded, self._tensors = encoder, loaded, dict(tensors)
         self.head = LinearHead(tensors[_WEIGHT].T.contiguous(), tensors[_BIAS])
         self._last: tuple[Sequence[str], np.ndarray] | None = None
+
+    @classmethod
+    def by_itself(cls, base: object, directory: Path, tensors: Mapping[str, Tensor]) -> "FittedTuned":
+        """Read what `export` wrote to ``directory``, with its head; ``base`` is what was tuned.
+
+        Raises:
+            EncoderError: the directory is not complete, or ``base`` is no transformer.
+        """
+        if not isinstance(base, Transformer):
+            raise EncoderError(
+                f"{directory} was tuned from {base}, which is no transformer.", fix="fit again."
+            )
+        encoder = replace(base, name=str(directory))
+        return cls(encoder, encoder.loaded, tensors)
 
     @classmethod
     def of(
@@ -105,8 +121,3 @@ class FittedTuned:
             for numbers, found in encoded(self.loaded, self.encoder, texts, there, (last,)):
                 rows[numbers] = found[last]
         return self.head.probabilities(rows)
-
-
-def only_head(tensors: Mapping[str, Tensor]) -> bool:
-    """Say whether no weight of an encoder is among them."""
-    return not any(name.startswith(_WITHIN) for name in tensors)

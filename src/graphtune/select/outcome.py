@@ -76,6 +76,34 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class UnknownFigures:
+    """Of telling texts of no class from the others, on rows of both kinds; rates are 0 … 1."""
+
+    known: int  # rows of the classes
+    unknown: int
+    auroc: float  # of the score, whatever the threshold
+    auroc_low: float  # 95 % bootstrap interval
+    auroc_high: float
+    accuracy: float  # of the known rows, if none were rejected
+    accuracy_kept: float  # share of the known rows that keep their class and are right
+    kept: float  # share of the known rows that keep their class
+    recall: float  # share of the unknown rows that are rejected
+
+
+@dataclass(frozen=True)
+class UnknownReport:
+    """From which score on a text is of no class, and what that was set by."""
+
+    label: str | None  # that the table calls such rows by; None = it has none
+    threshold: float
+    known: int  # held-out rows of the classes that it was set by
+    kept: float  # share of them that keep their class
+    examples: int  # rows of no class that it was set by too
+    caught: float | None  # share of the examples that are rejected
+    test: UnknownFigures | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """Everything a report says."""
 
@@ -98,3 +126,4 @@ class Outcome:
     seconds: dict[str, float]  # by stage
     notes: tuple[str, ...]
     text_column: str | None = None
+    unknown: UnknownReport | None = None

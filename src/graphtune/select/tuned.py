@@ -24,7 +24,7 @@ from graphtune.errors import PlanError
 from graphtune.model import TextModel, TextTask
 from graphtune.select.data import Data, OutOfTime
 from graphtune.select.features import View
-from graphtune.select.fitted_tuned import LEARNED, FittedTuned, only_head
+from graphtune.select.fitted_tuned import LEARNED, FittedTuned
 from graphtune.select.graph_free import GraphFree
 from graphtune.select.linear import LinearHead
 from graphtune.strategy import EncoderTuning, TextStrategy
@@ -122,10 +122,8 @@ class Tuned(GraphFree):
         return Pace(ready - start, taken / len(some), self.passes)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedTuned":
-        """Return a saved one; where its head alone was saved, the encoder is the tuned one by itself."""
+        """Return a saved one."""
         encoder = _transformer(data)
-        if only_head(tensors):
-            return FittedTuned(encoder, encoder.loaded, tensors)
         model = self._model(encoder, data.classes)
         own = {name: tensor for name, tensor in tensors.items() if name != LEARNED}
         model.load_state_dict(own, strict=False)

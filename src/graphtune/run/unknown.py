@@ -1,0 +1,126 @@
+"""Texts of none of the classes: set apart before a fit, and told from the others after it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+
+from graphtune.errors import TableError
+from graphtune.progress import say
+from graphtune.run.figures import unknown_figures
+from graphtune.run.fitted import FittedModel
+from graphtune.run.ready import Ready, read_views
+from graphtune.select.outcome import UnknownReport
+from graphtune.select.rejection import LEAST, Rejection, by_examples, rejection, signs
+from graphtune.select.search import Search
+from graphtune.select.standing import Tried
+from graphtune.table import Links, Table
+from graphtune.table.columns import nearest
+
+
+@dataclass(frozen=True, eq=False)
+class Strangers:
+    """Rows of a table that are of none of its classes."""
+
+    label: str | None  # that the table calls them by
+    table: Table
+    examples: Int64[np.ndarray, " U"]  # rows that may choose: of train or val
+    judging: Int64[np.ndarray, " B"]  # test rows
+
+    def texts(self, rows: Int64[np.ndarray, " U"]) -> list[str]:
+        """Return the texts of some rows."""
+        return [self.table.texts[row] for row in rows]
+
+    def ids(self, rows: Int64[np.ndarray, " U"]) -> list[str]:
+        """Return the ids of some rows."""
+        return [self.table.ids[row] for row in rows]
+
+
+def set_apart(table: Table, label: str | None) -> tuple[Table, Strangers]:
+    """Return the rows of known classes, and those whose label means that they are of none.
+
+    Raises:
+        TableError: no row has the label.
+    """
+    if label is None:
+        return table, Strangers(None, table, np.zeros(0, np.int64), np.zeros(0, np.int64))
+    if label not in table.classes:
+        near = nearest(label, table.classes)
+        raise TableError(
+            f"No row has the label {label!r}, which is to mean that a text is of no class.",
+            fix=f"did you mean {near!r}?" if near else "name a label of the table, or leave it out.",
+        )
+    number = table.classes.index(label)
+    strange, split = table.labels == number, np.array(table.split)
+    kept = np.flatnonzero(~strange)
+    known = replace(
+        table,
+        ids=tuple(table.ids[row] for row in kept),
+        texts=tuple(table.texts[row] for row in kept),
+        labels=table.labels[kept] - (table.labels[kept] > number),
+        classes=tuple(name for name in table.classes if name != label),
+        split=tuple(table.split[row] for row in kept),
+        weights=None if table.weights is None else table.weights[kept],
+    )
+    examples, judging = (
+        np.flatnonzero(strange & (split != "test")),
+        np.flatnonzero(strange & (split == "test")),
+    )
+    return known, Strangers(label, table, examples, judging)
+
+
+def told(
+    ready: Ready, search: Search, chosen: Tried, seed: int
+) -> tuple[Rejection, Float64[np.ndarray, "K 2"]] | None:
+    """Return how texts of no class are told by what serves; None where the plan reads no meaning."""
+    if "meaning" not in read_views(ready.plan, ready.graphs.values()):
+        return None
+    parts = search.held_out.parts[: chosen.parts]
+    return rejection(ready.data, parts, chosen.probabilities, ready.teach, seed)
+
+
+def with_examples(
+    model: FittedModel, known: Float64[np.ndarray, "K 2"], strangers: Strangers, links: Links | None
+) -> FittedModel:
+    """Let the examples of no class choose too, and put what is known of it into the outcome."""
+    found, rows = model.rejection, strangers.examples
+    assert found is not None
+    if strangers.label is not None:
+        if len(rows):
+            raw, x = model.read(strangers.texts(rows), ids=strangers.ids(rows), links=links)
+            found = by_examples(found, known, signs(raw, x, found.near))
+        if len(rows) < LEAST:
+            say(
+                f"note: {len(rows)} training or val rows are {strangers.label!r}: fewer than {LEAST} choose "
+                "nothing; the threshold is set by texts of the classes alone."
+            )
+    report = UnknownReport(
+        strangers.label, found.threshold, len(found.known), found.kept, found.examples, found.caught
+    )
+    return replace(model, rejection=found, outcome=replace(model.outcome, unknown=report))
+
+
+def on_test(model: FittedModel, ready: Ready, strangers: Strangers) -> FittedModel:
+    """Measure on the test rows how well texts of no class are told, where some are of none."""
+    report, found, rows = model.outcome.unknown, model.rejection, strangers.judging
+    if report is None or found is None or not len(rows):
+        return model
+    judged = ready.split.test[ready.labels[ready.split.test] >= 0]
+    _, strange = model.judged(strangers.texts(rows), ids=strangers.ids(rows), links=ready.links)
+    if ready.plan.transductive:
+        place = {int(row): at for at, row in enumerate(ready.nodes)}
+        nodes = np.array([place[int(row)] for row in judged], dtype=np.int64)
+        probabilities = model.predictor.at(model.data, nodes)
+        scores = found.scores(probabilities, model.data.features.meaning[torch.from_numpy(nodes)])
+    else:
+        texts = [ready.table.texts[row] for row in judged]
+        probabilities, scores = model.judged(texts, ids=ready.ids(judged), links=ready.links)
+    right = probabilities.argmax(axis=1) == ready.labels[judged]
+    test = unknown_figures(
+        np.concatenate([scores, strange]),
+        np.arange(len(scores) + len(strange)) >= len(scores),
+        np.concatenate([right, np.zeros(len(strange), bool)]),
+        found.threshold,
+    )
+    return replace(model, outcome=replace(model.outcome, unknown=replace(report, test=test)))
