@@ -92,10 +92,10 @@ def fit(
         ),
     ] = None,
     unknown_label: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Label of rows that are of no class: they choose how such texts are told apart.",
+            help="Label of rows that are of no class, which choose how such texts are told; may be repeated.",
         ),
     ] = None,
     plan: Annotated[
@@ -137,7 +137,7 @@ def fit(
         "tune": tune,
         "serve_as": serve_as,
         "keep_rare": keep_rare,
-        "unknown_label": unknown_label,
+        "unknown_labels": tuple(unknown_label) if unknown_label else None,
     }
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)

@@ -45,7 +45,7 @@ class Plan:
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few
     tune: bool = False  # whether a search goes on to tune the encoder, as far as the budget reaches
     serve_as: ServeAs = "auto"  # what is saved: the best by held-out rows, with a graph, or the tuned encoder
-    unknown_label: str | None = None  # rows of this label are of no class, and choose how such are told
+    unknown_labels: tuple[str, ...] | None = None  # of rows of no class, that choose how such are told
     keep_rare: bool = False  # whether classes with one training row are learned, though nothing checks them
 
     def __post_init__(self) -> None:
@@ -61,9 +61,10 @@ class Plan:
             raise PlanError(
                 f"class_shares = {self.class_shares!r} is unknown.", fix='use "estimated" or "labelled".'
             )
-        if self.unknown_label is not None and not self.unknown_label.strip():
+        if self.unknown_labels is not None and not all(map(str.strip, self.unknown_labels or ("",))):
             raise PlanError(
-                f"unknown_label = {self.unknown_label!r} is no label.", fix="name a label, or leave it out."
+                f"unknown_labels = {list(self.unknown_labels)} holds no label, or an empty one.",
+                fix="name a label, or leave it out.",
             )
         if self.up_to not in get_args(Family):
             said = ", ".join(map(repr, get_args(Family)))

@@ -126,6 +126,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
         With ``unknown``, texts whose `unknown_scores` are above `unknown_threshold_` get this value instead.
         """
+        check_is_fitted(self, "model_")
         if unknown is None:
             return self.classes_[self.predict_proba(texts, ids=ids, edges=edges).argmax(axis=1)]
         found, scores = self._judged(texts, ids, edges)
@@ -230,7 +231,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             plan.transductive,
             class_shares=plan.class_shares,
             keep_rare=plan.keep_rare,
-            unknown_label=plan.unknown_label,
+            unknown_label=None if plan.unknown_labels is None else plan.unknown_labels[0],
         )
         return made._took(model, None)
 
@@ -279,7 +280,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 transductive=self.transductive,
                 class_shares=self.class_shares,
                 keep_rare=self.keep_rare,
-                unknown_label=_label_of(self.unknown_label),
+                unknown_labels=_labels_of(self.unknown_label),
             )
         usual = inspect.signature(type(self)).parameters
         settings = ("encoder", "budget", "seed", "transductive", "class_shares", "keep_rare", "unknown_label")
@@ -313,17 +314,20 @@ def _table(
     split = ["train"] * len(first) + ["test" if plan.transductive else "train"] * len(second)
     labels = [*given, *[None] * len(second)]
     table = from_lists([*first, *second], labels, names, split, own, keep_rare=plan.keep_rare)
-    strange = table.classes.index(plan.unknown_label) if plan.unknown_label in table.classes else -1
+    strange = [at for at, name in enumerate(table.classes) if name in (plan.unknown_labels or ())]
     known = [
-        value for value, label in zip(given, table.labels, strict=False) if label >= 0 and label != strange
+        value
+        for value, label in zip(given, table.labels, strict=False)
+        if label >= 0 and label not in strange
     ]
     kind = _kind(known)
     return table, kind, np.asarray(known).dtype if kind in ("whole", "number") else None
 
 
-def _label_of(value: object) -> str | None:
+def _labels_of(value: object) -> tuple[str, ...] | None:
     try:
-        return as_label(value)
+        label = as_label(value)
+        return None if label is None else (label,)
     except CellError as error:
         raise PlanError(f"unknown_label is {error}, no label.", fix="give text or a number.") from None
 
