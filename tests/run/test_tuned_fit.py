@@ -11,7 +11,7 @@ from graphtune.cli.app import main
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
 from graphtune.plan import Plan
-from graphtune.run import fit_table, load
+from graphtune.run import TextClassifier, fit_table, load
 from graphtune.run.saved import save
 from graphtune.select import Mean, Probe, Taught, Tuned, served
 from graphtune.strategy import EncoderTuning, GraphTeacher
@@ -146,6 +146,22 @@ def test_the_time_it_has_is_kept(tmp_path):
 def test_what_cannot_be_tuned_is_told_before_any_work(settings, problem):
     with pytest.raises(PlanError, match=problem):
         Plan(**{"tune": True, **settings})
+
+
+@pytest.mark.parametrize(
+    ("encoder", "settings", "expected"),
+    [
+        ("minilm", {}, False),
+        ("minilm", {"budget": "30s"}, True),
+        ("minilm", {"budget": "30s", "tune": False}, False),
+        ("minilm", {"tune": True}, True),
+        ("minilm", {"serve_as": "encoder"}, True),
+        ("tfidf", {"budget": "30s"}, False),
+        ("static", {"budget": "30s"}, False),
+    ],
+)
+def test_the_encoder_is_tuned_where_its_time_is_given(encoder, settings, expected):
+    assert TextClassifier(encoder, **settings)._plan().tune is expected
 
 
 def test_the_command_takes_it(tmp_path, monkeypatch, capsys):

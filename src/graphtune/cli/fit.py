@@ -71,7 +71,7 @@ def fit(
         typer.Option(
             "--tune/--frozen",
             help="Go on to tune the encoder as far as the budget reaches; kept where held-out rows say so.",
-            show_default="frozen",
+            show_default="tune where --budget is given and the encoder is a transformer",
         ),
     ] = None,
     serve_as: Annotated[
@@ -121,6 +121,7 @@ def fit(
     """
     from graphtune.cli.estimated import estimated
     from graphtune.cli.rows import text_column
+    from graphtune.plan import Plan, tunes
     from graphtune.plan.budget import seconds
     from graphtune.run.saved import check_place
     from graphtune.table import Columns, read_links, read_tables
@@ -139,6 +140,8 @@ def fit(
         "keep_rare": keep_rare,
         "unknown_labels": tuple(unknown_label) if unknown_label else None,
     }
+    if plan is None:
+        options["tune"] = tunes(encoder or Plan.encoder, tune, serve_as, timed=budget is not None)
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)
     more, rare = unlabelled or (), settled.keep_rare

@@ -29,6 +29,11 @@ KINDS = {
 }
 
 
+def tunable(name: str) -> bool:
+    """Say whether an encoder of this name can be tuned: static ones and TF-IDF have no blocks."""
+    return name.partition(":")[0] not in ("static", "tfidf")
+
+
 @dataclass(frozen=True)
 class Plan:
     """What `fit` does; empty ``graphs`` or ``candidates`` are chosen by what the table offers."""
@@ -88,7 +93,7 @@ class Plan:
                 "tune = true goes on from a search, but the plan names candidates.",
                 fix="leave one of them out; Tuned is a candidate that a plan can name.",
             )
-        if self.tune and self.encoder.partition(":")[0] in ("static", "tfidf"):
+        if self.tune and not tunable(self.encoder):
             raise PlanError(
                 f"tune = true, but the encoder {self.encoder} is no transformer, and cannot be tuned.",
                 fix="use minilm or a directory with a Hugging Face model, or leave tune out.",
