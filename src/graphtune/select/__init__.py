@@ -3,7 +3,9 @@
 from graphtune.select.candidate import Candidate, Predictor
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import FeatureMaker, Features, View
+from graphtune.select.graph_adapter import GraphAdapter
 from graphtune.select.graphs import NamedGraph
+from graphtune.select.ladder import Ladder
 from graphtune.select.majority import Majority
 from graphtune.select.mean import Mean
 from graphtune.select.nearest import Nearest
@@ -14,7 +16,7 @@ from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
 from graphtune.select.tuned import Tuned
 
-ALL = (Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed, Tuned)
+ALL = (GraphAdapter, Ladder, Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed, Tuned)
 
 __all__ = [
     "ALL",
@@ -23,7 +25,9 @@ __all__ = [
     "FeatureMaker",
     "Features",
     "Figures",
+    "GraphAdapter",
     "GraphReport",
+    "Ladder",
     "Majority",
     "Mean",
     "NamedGraph",
