@@ -1,7 +1,7 @@
 """A network beside a frozen encoder: what its blocks say of each text, exchanged along a graph rung by rung.
 
-Sources: Zhu et al., IJCAI 2024, arXiv:2401.15569, section 4 (ENGINE's G-Ladder: `LadderRung`); Huang et al.,
-WWW 2024, arXiv:2402.12984, sections 4.2 and 4.3 (GraphAdapter: `AdapterRung`).
+Sources: Zhu et al., IJCAI 2024, arXiv:2401.15569 (ENGINE's G-Ladder: `LadderRung`); Huang et al., WWW 2024,
+arXiv:2402.12984 (GraphAdapter: `AdapterRung`).
 Differs from the papers: see the rungs. Nothing is passed back through the encoder: the pooled rows of its
 blocks are the input.
 """

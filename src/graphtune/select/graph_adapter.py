@@ -1,6 +1,6 @@
 """Small graph layers between the frozen encoder's blocks, whose output is added to the blocks' rows.
 
-Source: Huang et al., WWW 2024, arXiv:2402.12984, sections 4.2 and 4.3.
+Source: Huang et al., WWW 2024, arXiv:2402.12984.
 Differs from the paper: `AdapterRung` says how; the head starts from logistic regression on the frozen
 encoder, so that the first step has that one's predictions.
 """

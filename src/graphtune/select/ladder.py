@@ -1,7 +1,7 @@
 """A ladder beside the frozen encoder: a graph layer and an exit at several of its blocks.
 
-Source: Zhu et al., IJCAI 2024, arXiv:2401.15569, sections 4.2 and 4.3 (ENGINE, with early exits); leaving by
-patience: Zhou et al., NeurIPS 2020, arXiv:2006.04152, section 3.2.
+Source: Zhu et al., IJCAI 2024, arXiv:2401.15569 (ENGINE, with early exits); leaving by patience: Zhou et al.,
+NeurIPS 2020, arXiv:2006.04152.
 Differs from the papers: `LadderRung` and `EveryExit` say how; a row can also leave where one exit is sure.
 """
 

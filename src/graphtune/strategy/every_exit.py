@@ -1,6 +1,6 @@
 """Teach every exit of a network at once.
 
-Source: Zhu et al., IJCAI 2024, arXiv:2401.15569, section 4.3 (a classifier at every rung of a ladder).
+Source: Zhu et al., IJCAI 2024, arXiv:2401.15569 (a classifier at every rung of a ladder).
 Differs from the paper: the exits' losses are averaged, so that step sizes do not depend on their number.
 """
 
