@@ -13,8 +13,8 @@ from graphtune.errors import PlanError
 from graphtune.plan import Plan
 from graphtune.run import TextClassifier, fit_table, load
 from graphtune.run.saved import save
-from graphtune.select import Mean, Probe, Taught, Tuned, served
-from graphtune.strategy import EncoderTuning, GraphTeacher
+from graphtune.select import Ladder, Mean, Probe, Taught, Tuned, served
+from graphtune.strategy import EncoderTuning, EveryExit, GraphTeacher, LoRA
 from graphtune.table import Table, from_lists
 from text_tasks import texts, tiny
 
@@ -57,16 +57,24 @@ def test_frozen_is_the_default_and_nothing_is_tuned():
     assert not any("encoder tuned" in one.name for one in outcome.candidates)
 
 
-def test_a_model_that_holds_a_tuned_encoder_predicts_the_same_bits_in_another_process(tmp_path):
-    tuned = Tuned(1, EncoderTuning(rate=1e-3, epochs=3))
-    chosen = Mean((Probe("meaning"), tuned), (1.5, 0.7))
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Mean((Probe("meaning"), Tuned(1, EncoderTuning(rate=1e-3, epochs=3))), (1.5, 0.7)),
+        Tuned(1, LoRA(rank=2, epochs=2)),
+        Ladder(width=8, strategy=EveryExit(epochs=5), patience=1),
+    ],
+    ids=["mean", "lora", "ladder"],
+)
+def test_a_model_that_read_the_encoders_blocks_predicts_the_same_bits_in_another_process(tmp_path, chosen):
     asked = plan(candidates=(chosen,), exactly=True)
     model = fit_table(table(), plan=asked, into=tmp_path / "model")
     here = model.probabilities(ASKED)
     program = (
         "import sys, numpy as np, torch; torch.set_num_threads(int(sys.argv[2]));"
         "from pathlib import Path; from graphtune.run import load;"
-        f"np.save(sys.argv[3], load(Path(sys.argv[1])).probabilities({ASKED!r}))"
+        f"np.save(sys.argv[3], load(Path(sys.argv[1])).probabilities({ASKED!r}));"
+        "assert 'peft' not in sys.modules"
     )
     import torch
 

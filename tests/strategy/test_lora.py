@@ -3,12 +3,14 @@
 import importlib.util
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 import transformers
 from torch import nn
 
+from graphtune.encoder.export import export
 from graphtune.encoder.tunable import TunableTransformer
 from graphtune.errors import MissingExtraError, PlanError
 from graphtune.model import TextModel
@@ -16,7 +18,7 @@ from graphtune.strategy import LoRA
 from graphtune.strategy.lora import targeted
 from graphtune.train import Training, train
 from tasks import same, weights
-from text_tasks import small_text_model, small_text_task
+from text_tasks import small_text_model, small_text_task, tiny
 
 SETTINGS = Training(batch_rows=10, patience=None)
 _SIZE = {
@@ -185,3 +187,18 @@ def test_without_the_extra_the_one_command_is_named(monkeypatch):
     with pytest.raises(MissingExtraError) as told:
         next(LoRA().phases(own, small_text_task(2)))
     assert told.value.fix == "pip install 'graphtune[lora]'"
+
+
+def test_the_exported_directory_holds_what_was_merged(tmp_path):
+    own = small_text_model(2)
+    train(LoRA(rank=2, rate=1e-2, epochs=2), own, small_text_task(2), SETTINGS, seed=0)
+    ids = torch.tensor([[2, 9, 7, 3], [2, 6, 3, 0]])
+    mask = (ids > 0).long()
+    with own.encoder.whole() as whole, torch.no_grad():
+        expected = whole(input_ids=ids, attention_mask=mask).last_hidden_state
+        export(whole, Path(tiny().name), tmp_path, pooling="mean", max_tokens=64)
+    again = transformers.AutoModel.from_pretrained(tmp_path, local_files_only=True).eval()
+    with torch.no_grad():
+        found = again(input_ids=ids, attention_mask=mask).last_hidden_state
+    torch.testing.assert_close(found[mask.bool()], expected[mask.bool()], atol=1e-6, rtol=1e-5)
+    assert not list(tmp_path.glob("adapter*"))

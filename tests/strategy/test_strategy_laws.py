@@ -97,8 +97,9 @@ def test_learns(method):
 
 
 def test_all_names_every_strategy_once():
-    named = [cls.__name__ for cls in (*strategy.ALL, *strategy.OF_ENCODERS)]
-    others = {"ALL", "OF_ENCODERS", "OF_LABELLED_TEXTS", "Strategy", "TextStrategy"}
+    every = (*strategy.ALL, *strategy.OF_ENCODERS, *strategy.OF_SIDE_NETWORKS)
+    named = [cls.__name__ for cls in every]
+    others = {"ALL", "OF_ENCODERS", "OF_LABELLED_TEXTS", "OF_SIDE_NETWORKS", "Strategy", "TextStrategy"}
     assert sorted(named) == sorted(set(strategy.__all__) - others)
     assert set(strategy.OF_LABELLED_TEXTS) < {*strategy.ALL, *strategy.OF_ENCODERS}
     assert all(isinstance(cls(), TextStrategy) for cls in strategy.OF_LABELLED_TEXTS)

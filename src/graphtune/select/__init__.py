@@ -3,7 +3,9 @@
 from graphtune.select.candidate import Candidate, Predictor, served
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import FeatureMaker, Features, View
+from graphtune.select.graph_adapter import GraphAdapter
 from graphtune.select.graphs import NamedGraph
+from graphtune.select.ladder import Ladder
 from graphtune.select.majority import Majority
 from graphtune.select.mean import Mean
 from graphtune.select.nearest import Nearest
@@ -15,7 +17,7 @@ from graphtune.select.smoothed import Smoothed
 from graphtune.select.taught import Taught
 from graphtune.select.tuned import Tuned
 
-ALL = (Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed, Taught, Tuned)
+ALL = (GraphAdapter, Ladder, Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed, Taught, Tuned)
 
 __all__ = [
     "ALL",
@@ -24,7 +26,9 @@ __all__ = [
     "FeatureMaker",
     "Features",
     "Figures",
+    "GraphAdapter",
     "GraphReport",
+    "Ladder",
     "Majority",
     "Mean",
     "NamedGraph",

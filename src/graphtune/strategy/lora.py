@@ -35,7 +35,7 @@ class LoRA:
     targets: tuple[str, ...] = ()  # last part of a linear map's name; none = queries and values of attention
     rank: int = 8
     scale: float = 2.0  # alpha / rank in the paper
-    rate: float = 1e-3  # AdamW step size
+    rate: float = 2e-3  # AdamW step size
     head_rate: float = 5e-3
     epochs: int = 8  # at most
     loss: Loss = field(default_factory=CrossEntropy)
