@@ -8,10 +8,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ENGLISH = sorted(
     path
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
+    for path in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "examples").glob("*.md"),
+    )
     if path.exists() and not path.name.endswith(".zh-CN.md")
 )
-CHINESE = sorted([*ROOT.glob("*.zh-CN.md"), *(ROOT / "docs").rglob("*.zh-CN.md")])
+CHINESE = sorted(path for top in ("", "docs", "examples") for path in (ROOT / top).glob("*.zh-CN.md"))
 
 
 def relative(path: Path) -> str:
