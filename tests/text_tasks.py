@@ -1,5 +1,6 @@
 """A small text task that can be learned, and a tiny encoder with a head for it."""
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -11,7 +12,9 @@ from torch import nn
 from graphtune.encoder import Cache, Transformer
 from graphtune.encoder.token_states import TokenIds, TokenStates
 from graphtune.encoder.tunable import TunableTransformer
-from graphtune.model import TextModel, TextTask
+from graphtune.graph import GraphBuilder, TextGraph
+from graphtune.layer import GCN
+from graphtune.model import CoupledModel, Model, TextModel, TextTask
 from tiny_bert import write_tiny_bert
 
 _WORDS = (("cat", "dog", "mat"), ("red", "blue", "tree"), ("ran", "sat", "quick"))
@@ -50,3 +53,33 @@ def small_text_model(frozen: int) -> TextModel:
         torch.manual_seed(1)
         head = nn.Linear(32, 3)
     return TextModel(TunableTransformer.load(Path(tiny().name), frozen), "mean", head)
+
+
+def small_graph_task(frozen: int, *, val: int = 12) -> TextTask:
+    """Return a task with a quarter of the labels, a teacher that knows most, and a graph over the texts."""
+    own = small_text_task(frozen, val=val, teacher=True)
+    truth, count = texts()[1], len(own.labels)
+    teacher = own.targets.clone()
+    teacher[::7] = teacher[::7].roll(1, dims=1)  # it is wrong sometimes
+    here = torch.arange(count)
+    # Three of the same class, and the next one, which is of another.
+    ends = torch.cat([(here + step) % count for step in (3, 6, 9, 1)])
+    graph = TextGraph.from_edges(
+        torch.cat([ends, here.repeat(4)]), torch.cat([here.repeat(4), ends]), nodes=count
+    )
+    gold = (own.labels >= 0) & (here < count - val)
+    assert (own.labels[gold] == truth[gold]).all()
+    return replace(own, targets=teacher, graph=graph, train=here[: count - val])
+
+
+def gold_only(task: TextTask) -> TextTask:
+    """Return the task with its labelled rows to train on."""
+    return replace(task, train=task.train[task.labels[task.train] >= 0], targets=None)
+
+
+def small_coupled_model(frozen: int, texts: int = 48, builder: GraphBuilder | None = None) -> CoupledModel:
+    text = small_text_model(frozen)
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        network = Model([GCN(32, 5)], nn.Linear(5, 3), dropout=0.3)
+    return CoupledModel(text, network, texts, builder=builder).eval()

@@ -26,7 +26,8 @@ class Phase:
     """What the loop trains next; parameters outside ``groups`` stay exactly as they are.
 
     What a loss carries from one step to the next (such as a memory of features) is a buffer of the model:
-    checkpoints then hold it. Random numbers come from torch's default generator.
+    checkpoints then hold it. Random numbers come from torch's default generator. A ``task`` and what
+    ``refresh`` does follow from the strategy, the training's task and the weights alone.
     """
 
     name: str
@@ -34,3 +35,6 @@ class Phase:
     loss: Callable[[Any], Tensor]  # of a step of the task
     epochs: int  # at most
     stopping: bool = True  # False: validation neither ends the phase nor chooses its weights
+    task: Any = None  # a `Problem` that this phase learns from; None = the training's
+    batch_rows: int | None = None  # rows of a step; None = as the training says
+    refresh: Callable[[], None] | None = None  # run after every epoch, before validation: renews buffers

@@ -60,6 +60,22 @@ def test_every_way_to_tune_the_encoder_is_a_method():
     )
 
 
+def test_every_way_to_tune_the_encoder_with_a_graph_is_a_method():
+    every = families(OFFER)
+    names = ["em", "joint", "staged", "distilled", "graph-pairs", "graph-teacher", "pseudo-labels"]
+    assert [one.name for one in every["encoder-graph"]] == names
+    candidates = [one.how.candidates[0] for one in every["encoder-graph"]]
+    assert [type(one.strategy) for one in candidates] == [
+        *strategy.COUPLED,
+        *strategy.OF_STUDENTS,
+        *strategy.TAUGHT,
+    ]
+    assert {one.graph for one in candidates} == {"meaning"}
+    fixed = families(Offer("static", links=True, same=False, nodes=100))["encoder-graph"]
+    assert [one.name for one in fixed] == ["distilled"]
+    assert fixed[0].how.candidates[0].graph == "links + likeness"
+
+
 def test_baselines_come_first_and_every_plan_survives_its_own_text():
     every = families(OFFER)
     assert next(iter(every)) == "baseline"

@@ -7,7 +7,16 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
 from graphtune.errors import PlanError
-from graphtune.loss import ALL, CrossEntropy, Focal, Loss, balanced, distillation, soft_cross_entropy
+from graphtune.loss import (
+    ALL,
+    CrossEntropy,
+    Focal,
+    Loss,
+    balanced,
+    distillation,
+    soft_cross_entropy,
+    supervised_contrastive,
+)
 
 ROWS, CLASSES = 12, 4
 LOGITS = torch.randn(ROWS, CLASSES, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3
@@ -124,3 +133,51 @@ def test_distillation_has_the_gradient_of_soft_cross_entropy():
     distillation(one, teacher).backward()
     soft_cross_entropy(other, teacher.softmax(1)).backward()
     torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_supervised_contrastive_by_hand():
+    rows = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
+    labels = torch.tensor([0, 0, 1, -1])
+    # Cosines of row 0: .6, 0, -1; of row 1: .6, .8, -.6. Rows 2 and 3 have no other of their class.
+    expected = 0.0
+    for own, others in ((0.6, (0.6, 0.0, -1.0)), (0.6, (0.6, 0.8, -0.6))):
+        expected -= own / 0.5 - math.log(sum(math.exp(other / 0.5) for other in others))
+    found = supervised_contrastive(rows, labels, 0.5)
+    assert found.item() == pytest.approx(expected / 2)
+
+
+def test_supervised_contrastive_averages_outside_the_logarithm():
+    rows = functional.normalize(torch.randn(9, 4, generator=torch.Generator().manual_seed(0)))
+    labels = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 3])
+    expected, counted = 0.0, 0
+    for i in range(9):
+        same = [j for j in range(9) if j != i and labels[j] == labels[i]]
+        if same:
+            below = torch.logsumexp(torch.stack([rows[i] @ rows[j] / 0.2 for j in range(9) if j != i]), 0)
+            expected -= float(sum(rows[i] @ rows[j] / 0.2 - below for j in same) / len(same))
+            counted += 1
+    found = supervised_contrastive(rows, labels, 0.2)
+    assert found.item() == pytest.approx(expected / counted, rel=1e-5)
+
+
+def test_supervised_contrastive_counts_a_row_as_its_weight_says():
+    rows = functional.normalize(torch.randn(4, 3, generator=torch.Generator().manual_seed(1)))
+    labels = torch.tensor([0, 0, 1, 1])
+    one = supervised_contrastive(rows, labels, 0.1, torch.tensor([1.0, 0.0, 0.0, 0.0]))
+    heavy = supervised_contrastive(rows, labels, 0.1, torch.tensor([3.0, 0.0, 0.0, 0.0]))
+    assert one.item() == pytest.approx(heavy.item())
+    assert one.item() != pytest.approx(supervised_contrastive(rows, labels, 0.1).item())
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [-1, -1, -1], [0]])
+def test_supervised_contrastive_without_a_pair_is_0_and_so_is_its_gradient(labels):
+    rows = functional.normalize(torch.randn(len(labels), 3)).requires_grad_()
+    loss = supervised_contrastive(rows, torch.tensor(labels))
+    loss.backward()
+    assert loss.item() == 0.0
+    assert not rows.grad.any()
+
+
+def test_supervised_contrastive_needs_a_temperature():
+    with pytest.raises(PlanError, match="temperature = 0"):
+        supervised_contrastive(torch.eye(2), torch.tensor([0, 0]), 0.0)

@@ -3,7 +3,7 @@
 What stands in a package's ``ALL`` is compared without being named here: every kind that a candidate's field
 can take (layers, strategies, and whatever else plans can name) makes a family of that package's name, and
 every candidate that says what it is compared as (``compared_as``) makes or joins that family, once for each
-kind of the field it names (``compared_by``).
+kind of the field it names (``compared_by``), and under its own name unless it says not (``compared_itself``).
 """
 
 import re
@@ -113,9 +113,11 @@ def _others(graph: str, *, transformer: bool) -> Iterator[tuple[str, str, Candid
         named = {field.name for field in fields(make)}
         usual_one = make(**({"graph": graph} if "graph" in named else {}))
         base = kind.over(graph) if hasattr(kind, "over") else usual_one
-        yield family, _kebab(kind.__name__), base
+        itself = getattr(kind, "compared_itself", True)
+        if itself:
+            yield family, _kebab(kind.__name__), base
         for other, changed in _changed(base, varied) if varied else ():
-            if changed != base:
+            if changed != base or not itself:
                 yield family, _kebab(other.__name__), changed
 
 

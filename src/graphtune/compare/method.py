@@ -9,7 +9,6 @@ from pathlib import Path
 from graphtune.encoder import BlockEncoder, Transformer
 from graphtune.errors import PlanError
 from graphtune.plan import Plan
-from graphtune.select import Tuned
 from graphtune.select.features import OF_MEANING
 from graphtune.select.side import BesideEncoder, blocks_of
 
@@ -68,7 +67,10 @@ class Method:
         if isinstance(self.how, Outside):
             return 5
         if self.how.exactly:
-            costly = any(one.family == "network" or isinstance(one, Tuned) for one in self.how.candidates)
+            costly = any(
+                one.family == "network" or getattr(one, "of_transformers", False)
+                for one in self.how.candidates
+            )
             return int(costly)
         if self.how.tune:
             return 4

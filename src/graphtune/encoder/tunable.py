@@ -123,6 +123,11 @@ class TunableTransformer(nn.Module):
         finally:
             self._put(stand_ins)
 
+    def released(self) -> nn.Module:
+        """Return the transformer with all its blocks in place for good; it can no longer be tuned."""
+        self._put(self._held)
+        return self.model
+
     def _checkpoint(self) -> None:
         if not self._places:
             raise EncoderError(

@@ -6,6 +6,7 @@ from graphtune.graph.given import Given
 from graphtune.graph.homophily import Homophily, homophily
 from graphtune.graph.hops import AttachedLinks, Hops, Trail
 from graphtune.graph.neighbours import Neighbours
+from graphtune.graph.pairs import mined_pairs
 from graphtune.graph.propagate import propagate
 from graphtune.graph.rows import Attachment, BuiltGraph, GraphBuilder, Rows
 from graphtune.graph.sample import Sampled, Sampler, received
@@ -32,6 +33,7 @@ __all__ = [
     "Trail",
     "Words",
     "homophily",
+    "mined_pairs",
     "propagate",
     "received",
     "row_blocks",

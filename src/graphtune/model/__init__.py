@@ -1,6 +1,8 @@
 """What learns, and what it learns from: networks over a graph, those beside an encoder, and encoders."""
 
+from graphtune.model.coupled import CoupledModel
 from graphtune.model.graph import Batch, Model, Task
+from graphtune.model.pairs import PairBatch, PairTask
 from graphtune.model.problem import Learner, Problem, Step
 from graphtune.model.side import AdapterRung, LadderRung, SideNetwork
 from graphtune.model.text import TextBatch, TextModel, TextTask
@@ -8,9 +10,12 @@ from graphtune.model.text import TextBatch, TextModel, TextTask
 __all__ = [
     "AdapterRung",
     "Batch",
+    "CoupledModel",
     "LadderRung",
     "Learner",
     "Model",
+    "PairBatch",
+    "PairTask",
     "Problem",
     "SideNetwork",
     "Step",

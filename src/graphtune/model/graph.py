@@ -26,6 +26,7 @@ class Batch:
     rows: Int64[Tensor, " B"]  # nodes of the graph
     labels: Int64[Tensor, " B"]
     weights: Float32[Tensor, " B"] | None = None  # of each row in the loss
+    targets: Float32[Tensor, "B C"] | None = None  # a teacher's probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ class Task:
     train: Int64[Tensor, " T"]  # rows that are trained on
     val: Int64[Tensor, " V"]  # rows that decide when to stop; may be empty
     weights: Float32[Tensor, " N"] | None = None
+    targets: Float32[Tensor, "N C"] | None = None  # a teacher's probabilities
 
     @property
     def device(self) -> torch.device:
@@ -53,14 +55,16 @@ class Task:
     def batch(self, rows: Int64[Tensor, " B"]) -> Batch:
         """Return ``rows`` with the whole graph round them."""
         weights = None if self.weights is None else self.weights[rows]
-        return Batch(self.features, self.graph, rows, self.labels[rows], weights)
+        targets = None if self.targets is None else self.targets[rows]
+        return Batch(self.features, self.graph, rows, self.labels[rows], weights, targets)
 
     def sampled(self, rows: Int64[Tensor, " B"], sampler: Sampler, generator: np.random.Generator) -> Batch:
         """Return ``rows`` with a sample of the graph, which lies in main memory, round them."""
         part, device = sampler.sample(self.graph, rows.cpu(), generator), self.features.device
         weights = None if self.weights is None else self.weights[rows]
         features, at = self.features[part.nodes.to(device)], part.rows.to(device)
-        return Batch(features, part.graph.to(device), at, self.labels[rows], weights)
+        targets = None if self.targets is None else self.targets[rows]
+        return Batch(features, part.graph.to(device), at, self.labels[rows], weights, targets)
 
     def pieces(self, rows: Int64[Tensor, " T"], count: int) -> tuple[Int64[Tensor, " B"], ...]:
         """Return ``rows`` in steps of ``count``."""
@@ -79,8 +83,9 @@ class Task:
         graph = self.graph
         for tensor in (self.features, graph.crow, graph.col, graph.weight, self.labels, self.train, self.val):
             digest.update(tensor.detach().cpu().contiguous().numpy().data)
-        if self.weights is not None:
-            digest.update(self.weights.cpu().contiguous().numpy().data)
+        for more in (self.weights, self.targets):
+            if more is not None:
+                digest.update(repr(more.shape).encode() + more.cpu().contiguous().numpy().tobytes())
         return digest.digest()
 
 

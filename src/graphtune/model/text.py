@@ -1,6 +1,7 @@
 """An encoder with a linear head, and the texts it is trained on."""
 
 import hashlib
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from graphtune.encoder.pooling import pooled
 from graphtune.encoder.tunable import TunableTransformer
 from graphtune.errors import PlanError
-from graphtune.graph import Sampler
+from graphtune.graph import Sampler, TextGraph
 from graphtune.processor import fast_bfloat16
 
 _JUDGED_AT_ONCE = 64  # val rows
@@ -63,6 +64,7 @@ class TextTask:
     val: Int64[Tensor, " V"]  # rows that decide when to stop; may be empty
     weights: Float32[Tensor, " T"] | None = None
     targets: Float32[Tensor, "T C"] | None = None  # a teacher's probabilities
+    graph: TextGraph | None = None  # over the texts, where a strategy reads one
 
     @property
     def device(self) -> torch.device:
@@ -82,17 +84,8 @@ class TextTask:
         return TextBatch(given, mask, rows, self.labels[rows], weights, targets)
 
     def pieces(self, rows: Int64[Tensor, " M"], count: int) -> tuple[Int64[Tensor, " B"], ...]:
-        """Return ``rows``, which come in a random order, in steps of ``count`` texts of similar length.
-
-        Of some steps at a time the rows are sorted; the steps then come in the order of their first rows, so
-        that no length comes before another.
-        """
-        found: list[tuple[int, Tensor]] = []
-        for start in range(0, len(rows), _SORTED_AT_ONCE * count):
-            some = rows[start : start + _SORTED_AT_ONCE * count]
-            order = torch.from_numpy(np.argsort(self.texts.length[some.numpy()], kind="stable"))
-            found += [(start + int(places.min()), some[places]) for places in order.split(count)]
-        return tuple(piece for _, piece in sorted(found, key=lambda one: one[0]))
+        """Return ``rows``, which come in a random order, in steps of ``count`` texts of similar length."""
+        return similar(self.texts.length, rows, count)
 
     def judged(self, model: nn.Module, sampler: Sampler | None) -> Float[Tensor, "V C"]:
         """Return the scores of the val rows, without gradients; texts have no neighbours to sample."""
@@ -104,6 +97,9 @@ class TextTask:
         digest = hashlib.blake2b(self.texts.digest() + repr(self.classes).encode(), digest_size=16)
         for tensor in (self.labels, self.train, self.val, self.weights, self.targets):
             digest.update(b"none" if tensor is None else tensor.cpu().contiguous().numpy().tobytes())
+        if self.graph is not None:
+            for tensor in (self.graph.crow, self.graph.col, self.graph.weight):
+                digest.update(tensor.numpy().tobytes())
         return digest.digest()
 
 
@@ -145,17 +141,40 @@ class TextModel(nn.Module):
 
     def forward(self, batch: TextBatch) -> Float32[Tensor, "B C"]:
         """Return a score for every text and class."""
-        rows = self.embed(batch)
+        return self.scores(self.embed(batch))
+
+    def scores(self, rows: Float32[Tensor, "B F"]) -> Float32[Tensor, "B C"]:
+        """Return a score for every row and class."""
         return self.head(nn.functional.dropout(rows, self.dropout, self.training))
 
 
-def in_pieces(task: TextTask, rows: Int64[Tensor, " B"], model: nn.Module) -> Float[Tensor, "B C"]:
+def similar(
+    length: Int64[np.ndarray, " T"], rows: Int64[Tensor, " M"], count: int
+) -> tuple[Int64[Tensor, " B"], ...]:
+    """Return ``rows``, which come in a random order, in steps of ``count`` of similar ``length``.
+
+    Of some steps at a time the rows are sorted; the steps then come in the order of their first rows, so
+    that no length comes before another.
+    """
+    found: list[tuple[int, Tensor]] = []
+    for start in range(0, len(rows), _SORTED_AT_ONCE * count):
+        some = rows[start : start + _SORTED_AT_ONCE * count]
+        order = torch.from_numpy(np.argsort(length[some.numpy()], kind="stable"))
+        found += [(start + int(places.min()), some[places]) for places in order.split(count)]
+    return tuple(piece for _, piece in sorted(found, key=lambda one: one[0]))
+
+
+def in_pieces(
+    task: TextTask, rows: Int64[Tensor, " B"], model: Callable[[TextBatch], Tensor]
+) -> Float[Tensor, "B G"]:
     """Return what ``model`` makes of ``rows``, some at a time, those of similar length together."""
     order = torch.from_numpy(np.argsort(-task.texts.length[rows.numpy()], kind="stable"))
-    found = torch.zeros(len(rows), task.classes)
+    found: Tensor | None = None
     for places in order.split(_JUDGED_AT_ONCE):
-        found[places] = model(task.batch(rows[places])).to(found.device)
-    return found
+        some = model(task.batch(rows[places])).cpu()
+        found = some.new_zeros(len(rows), some.shape[1]) if found is None else found
+        found[places] = some
+    return torch.zeros(0, task.classes) if found is None else found
 
 
 def _number_format(device: torch.device) -> AbstractContextManager[object]:

@@ -14,7 +14,7 @@ from graphtune.plan.toml import from_toml, to_toml
 from graphtune.select import Candidate, NamedGraph
 from graphtune.select.graphs import check_names
 from graphtune.select.outcome import Family
-from graphtune.strategy import Strategy, TextStrategy
+from graphtune.strategy import CoupledStrategy, MinedStrategy, Strategy, TextStrategy
 
 ServeAs = Literal["auto", "graph", "encoder"]
 ClassShares = Literal["estimated", "labelled"]
@@ -25,6 +25,8 @@ KINDS = {
     Candidate: select.ALL,
     Strategy: strategy.ALL,
     TextStrategy: strategy.OF_LABELLED_TEXTS,
+    MinedStrategy: strategy.OF_MINED_TEXTS,
+    CoupledStrategy: strategy.OF_COUPLES,
     Loss: loss.ALL,
 }
 

@@ -1,13 +1,16 @@
 """Which model serves this table best: candidates, folds, the search within a budget, the verdict."""
 
 from graphtune.select.candidate import Candidate, Predictor, served
+from graphtune.select.coupled import Coupled
 from graphtune.select.data import Data, NewRows
+from graphtune.select.distilled import Distilled
 from graphtune.select.features import FeatureMaker, Features, View
 from graphtune.select.graph_adapter import GraphAdapter
 from graphtune.select.graphs import NamedGraph
 from graphtune.select.ladder import Ladder
 from graphtune.select.majority import Majority
 from graphtune.select.mean import Mean
+from graphtune.select.mined import Mined
 from graphtune.select.nearest import Nearest
 from graphtune.select.network import Network
 from graphtune.select.outcome import Figures, GraphReport, Outcome, Scored, Verdict
@@ -17,12 +20,29 @@ from graphtune.select.smoothed import Smoothed
 from graphtune.select.taught import Taught
 from graphtune.select.tuned import Tuned
 
-ALL = (GraphAdapter, Ladder, Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed, Taught, Tuned)
+ALL = (
+    Coupled,
+    Distilled,
+    GraphAdapter,
+    Ladder,
+    Majority,
+    Mean,
+    Mined,
+    Nearest,
+    Network,
+    Probe,
+    Propagated,
+    Smoothed,
+    Taught,
+    Tuned,
+)
 
 __all__ = [
     "ALL",
     "Candidate",
+    "Coupled",
     "Data",
+    "Distilled",
     "FeatureMaker",
     "Features",
     "Figures",
@@ -31,6 +51,7 @@ __all__ = [
     "Ladder",
     "Majority",
     "Mean",
+    "Mined",
     "NamedGraph",
     "Nearest",
     "Network",

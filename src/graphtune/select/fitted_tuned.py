@@ -58,13 +58,14 @@ class FittedTuned:
     def of(
         cls, encoder: Transformer, model: TextModel, moved: Collection[str], learned: int
     ) -> "FittedTuned":
-        """Take what ``model`` has learned; ``moved`` names the weights that are not what they were."""
+        """Take what ``model``, which is tuned no further, has learned; ``moved`` names the weights that moved."""
         kept = {*moved, _WEIGHT, _BIAS}
         tensors = {n: p.detach().contiguous() for n, p in model.named_parameters() if n in kept}
         base = encoder.loaded
-        with model.encoder.whole() as whole:
-            number_format = chosen_format(encoder.precision, base.device)
-            loaded = LoadedTransformer.of(base.tokenizer, whole, base.device, number_format)
+        number_format = chosen_format(encoder.precision, base.device)
+        # For good: what computes with the model itself would else meet the frozen blocks' stand-ins.
+        whole = model.encoder.released()
+        loaded = LoadedTransformer.of(base.tokenizer, whole, base.device, number_format)
         return cls(encoder, loaded, {**tensors, LEARNED: torch.tensor(learned)})
 
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:

@@ -1,31 +1,51 @@
 """Ways to tune a model, one file each."""
 
 from graphtune.strategy.bit_fit import BitFit
+from graphtune.strategy.distil import Distil
+from graphtune.strategy.em import EM
 from graphtune.strategy.encoder_tuning import EncoderTuning
 from graphtune.strategy.every_exit import EveryExit
 from graphtune.strategy.full import Full
+from graphtune.strategy.graph_pairs import GraphPairs
 from graphtune.strategy.graph_teacher import GraphTeacher
+from graphtune.strategy.joint import Joint
 from graphtune.strategy.linear_probe import LinearProbe
 from graphtune.strategy.lora import LoRA
-from graphtune.strategy.strategy import Strategy, TextStrategy
+from graphtune.strategy.pseudo_labels import PseudoLabels
+from graphtune.strategy.staged import Staged
+from graphtune.strategy.strategy import CoupledStrategy, MinedStrategy, Strategy, TextStrategy
 
 ALL = (BitFit, Full, LinearProbe)  # of networks over graphs, and of whatever else learns
 OF_ENCODERS = (EncoderTuning, GraphTeacher, LoRA)  # of what has blocks
 OF_SIDE_NETWORKS = (EveryExit,)  # of what has exits beside an encoder
 OF_LABELLED_TEXTS = (EncoderTuning, LoRA, BitFit, LinearProbe)  # of an encoder, by labels alone
+OF_MINED_TEXTS = (GraphPairs, PseudoLabels)  # of an encoder, by what it and a graph model agree on
+OF_COUPLES = (EM, Joint, Staged)  # of an encoder and a network over a graph
+OF_STUDENTS = (Distil,)  # of whatever learns, by a teacher
 
 __all__ = [
     "ALL",
+    "EM",
+    "OF_COUPLES",
     "OF_ENCODERS",
     "OF_LABELLED_TEXTS",
+    "OF_MINED_TEXTS",
     "OF_SIDE_NETWORKS",
+    "OF_STUDENTS",
     "BitFit",
+    "CoupledStrategy",
+    "Distil",
     "EncoderTuning",
     "EveryExit",
     "Full",
+    "GraphPairs",
     "GraphTeacher",
+    "Joint",
     "LinearProbe",
     "LoRA",
+    "MinedStrategy",
+    "PseudoLabels",
+    "Staged",
     "Strategy",
     "TextStrategy",
 ]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from graphtune.errors import PlanError
 from graphtune.loss.soft_cross_entropy import soft_cross_entropy
-from graphtune.model import TextModel, TextTask
+from graphtune.model import Task, TextModel, TextTask
 from graphtune.phase import Phase
 from graphtune.strategy.encoder_tuning import groups
 
@@ -36,17 +36,28 @@ class GraphTeacher:
 
     def phases(self, model: TextModel, task: TextTask) -> Iterator[Phase]:
         """Train once, to the end: what the teacher says of a val row is no judge of when to stop."""
-        if task.targets is None:
-            raise PlanError(
-                "GraphTeacher learns from a teacher's probabilities, and this task has none.",
-                fix="give TextTask.targets, or use EncoderTuning, which learns from labels.",
-            )
+        told(task, self)
         yield Phase(
             "graph teacher",
             groups(model, self.rate, self.layer_decay, self.head_rate, self.decay),
             lambda batch: soft_cross_entropy(model(batch), batch.targets, batch.weights),
             self.epochs,
         )
+
+
+def told(task: TextTask | Task, pupil: object) -> Float32[Tensor, "T C"]:
+    """Return a teacher's probabilities of a task's rows.
+
+    Raises:
+        PlanError: the task has none.
+    """
+    if task.targets is None:
+        kind = type(task).__name__
+        raise PlanError(
+            f"{type(pupil).__name__} learns from a teacher's probabilities, and this task has none.",
+            fix=f"give {kind}.targets, or use EncoderTuning or Full, which learn from labels.",
+        )
+    return task.targets
 
 
 def sharpened(

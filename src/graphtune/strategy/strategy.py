@@ -29,3 +29,13 @@ class TextStrategy(Strategy, Protocol):
     def epochs(self) -> int:
         """At most; a field, so that whoever has less time can ask for fewer."""
         ...
+
+
+@runtime_checkable
+class MinedStrategy(Strategy, Protocol):
+    """One that tunes a `TextModel` on what it and a graph model (``TextTask.targets``) agree on."""
+
+
+@runtime_checkable
+class CoupledStrategy(Strategy, Protocol):
+    """One that tunes an encoder and a network over a graph (`CoupledModel`) on a `TextTask` with a graph."""

@@ -64,7 +64,8 @@ class PhaseLoop:
 
     def __init__(self, phase: Phase, number: int, around: Surroundings) -> None:
         self.phase, self.number, self.around = phase, number, around
-        self.model, self.task, self.settings = around.model, around.task, around.settings
+        self.model, self.settings = around.model, around.settings
+        self.task: Problem = around.task if phase.task is None else phase.task
         self.parameters = learned(phase, self.model)
         groups = [{"params": g.parameters, "lr": g.rate, "weight_decay": g.decay} for g in phase.groups]
         self.optimiser = torch.optim.AdamW(groups, fused=True)
@@ -72,7 +73,12 @@ class PhaseLoop:
         self.best: dict[str, Tensor] = {}
         self.saved = time.monotonic()
         rows = self.task.train.numel()
-        self.batch_rows = min(self.settings.batch_rows or rows, rows)
+        if not rows:
+            raise TrainError(
+                f"Phase '{phase.name}' has no row to train on.",
+                fix="label more rows, or use another strategy.",
+            )
+        self.batch_rows = min(phase.batch_rows or self.settings.batch_rows or rows, rows)
         self.batches = -(-rows // self.batch_rows)
         self.validates = phase.stopping and self.task.val.numel() > 0
         one = self.batches == 1 and self.settings.sampler is None
@@ -145,6 +151,9 @@ class PhaseLoop:
             position.seconds = before + time.monotonic() - started
             if batch_number + 1 < self.batches:
                 self._pause()
+        if self.phase.refresh is not None:
+            self.model.eval()
+            self.phase.refresh()
         val_loss, val_accuracy = self._validate()
         epoch = Epoch(
             self.phase.name,

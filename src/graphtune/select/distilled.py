@@ -1,0 +1,197 @@
+"""A student without a graph, taught by a candidate that reads one.
+
+Source: GLNN, Zhang et al., ICLR 2022, arXiv:2110.08727, section 5.1.
+Differs from the paper: the teacher is any candidate; its probabilities are sharpened, and known labels are
+certain, as in `GraphTeacher`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor, nn
+
+from graphtune.errors import PlanError
+from graphtune.graph import Hops, TextGraph
+from graphtune.model import Model, Task
+from graphtune.select.candidate import Candidate
+from graphtune.select.data import Data, NewRows, OutOfTime
+from graphtune.select.features import DenseView, View, check_dense
+from graphtune.select.outcome import Family
+from graphtune.select.propagated import Propagated
+from graphtune.select.smoothed import Smoothed
+from graphtune.strategy import Distil
+from graphtune.strategy.graph_teacher import sharpened
+from graphtune.train import Training, train
+
+_BATCH_ROWS = 1024  # of tables that have more
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """A linear map, or a network of one hidden layer, on a dense view of each text by itself.
+
+    Raises:
+        PlanError: a value is out of its range.
+    """
+
+    compared_as: ClassVar[str] = "encoder-graph"
+
+    strategy: Distil = field(default_factory=Distil)
+    view: DenseView = "meaning"
+    graph: str | None = "meaning"  # that the usual teacher reads; None: it has taught, and is not kept
+    teacher: Candidate | None = None  # None = propagated features, smoothed
+    power: float = 2.0  # to which the teacher's probabilities are raised
+    width: int = 128  # of the hidden layer; 0 = there is none
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_dense(self.view, "Distilled")
+        if self.width < 0:
+            raise PlanError(f"Distilled.width = {self.width} is negative.", fix="use 0 or more.")
+        if not self.power > 0.0:
+            raise PlanError(f"Distilled.power = {self.power} is not above 0.", fix="use 1 to 2.")
+
+    @property
+    def served(self) -> "Distilled":
+        """What is needed to predict: no teacher."""
+        return replace(self, graph=None, teacher=None)
+
+    @property
+    def usual(self) -> Candidate | None:
+        """The teacher."""
+        if self.teacher is not None or self.graph is None:
+            return self.teacher
+        return Smoothed(Propagated("meaning", self.graph, Hops(6, 0.2)), self.graph)
+
+    @property
+    def family(self) -> Family:
+        """The teacher's: what it knows of a graph came from there."""
+        return "graph-free" if self.usual is None else self.usual.family
+
+    @property
+    def graphs(self) -> frozenset[str]:
+        """The teacher's."""
+        return frozenset() if self.usual is None else self.usual.graphs
+
+    @property
+    def views(self) -> frozenset[View]:
+        """None: stored rows are not looked at again."""
+        return frozenset()
+
+    @property
+    def reads(self) -> frozenset[View]:
+        """The student's view, and the teacher's."""
+        return frozenset[View]({self.view}) | (frozenset() if self.usual is None else self.usual.reads)
+
+    def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedDistilled":
+        """Learn from the labels of ``rows`` only, and from all texts.
+
+        Raises:
+            PlanError: it has no teacher.
+            OutOfTime: the data's deadline came before the end of training.
+        """
+        if self.usual is None:
+            raise PlanError(
+                "Distilled has no teacher: a saved model does not keep it.",
+                fix="name one, or the graph that the usual one is to read.",
+            )
+        every = np.arange(len(data.labels))
+        labels = np.full_like(data.labels, -1)
+        labels[rows] = data.labels[rows]
+        known, nodes = torch.from_numpy(labels), torch.from_numpy(every)
+        said = torch.from_numpy(data.fitted(self.usual, rows, seed).at(data, every))
+        x = _scaled(data.features.dense(self.view))
+        task = Task(
+            x,
+            TextGraph.empty(len(every)),
+            known,
+            data.classes,
+            nodes,
+            nodes[:0],
+            None if data.weights is None else torch.from_numpy(data.weights),
+            sharpened(said, known, self.power),
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = self._model(x.shape[1], data.classes)
+        settings = Training(_BATCH_ROWS, patience=None, schedule="cosine")
+        history = train(self.strategy, model, task, settings, seed=seed, deadline=data.deadline)
+        if any(phase.stopped == "deadline" for phase in history.phases):
+            raise OutOfTime
+        return FittedDistilled(self, model)
+
+    def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedDistilled":
+        """Return a saved student."""
+        inputs = next(iter(tensors.values())).shape[1]
+        model = self._model(inputs, data.classes)
+        model.load_state_dict(dict(tensors))
+        return FittedDistilled(self, model)
+
+    def __str__(self) -> str:
+        student = f"MLP({self.view}, {self.width})" if self.width else f"linear({self.view})"
+        if self.usual is None:
+            return f"{student}, taught"
+        return f"{student} taught by {self.graph if self.teacher is None else self.teacher}"
+
+    def _model(self, inputs: int, classes: int) -> Model:
+        layers = [Dense(inputs, self.width)] if self.width else []
+        return Model(layers, nn.Linear(self.width or inputs, classes), dropout=self.dropout).eval()
+
+
+@dataclass(frozen=True, eq=False)
+class FittedDistilled:
+    """A student."""
+
+    candidate: Distilled
+    model: Model
+
+    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
+        """Return class probabilities of some nodes."""
+        return self._read(data.features.dense(self.candidate.view)[torch.from_numpy(nodes)])
+
+    def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
+        """Return class probabilities of new rows; their links are not looked at."""
+        return self._read(new.features.dense(self.candidate.view))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return its parameters."""
+        return {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+
+    @property
+    def learned(self) -> int:
+        """All of its parameters."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def size(self) -> int:
+        """Bytes of its parameters."""
+        return sum(tensor.nbytes for tensor in self.tensors().values())
+
+    @torch.inference_mode()
+    def _read(self, rows: Float32[Tensor, "N F"]) -> Float32[np.ndarray, "N C"]:
+        logits = self.model.logits(_scaled(rows), TextGraph.empty(len(rows)))
+        return torch.softmax(logits, dim=1).numpy()
+
+
+class Dense(nn.Module):
+    """A layer of a network over a graph that looks at no neighbour."""
+
+    hops: int = 0
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(inputs, outputs)
+
+    def forward(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
+        """Map each node by itself."""
+        return self.map(x)
+
+
+def _scaled(x: Tensor) -> Tensor:
+    # Rows of norm 1 have entries far below 1; layers start out for entries near 1.
+    return x * math.sqrt(x.shape[1])

@@ -1,0 +1,146 @@
+"""The encoder, tuned on what it and a graph model agree on; it needs no graph afterwards.
+
+Source: the strategies' (`PseudoLabels`, `GraphPairs`).
+Differs from the papers: see there; the head starts from logistic regression on the frozen encoder, which is the
+encoder's own word at first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from graphtune.errors import PlanError
+from graphtune.graph import Hops
+from graphtune.model import TextTask
+from graphtune.select.candidate import Candidate
+from graphtune.select.data import Data, OutOfTime
+from graphtune.select.features import View
+from graphtune.select.fitted_tuned import LEARNED, FittedTuned
+from graphtune.select.outcome import Family
+from graphtune.select.propagated import Propagated
+from graphtune.select.smoothed import Smoothed
+from graphtune.select.tuned_reader import cut_model, put_back, start_head, tokens_of, transformer_of
+from graphtune.strategy import MinedStrategy, PseudoLabels
+from graphtune.train import Training, train
+
+
+@dataclass(frozen=True)
+class Mined:
+    """The top blocks and the head learn labels or pairs that the strategy mines from all texts and a graph.
+
+    Raises:
+        PlanError: a value is too small to learn anything.
+    """
+
+    compared_as: ClassVar[str] = "encoder-graph"
+    compared_by: ClassVar[str] = "strategy"
+    compared_itself: ClassVar[bool] = False  # its strategies name it
+    of_transformers: ClassVar[bool] = True  # other encoders have no blocks
+
+    strategy: MinedStrategy = field(default_factory=PseudoLabels)
+    graph: str | None = "meaning"  # that pairs are read off; None: it has learned, and reads none any more
+    teacher: Candidate | None = None  # None = propagated features of that graph, smoothed
+    blocks: int = 3  # from the top, that learn; where there are no more, the embedding learns too
+    batch_rows: int = 32  # texts of a step
+
+    def __post_init__(self) -> None:
+        for name in ("blocks", "batch_rows"):
+            if getattr(self, name) < 1:
+                raise PlanError(f"Mined.{name} = {getattr(self, name)} is too few.", fix="use 1 or more.")
+
+    @property
+    def served(self) -> "Mined":
+        """What is needed to predict: no graph and no teacher."""
+        return replace(self, graph=None, teacher=None)
+
+    @property
+    def usual(self) -> Candidate | None:
+        """The teacher."""
+        if self.teacher is not None or self.graph is None:
+            return self.teacher
+        return Smoothed(Propagated("meaning", self.graph, Hops(6, 0.2)), self.graph)
+
+    @property
+    def family(self) -> Family:
+        """The teacher's: what it knows of a graph came from there."""
+        return "graph-free" if self.usual is None else self.usual.family
+
+    @property
+    def graphs(self) -> frozenset[str]:
+        """The teacher's, and the one that pairs are read off."""
+        return frozenset() if self.graph is None or self.usual is None else self.usual.graphs | {self.graph}
+
+    @property
+    def views(self) -> frozenset[View]:
+        """None: stored rows are not looked at again."""
+        return frozenset()
+
+    @property
+    def reads(self) -> frozenset[View]:
+        """What the head starts from, and what the teacher reads."""
+        return frozenset[View]({"meaning"}) | (frozenset() if self.usual is None else self.usual.reads)
+
+    def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> FittedTuned:
+        """Learn from the labels of ``rows`` only, and from all texts.
+
+        Raises:
+            PlanError: it has no graph, or the encoder is no transformer.
+            OutOfTime: the data's deadline came before the end of training.
+        """
+        encoder = transformer_of(data, self)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = cut_model(encoder, self.blocks, data.classes)
+        start_head(model, data, rows)
+        task = self._task(data, rows, seed, model.encoder.frozen)
+        settings = Training(self.batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0)
+        history = train(self.strategy, model, task, settings, seed=seed, deadline=data.deadline)
+        if any(phase.stopped == "deadline" for phase in history.phases):
+            raise OutOfTime
+        able = {id(parameter) for parameter in model.body}
+        moved = [name for name, parameter in model.named_parameters() if id(parameter) in able]
+        return FittedTuned.of(encoder, model, moved, max(phase.learned for phase in history.phases))
+
+    def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> FittedTuned:
+        """Return a saved one."""
+        encoder = transformer_of(data, self)
+        model = cut_model(encoder, self.blocks, data.classes)
+        own = {name: tensor for name, tensor in tensors.items() if name != LEARNED}
+        put_back(own, model)
+        return FittedTuned.of(encoder, model, own, int(tensors[LEARNED]))
+
+    def __str__(self) -> str:
+        over = "" if self.graph is None else f" over {self.graph}"
+        teacher = "" if self.teacher is None else f", taught by {self.teacher}"
+        return f"encoder tuned by {type(self.strategy).__name__}{over} (top {self.blocks} blocks{teacher})"
+
+    def _task(self, data: Data, rows: Int64[np.ndarray, " T"], seed: int, frozen: int) -> TextTask:
+        if self.graph is None or self.usual is None:
+            raise PlanError(
+                "Mined has no graph: a saved model does not keep it.",
+                fix='name the graph it is to learn with, such as graph = "meaning".',
+            )
+        every = np.arange(len(data.labels))
+        labels = np.full_like(data.labels, -1)
+        labels[rows] = data.labels[rows]
+        known = torch.from_numpy(labels)
+        weights = None
+        if data.weights is not None:
+            # A row without a label counts as much as one with a label does on average.
+            weights = torch.full((len(labels),), float(data.weights[rows].mean()))
+            weights[torch.from_numpy(rows)] = torch.from_numpy(data.weights[rows])
+        return TextTask(
+            tokens_of(transformer_of(data, self), data.features.texts, frozen),
+            known,
+            data.classes,
+            torch.from_numpy(every),
+            known[:0],
+            weights,
+            torch.from_numpy(data.fitted(self.usual, rows, seed).at(data, every)),
+            data.graphs[self.graph].graph,
+        )
