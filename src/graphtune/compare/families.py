@@ -112,7 +112,7 @@ def _others(graph: str, *, transformer: bool) -> Iterator[tuple[str, str, Candid
         make: Any = kind
         named = {field.name for field in fields(make)}
         usual_one = make(**({"graph": graph} if "graph" in named else {}))
-        base = kind.over(graph) if hasattr(kind, "over") else usual_one
+        base = make.over(graph) if hasattr(kind, "over") else usual_one
         itself = getattr(kind, "compared_itself", True)
         if itself:
             yield family, _kebab(kind.__name__), base

@@ -58,7 +58,7 @@ class FittedTuned:
     def of(
         cls, encoder: Transformer, model: TextModel, moved: Collection[str], learned: int
     ) -> "FittedTuned":
-        """Take what ``model``, which is tuned no further, has learned; ``moved`` names the weights that moved."""
+        """Take what ``model``, which is tuned no further, has learned; ``moved`` names what moved."""
         kept = {*moved, _WEIGHT, _BIAS}
         tensors = {n: p.detach().contiguous() for n, p in model.named_parameters() if n in kept}
         base = encoder.loaded

@@ -1,8 +1,8 @@
 """The encoder, tuned on what it and a graph model agree on; it needs no graph afterwards.
 
 Source: the strategies' (`PseudoLabels`, `GraphPairs`).
-Differs from the papers: see there; the head starts from logistic regression on the frozen encoder, which is the
-encoder's own word at first.
+Differs from the papers: see there; the head starts from logistic regression on the frozen encoder, which is
+the encoder's own word at first.
 """
 
 from collections.abc import Mapping
