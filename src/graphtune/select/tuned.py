@@ -18,21 +18,18 @@ from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
 from graphtune.encoder import Transformer
-from graphtune.encoder.token_states import TokenIds, TokenStates
-from graphtune.encoder.tunable import TunableTransformer
 from graphtune.errors import PlanError
 from graphtune.model import TextModel, TextTask
 from graphtune.select.data import Data, OutOfTime
 from graphtune.select.features import View
 from graphtune.select.fitted_tuned import LEARNED, FittedTuned
 from graphtune.select.graph_free import GraphFree
-from graphtune.select.linear import LinearHead
+from graphtune.select.tuned_reader import cut_model, start_head, tokens_of, transformer_of
 from graphtune.strategy import EncoderTuning, TextStrategy
 from graphtune.train import Training, train
 
 _TRIED_STEPS = 4
 _FEWEST = 2  # epochs
-_STRENGTH = 10.0  # scikit-learn's C of the head that tuning starts from
 
 
 @dataclass(frozen=True)
@@ -78,21 +75,11 @@ class Tuned(GraphFree):
         seed: int,
     ) -> "FittedTuned":
         """Learn labels of ``rows`` (−1 = unknown), or probabilities of their classes; errors as `fit`."""
-        encoder = _transformer(data)
+        encoder = transformer_of(data, self)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._model(encoder, data.classes)
-        likely = labels if targets is None else targets.argmax(axis=1)
-        start = LinearHead.fit(
-            data.features.meaning[torch.from_numpy(rows)],
-            likely,
-            data.classes,
-            strength=_STRENGTH,
-            weights=None if data.weights is None else data.weights[rows],
-        )
-        with torch.no_grad():
-            model.head.weight.copy_(start.weight.T)
-            model.head.bias.copy_(start.bias)
+        start_head(model, data, rows, labels if targets is None else targets.argmax(axis=1))
         task = self._task(encoder, data, rows, model.encoder.frozen)
         wanted = None if targets is None else torch.from_numpy(targets)
         task = replace(task, labels=torch.from_numpy(labels), targets=wanted)
@@ -111,19 +98,26 @@ class Tuned(GraphFree):
 
     def pace(self, data: Data, rows: Int64[np.ndarray, " T"]) -> "Pace":
         """Return how long training takes, by a few steps on some of ``rows`` that nothing is kept of."""
-        encoder, start = _transformer(data), time.monotonic()
-        model = self._model(encoder, data.classes)
+        encoder = transformer_of(data, self)
         some = np.random.default_rng(0).permutation(rows)[: _TRIED_STEPS * self.batch_rows]
-        task = self._task(encoder, data, some, model.encoder.frozen)
+        # What is loaded, read and settled once is no part of any later training.
+        self._tried(encoder, data, some[: self.batch_rows])
+        ready, taken = self._tried(encoder, data, some)
+        return Pace(ready, taken / len(some), self.passes)
+
+    def _tried(self, encoder: Transformer, data: Data, rows: Int64[np.ndarray, " T"]) -> tuple[float, float]:
+        """Return the seconds until a training can begin, and of one epoch."""
+        start = time.monotonic()
+        model = self._model(encoder, data.classes)
+        task = self._task(encoder, data, rows, model.encoder.frozen)
         task = replace(task, targets=nn.functional.one_hot(task.labels, data.classes).float())
         ready = time.monotonic()
         train(_for(self.strategy, 1), model, task, self._settings, seed=0)
-        taken = time.monotonic() - ready
-        return Pace(ready - start, taken / len(some), self.passes)
+        return ready - start, time.monotonic() - ready
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedTuned":
         """Return a saved one."""
-        encoder = _transformer(data)
+        encoder = transformer_of(data, self)
         model = self._model(encoder, data.classes)
         own = {name: tensor for name, tensor in tensors.items() if name != LEARNED}
         model.load_state_dict(own, strict=False)
@@ -141,15 +135,13 @@ class Tuned(GraphFree):
 
     def _task(self, encoder: Transformer, data: Data, rows: Int64[np.ndarray, " T"], frozen: int) -> TextTask:
         texts = [data.features.texts[row] for row in rows]
-        given = TokenStates.of(encoder, texts, frozen) if frozen else TokenIds.of(encoder, texts)
+        given = tokens_of(encoder, texts, frozen)
         weights = None if data.weights is None else torch.from_numpy(data.weights[rows])
         every = torch.arange(len(rows))
         return TextTask(given, torch.from_numpy(data.labels[rows]), data.classes, every, every[:0], weights)
 
     def _model(self, encoder: Transformer, classes: int) -> TextModel:
-        frozen = max(0, encoder.depth - self.blocks)
-        cut = TunableTransformer.load(encoder.directory, frozen, checkpointed=self.checkpointed)
-        return TextModel(cut, encoder.pooled_by, nn.Linear(encoder.width, classes))
+        return cut_model(encoder, self.blocks, classes, checkpointed=self.checkpointed)
 
 
 @dataclass(frozen=True)
@@ -182,13 +174,3 @@ def _digests(model: TextModel) -> dict[str, bytes]:
         for name, p in model.named_parameters()
         if id(p) in able
     }
-
-
-def _transformer(data: Data) -> Transformer:
-    encoder = data.features.maker.encoder
-    if not isinstance(encoder, Transformer):
-        raise PlanError(
-            "Tuned tunes a transformer, and this encoder is none.",
-            fix="use minilm or a Hugging Face directory as the encoder, or leave Tuned out.",
-        )
-    return encoder

@@ -64,17 +64,26 @@ def transformer_of(data: Data, reader: object) -> Transformer:
     return encoder
 
 
-def cut_model(encoder: Transformer, blocks: int, classes: int) -> TextModel:
+def cut_model(encoder: Transformer, blocks: int, classes: int, *, checkpointed: bool = False) -> TextModel:
     """Return the encoder with its top blocks free to learn, and a head with weights at random."""
-    cut = TunableTransformer.load(encoder.directory, max(0, encoder.depth - blocks))
+    frozen = max(0, encoder.depth - blocks)
+    cut = TunableTransformer.load(encoder.directory, frozen, checkpointed=checkpointed)
     return TextModel(cut, encoder.pooled_by, nn.Linear(encoder.width, classes)).eval()
 
 
-def start_head(model: TextModel, data: Data, rows: Int64[np.ndarray, " T"]) -> None:
-    """Set the head to logistic regression on what the frozen encoder makes of ``rows``."""
+def start_head(
+    model: TextModel,
+    data: Data,
+    rows: Int64[np.ndarray, " T"],
+    labels: Int64[np.ndarray, " T"] | None = None,
+) -> None:
+    """Set the head to logistic regression on what the frozen encoder makes of ``rows``.
+
+    It learns their own labels, unless others are given.
+    """
     start = LinearHead.fit(
         data.features.meaning[torch.from_numpy(rows)],
-        data.labels[rows],
+        data.labels[rows] if labels is None else labels,
         data.classes,
         strength=_STRENGTH,
         weights=None if data.weights is None else data.weights[rows],
