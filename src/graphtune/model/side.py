@@ -28,17 +28,17 @@ class Rung(Protocol):
     Its attribute ``layer`` is a graph layer; its ``shown`` is how wide a row is that a head may read.
     """
 
-    def enter(self, x: Float[Tensor, "N F"], below: Float[Tensor, "N S"] | None) -> Float[Tensor, "N H"]:
+    def enter(self, x: Float[Tensor, "N F"], below: Float[Tensor, "N _"] | None) -> Float[Tensor, "N G"]:
         """Return what the layer exchanges."""
         ...
 
     def leave(
-        self, received: Float[Tensor, "N H"], below: Float[Tensor, "N S"] | None
-    ) -> Float[Tensor, "N S"]:
+        self, received: Float[Tensor, "N G"], below: Float[Tensor, "N _"] | None
+    ) -> Float[Tensor, "N _"]:
         """Return what goes to the next rung, from what the layer put out."""
         ...
 
-    def show(self, x: Float[Tensor, "N F"], state: Float[Tensor, "N S"]) -> Float[Tensor, "N G"]:
+    def show(self, x: Float[Tensor, "N F"], state: Float[Tensor, "N _"]) -> Float[Tensor, "N _"]:
         """Return what a head may read of a block's rows and what the rung left."""
         ...
 
@@ -55,18 +55,18 @@ class LadderRung(nn.Module):
         self.project = nn.Linear(inputs, width)
         self.share = None if lowest else nn.Parameter(torch.zeros(()))  # alpha
 
-    def enter(self, x: Float[Tensor, "N F"], below: Float[Tensor, "N S"] | None) -> Float[Tensor, "N H"]:
+    def enter(self, x: Float[Tensor, "N F"], below: Float[Tensor, "N _"] | None) -> Float[Tensor, "N G"]:
         """Mix the block's rows with what the rung below left."""
         own = self.project(x)
         return own if self.share is None or below is None else torch.lerp(below, own, self._share())
 
     def leave(
-        self, received: Float[Tensor, "N H"], below: Float[Tensor, "N S"] | None
-    ) -> Float[Tensor, "N S"]:
+        self, received: Float[Tensor, "N G"], below: Float[Tensor, "N _"] | None
+    ) -> Float[Tensor, "N _"]:
         """Return what was received, where it is above zero."""
         return torch.relu(received)
 
-    def show(self, x: Float[Tensor, "N F"], state: Float[Tensor, "N S"]) -> Float[Tensor, "N G"]:
+    def show(self, x: Float[Tensor, "N F"], state: Float[Tensor, "N _"]) -> Float[Tensor, "N _"]:
         """Return what the rung left."""
         return state
 
@@ -92,18 +92,18 @@ class AdapterRung(nn.Module):
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)
 
-    def enter(self, x: Float[Tensor, "N F"], below: Float[Tensor, "N S"] | None) -> Float[Tensor, "N H"]:
+    def enter(self, x: Float[Tensor, "N F"], below: Float[Tensor, "N _"] | None) -> Float[Tensor, "N G"]:
         """Narrow the block's rows, with what was added to them so far."""
         return self.down(x if below is None else x + below)
 
     def leave(
-        self, received: Float[Tensor, "N H"], below: Float[Tensor, "N S"] | None
-    ) -> Float[Tensor, "N S"]:
+        self, received: Float[Tensor, "N G"], below: Float[Tensor, "N _"] | None
+    ) -> Float[Tensor, "N _"]:
         """Widen what was received, and add it to what was added below."""
         added = self.up(torch.relu(received))
         return added if below is None else below + added
 
-    def show(self, x: Float[Tensor, "N F"], state: Float[Tensor, "N S"]) -> Float[Tensor, "N G"]:
+    def show(self, x: Float[Tensor, "N F"], state: Float[Tensor, "N _"]) -> Float[Tensor, "N _"]:
         """Return the block's rows with all that was added."""
         return x + state
 
@@ -158,7 +158,7 @@ class SideNetwork(nn.Module):
             state = rung.leave(exchange(number, _layer(rung), sent), state)
             yield rung.show(own, state)
 
-    def split(self, x: Float[Tensor, "N KF"]) -> Sequence[Float[Tensor, "N F"]]:
+    def split(self, x: Float[Tensor, "N F"]) -> Sequence[Float[Tensor, "N _"]]:
         """Return each rung's rows of a node's features."""
         return x.chunk(len(self.rungs), dim=1)
 
@@ -182,7 +182,7 @@ class SideNetwork(nn.Module):
     @torch.no_grad()
     def logits_in_blocks(
         self,
-        x: Float[Tensor, "N KF"],
+        x: Float[Tensor, "N F"],
         graph: TextGraph,
         rows: Int64[Tensor, " B"] | None = None,
         *,
@@ -194,7 +194,7 @@ class SideNetwork(nn.Module):
     @torch.no_grad()
     def every_in_blocks(
         self,
-        x: Float[Tensor, "N KF"],
+        x: Float[Tensor, "N F"],
         graph: TextGraph,
         rows: Int64[Tensor, " B"] | None = None,
         *,

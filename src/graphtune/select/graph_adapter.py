@@ -88,7 +88,7 @@ class GraphAdapter(BesideEncoder):
         """No: there is one exit."""
         return False
 
-    def content(self, found: Sequence[Float32[np.ndarray, "B C"]]) -> Bool[np.ndarray, "E B"]:
+    def content(self, found: Sequence[Float32[np.ndarray, "B C"]]) -> Bool[np.ndarray, "_ B"]:
         """Return that no row leaves before the end."""
         return np.zeros((len(found), len(found[0])), dtype=bool)
 

@@ -81,7 +81,7 @@ class Ladder(BesideEncoder):
         """Whether a row may leave by another exit than the last."""
         return self.sure is not None or self.patience is not None
 
-    def content(self, found: Sequence[Float32[np.ndarray, "B C"]]) -> Bool[np.ndarray, "E B"]:
+    def content(self, found: Sequence[Float32[np.ndarray, "B C"]]) -> Bool[np.ndarray, "_ B"]:
         """Return which rows may leave by which exit, from the probabilities of the first exits, or of all."""
         may = np.zeros((len(found), len(found[0])), dtype=bool)
         agreed, before = np.zeros(len(found[0]), dtype=np.int64), np.full(len(found[0]), -1)

@@ -66,7 +66,7 @@ class Side(Protocol):
         """Whether a row may leave by another exit than the last."""
         ...
 
-    def content(self, found: Sequence[Float32[np.ndarray, "B C"]]) -> Bool[np.ndarray, "E B"]:
+    def content(self, found: Sequence[Float32[np.ndarray, "B C"]]) -> Bool[np.ndarray, "_ B"]:
         """Return which rows may leave by which exit, from the probabilities of the first exits, or of all."""
         ...
 
@@ -137,8 +137,8 @@ def blocks_of(encoder: Transformer, named: Sequence[int]) -> tuple[int, ...]:
     return tuple(round(encoder.depth * (at + 1) / count) for at in range(count))
 
 
-def block_rows(encoder: Transformer, features: Features, blocks: Sequence[int]) -> Float32[Tensor, "N KF"]:
-    """Return the rows of several blocks side by side, each scaled to entries near 1."""
+def block_rows(encoder: Transformer, features: Features, blocks: Sequence[int]) -> Float32[Tensor, "N F"]:
+    """Return the rows of several blocks side by side, each scaled to entries near 1: 4 F bytes a row."""
     read = cached_blocks(encoder, features.texts, blocks) if features.cached else None
     found = encoder.encode_blocks(features.texts, blocks) if read is None else read
     return torch.cat([scaled(found[block]) for block in blocks], dim=1)
@@ -194,7 +194,7 @@ class FittedSide:
     candidate: Side
     model: SideNetwork
     blocks: tuple[int, ...]
-    sent: tuple[Float32[Tensor, "N H"], ...]
+    sent: tuple[Float32[Tensor, "N G"], ...]
     nodes: Float32[np.ndarray, "_ C"]  # none where it was restored
     learned: int  # numbers; a restored one counts all of its own
 
