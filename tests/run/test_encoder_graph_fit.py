@@ -12,17 +12,17 @@ from graphtune.errors import PlanError
 from graphtune.graph import Neighbours
 from graphtune.plan import Plan
 from graphtune.run import fit_table, load
-from graphtune.select import Coupled, Distilled, Mean, NamedGraph, Propagated, Taught
+from graphtune.select import Coupled, Distilled, Mean, Mined, NamedGraph, Propagated, served
 from graphtune.strategy import EM, Distil, GraphPairs, PseudoLabels, Staged
 from graphtune.table import Table, from_lists
 from text_tasks import texts, tiny
 
 ASKED = ["the red tree", "a cat on the mat", "ran"]
-PAIRS = Taught(GraphPairs(rate=1e-3, epochs=2), blocks=1)
+PAIRS = Mined(GraphPairs(rate=1e-3, epochs=2), blocks=1)
 BUILT = Coupled(Staged(epochs=1, network_epochs=5), rebuilt=Neighbours(4), width=8, blocks=1)
 CANDIDATES = [
     PAIRS,
-    Taught(PseudoLabels(rate=1e-3, epochs=1), "meaning, sharp", blocks=1),
+    Mined(PseudoLabels(rate=1e-3, epochs=1), "meaning, sharp", blocks=1),
     BUILT,
     Coupled(EM(epochs=1, taught_epochs=1, network_epochs=5), width=8, blocks=1),
     Distilled(Distil(epochs=20)),
@@ -50,12 +50,12 @@ def plan(candidate) -> Plan:
 def test_a_fit_evaluates_and_saves_it_whole(candidate, tmp_path):
     model = fit_table(table(), plan=plan(candidate), into=tmp_path / "model")
     assert model.outcome.test.rows == 24
-    assert model.candidate == candidate
+    assert model.candidate == served(candidate)
     again = load(tmp_path / "model")
     np.testing.assert_array_equal(again.probabilities(ASKED), model.probabilities(ASKED))
-    assert again.candidate == candidate
+    assert again.candidate == served(candidate)
     # Texts and a graph are kept only where they are read again.
-    assert (tmp_path / "model" / "graph").is_dir() == bool(candidate.graphs)
+    assert (tmp_path / "model" / "graph").is_dir() == bool(served(candidate).graphs)
 
 
 @pytest.mark.parametrize("candidate", [PAIRS, BUILT], ids=str)

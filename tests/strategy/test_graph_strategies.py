@@ -18,12 +18,11 @@ from graphtune.strategy import (
     CoupledStrategy,
     EncoderTuning,
     GraphPairs,
-    GraphTeacher,
     Joint,
+    MinedStrategy,
     PseudoLabels,
     Staged,
     Strategy,
-    TaughtStrategy,
 )
 from graphtune.strategy.em import mixed_task
 from graphtune.strategy.pseudo_labels import agreed
@@ -32,10 +31,9 @@ from tasks import KilledError, Mortal, Watched, same, weights
 from text_tasks import gold_only, small_coupled_model, small_graph_task, small_text_model
 
 SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0, schedule="linear", clip=1.0)
-TAUGHT = [
+MINED = [
     GraphPairs(rate=1e-3, epochs=2, pair_rows=5),
     GraphPairs(rate=1e-3, pairs=9, pair_rows=4, word=0.0),
-    GraphTeacher(rate=1e-3),
     PseudoLabels(rate=1e-3, epochs=2),
 ]
 COUPLED = [
@@ -45,14 +43,14 @@ COUPLED = [
     Joint(first_epochs=2, network_epochs=3, epochs=2, share=1.0),
     Staged(epochs=2, network_epochs=3),
 ]
-every = pytest.mark.parametrize("method", [*TAUGHT, *COUPLED], ids=str)
+every = pytest.mark.parametrize("method", [*MINED, *COUPLED], ids=str)
 BLOCK = 4 * (32 * 32 + 32) + (32 * 64 + 64) + (64 * 32 + 32) + 4 * 32
 HEAD, NETWORK = 32 * 3 + 3, 32 * 5 + 5 + 5 * 3 + 3
 
 
 def model_and_task(method: Strategy, builder: Neighbours | None = None) -> tuple:
     task = small_graph_task(2)
-    if any(type(method) is type(one) for one in TAUGHT):
+    if any(type(method) is type(one) for one in MINED):
         return small_text_model(2), task
     return small_coupled_model(2, builder=builder), gold_only(task)
 
@@ -78,7 +76,6 @@ def test_counts_what_it_learns(method):
     both, network = BLOCK + HEAD, NETWORK
     expected = {
         "GraphPairs": [both],
-        "GraphTeacher": [both],
         "PseudoLabels": [both, both],
         "EM": [both, network, both, network],
         "Staged": [both, network],
@@ -102,7 +99,7 @@ def test_deterministic_by_seed(method):
     assert not same(result(1), result(2))
 
 
-WITH_GRAPHS = [(one, None) for one in [*TAUGHT, *COUPLED]] + [(one, Neighbours(4)) for one in COUPLED]
+WITH_GRAPHS = [(one, None) for one in [*MINED, *COUPLED]] + [(one, Neighbours(4)) for one in COUPLED]
 
 
 @pytest.mark.parametrize(("method", "builder"), WITH_GRAPHS, ids=str)
@@ -127,8 +124,8 @@ def test_resumes_bit_for_bit_after_a_kill_in_the_middle_of_each_phase(method, bu
 
 
 @dataclass(frozen=True)
-class Taught:
-    strategy: TaughtStrategy
+class Mined:
+    strategy: MinedStrategy
 
 
 @dataclass(frozen=True)
@@ -138,8 +135,8 @@ class Coupled:
 
 @every
 def test_round_trip_through_toml(method):
-    holder = (Taught if method in TAUGHT else Coupled)(replace(method, rate=0.125))
-    kinds = {TaughtStrategy: strategy.TAUGHT, CoupledStrategy: strategy.COUPLED, Loss: loss.ALL}
+    holder = (Mined if method in MINED else Coupled)(replace(method, rate=0.125))
+    kinds = {MinedStrategy: strategy.OF_MINED_TEXTS, CoupledStrategy: strategy.OF_COUPLES, Loss: loss.ALL}
     text = to_toml(holder)
     assert f'kind = "{type(method).__name__}"' in text
     assert from_toml(type(holder), text, kinds=kinds) == holder
@@ -156,13 +153,13 @@ class Unjudged:
             yield replace(phase, stopping=False)
 
 
-@pytest.mark.parametrize("method", [one for one in [*TAUGHT, *COUPLED] if not isinstance(one, EM)], ids=str)
+@pytest.mark.parametrize("method", [one for one in [*MINED, *COUPLED] if not isinstance(one, EM)], ids=str)
 def test_val_rows_teach_nothing(method):
     def result(change: int):
         model, task = model_and_task(method)
         labels, targets = task.labels.clone(), task.targets
         labels[task.val] = (labels[task.val] + change) % 3
-        if targets is not None and not isinstance(method, GraphTeacher):
+        if targets is not None:
             targets = targets.clone()
             targets[task.val] = targets[task.val].roll(change, dims=1)
         train(Unjudged(method), model, replace(task, labels=labels, targets=targets), SETTINGS, seed=0)
