@@ -164,6 +164,21 @@ def test_with_few_labels_a_teacher_goes_on_to_teach_all_texts(monkeypatch):
     assert [one.name for one in made.scored][:2] != [one.name for one in made.scored][2:]
 
 
+def test_ctrl_c_ends_tuning_with_what_there_is(monkeypatch):
+    @dataclass(frozen=True)
+    class Stopped(Fake):
+        def fit(self, data: Data, rows, *, seed: int) -> FittedKnown:
+            raise KeyboardInterrupt
+
+    fake = Fake("tuned", "graph", wrong=9, texts=None)
+    early = came_to(monkeypatch, 45, (FREE, GRAPH), Stopped("tuned", "graph"))
+    assert "interrupted" in early.said[0]
+    assert not isinstance(early.choice.chosen.candidate, Mean)
+    late = came_to(monkeypatch, 45, (FREE, GRAPH), fake, taught=Stopped("taught", "graph"))
+    assert "interrupted" in late.said[1]
+    assert late.choice.chosen.candidate.members[1] == fake
+
+
 def test_a_teacher_is_not_asked_with_many_labels_or_without_other_texts(monkeypatch):
     fake, taught = (Fake(name, "graph", wrong=9, texts=None) for name in ("tuned", "taught"))
     assert len(came_to(monkeypatch, MANY, (FREE, GRAPH), fake, taught=taught).stages) == 1

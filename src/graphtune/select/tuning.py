@@ -88,14 +88,18 @@ def tuned(search: Search, choice: Choice, teach: Int64[np.ndarray, " T"], limits
 
     It learns from labels first; with few of them, then from what the choice so far says of all texts. With
     few labels the average is taken unless the choice leads it, for held-out rows seldom tell; with many,
-    only if it clearly leads. The tuned encoder alone has to lead clearly in any case.
+    only if it clearly leads. The tuned encoder alone has to lead clearly in any case. Ctrl-C ends it with
+    what was found so far.
     """
     tuning = Tuning(choice)
     if not isinstance(search.data.features.maker.encoder, Transformer):
         return tuning
-    tuning = _by_labels(search, tuning, teach, limits)
-    if search.standing.few and (search.data.labels < 0).any():
-        tuning = _by_teacher(search, tuning, teach, limits)
+    others = search.standing.few and bool((search.data.labels < 0).any())
+    try:
+        for step in (_by_labels, _by_teacher)[: 1 + others]:
+            tuning = step(search, tuning, teach, limits)
+    except KeyboardInterrupt:
+        return tuning.then(Stage("Tuning was interrupted: what was chosen before is saved."))
     return tuning
 
 
