@@ -1,4 +1,5 @@
-"""Make ``docs/results.md`` and its Chinese twin, with their plots, from the committed results of the study.
+"""Make ``docs/results.md`` and ``docs/choosing-a-strategy.md``, their Chinese twins and their plots, from the
+committed results of the study.
 
     python bench/study/page.py [--check]
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import choosing
 from literature import PUBLISHED
 from rank_plot import critical_difference
 from ranks import Ranks, ranks
@@ -22,7 +24,8 @@ from words import CHINESE, ENGLISH, Words
 from graphtune.artefact import written
 
 ROOT = Path(__file__).parents[2]
-RESULTS, BARS, DOCS = ROOT / "bench/study/results", ROOT / "bench/results/bars", ROOT / "docs"
+RESULTS, STRATEGIES = ROOT / "bench/study/results", ROOT / "bench/study/strategies"
+BARS, DOCS = ROOT / "bench/results/bars", ROOT / "docs"
 LABELS = (5, 20, None)
 NO_GRAPH, OURS = "graphtune-no-graph", "graphtune"
 NEVER_WORSE = ("tfidf-lr", "embeddings-lr")
@@ -36,12 +39,17 @@ def committed(folder: Path = RESULTS) -> list[Result]:
     return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
 
 
-def documents(results: Sequence[Result], bars: Mapping[str, Result]) -> dict[str, str]:
+def documents(
+    results: Sequence[Result], bars: Mapping[str, Result], strategies: Sequence[Result] = ()
+) -> dict[str, str]:
     """Return the text of every file, by its name."""
     made = {
         "results.md": _document(results, bars, ENGLISH),
         "results.zh-CN.md": _document(results, bars, CHINESE),
     }
+    if strategies:
+        made["choosing-a-strategy.md"] = choosing.page(strategies, choosing.ENGLISH)
+        made["choosing-a-strategy.zh-CN.md"] = choosing.page(strategies, choosing.CHINESE)
     for count in LABELS:
         found = ranks(results, count)
         if found is not None:
@@ -221,7 +229,7 @@ def main(arguments: list[str] | None = None) -> int:
     check = parser.parse_args(arguments).check
     bars = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(BARS.glob("*.json"))}
     stale = 0
-    for name, text in documents(committed(), bars).items():
+    for name, text in documents(committed(), bars, committed(STRATEGIES)).items():
         path = DOCS / name
         stale += not path.is_file() or path.read_text(encoding="utf-8") != text
         if not check:

@@ -1,10 +1,13 @@
 """The standing study: the main methods and the peers on every set, with 5, 20 and all labels a class.
 
     python bench/study/study.py [SET...] [--seeds N] [--budget TIME] [--no-peers] [--only NAMES] [--list]
+    python bench/study/study.py --strategies SET... [--only NAMES]
 
 A result is written to ``bench/study/results/SET.json``; what is done lies in ``bench/work/study``, apart for
 every state of the code, and is not done again. ``--only`` runs some methods anew, and keeps the rows of all
-others that the committed result has. ``bench/study/page.py`` makes ``docs/results.md`` of it all.
+others that the committed result has. ``bench/study/page.py`` makes ``docs/results.md`` of it all. With
+``--strategies`` the ways to tune an encoder are run instead, into ``bench/study/strategies``, for
+``docs/choosing-a-strategy.md``.
 """
 
 import argparse
@@ -17,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import choosing
 from sets import SETS, Set
 
 import graphtune
@@ -29,7 +33,7 @@ from graphtune.plan.budget import seconds
 from protocols import AbsentDataError, read
 
 HERE = Path(__file__).parent
-RESULTS, WORK = HERE / "results", HERE.parent / "work/study"
+RESULTS, STRATEGIES, WORK = HERE / "results", HERE / "strategies", HERE.parent / "work/study"
 PEERS = HERE.parent / "peers"
 LABELS = (5, 20, None)
 LIMIT_SECONDS = 60.0  # for one training, ours and the peers' alike
@@ -37,7 +41,9 @@ OURS = ("family:baseline", "propagated-smoothed", "graphtune-no-graph", "graphtu
 _DIGITS = 5
 
 
-def run(one: Set, *, seeds: int, budget: float, names: Sequence[str]) -> Comparison:
+def run(
+    one: Set, *, seeds: int, budget: float, names: Sequence[str], labels: Sequence[int | None] = LABELS
+) -> Comparison:
     """Compare the methods of some names on one set.
 
     Raises:
@@ -45,7 +51,7 @@ def run(one: Set, *, seeds: int, budget: float, names: Sequence[str]) -> Compari
     """
     table, links = read(one.protocol, 0)
     encoder = _encoder(one)
-    settings = Settings(seeds, LABELS, budget, LIMIT_SECONDS, encoder)
+    settings = Settings(seeds, tuple(labels), budget, LIMIT_SECONDS, encoder)
     offer = Offer(encoder, links is not None, same=False, nodes=len(table))
     return compare(table, methods(names, offer), WORK / code() / one.name, settings, links)
 
@@ -139,6 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--budget", default="2h", help="time for one set")
     parser.add_argument("--no-peers", action="store_true", help="only what needs no other environment")
     parser.add_argument("--only", help="names of methods to run anew, with commas; the others' rows are kept")
+    parser.add_argument("--strategies", action="store_true", help="compare ways to tune an encoder")
     parser.add_argument("--list", action="store_true", help="print the sets")
     given = parser.parse_args(arguments)
     by_name = {one.name: one for one in SETS}
@@ -149,7 +156,13 @@ def main(arguments: list[str] | None = None) -> int:
     if wrong:
         print(f"error: no set is called {', '.join(wrong)}.\nfix: see --list.", file=sys.stderr)
         return 2
-    names = [*OURS, *([] if given.no_peers else [str(PEERS / "methods.toml")])]
+    names, labels, place = (
+        [*OURS, *([] if given.no_peers else [str(PEERS / "methods.toml")])],
+        LABELS,
+        RESULTS,
+    )
+    if given.strategies:
+        names, labels, place = list(choosing.METHODS), choosing.LABELS, STRATEGIES
     if given.only:
         names = given.only.split(",")
     status = 0
@@ -157,12 +170,13 @@ def main(arguments: list[str] | None = None) -> int:
         one = by_name[name]
         try:
             with progress.shown():
-                found = run(one, seeds=given.seeds, budget=seconds(given.budget), names=names)
+                budget = seconds(given.budget)
+                found = run(one, seeds=given.seeds, budget=budget, names=names, labels=labels)
         except (AbsentDataError, GraphtuneError) as error:
             print(f"skipped {name}: {error}", file=sys.stderr)
             status = 1
             continue
-        path = RESULTS / f"{name}.json"
+        path = place / f"{name}.json"
         made = result(one, found)
         write_json(path, joined(made, path) if given.only else made)
         print("\n".join(found.verdict), flush=True)

@@ -13,12 +13,14 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench/study"))
 
+import choosing
 import page
 import ranks
 from rank_plot import critical_difference
 from sets import SETS
 
 import study
+from graphtune.compare.families import Offer, families
 
 NAMES = ("graphtune", "graphtune-no-graph", "tfidf-lr", "embeddings-lr")
 RANDOM = np.random.default_rng(2)
@@ -34,6 +36,7 @@ def row(method, value, labels):
         "method": method,
         "labels": labels,
         "accuracy": interval(value),
+        "learned": 1234,
         "train_seconds": 2.0,
         "peak_bytes": 1 << 29,
         "latency_ms": 5.0,
@@ -107,6 +110,18 @@ def test_the_page_says_what_the_results_say_in_both_languages():
         gaps = 100 * (VALUES[:, 0] - VALUES[:, 2:].max(axis=1))
         assert f"{gaps.min():+.2f}" in text
     assert made["results.md"].count("|") == made["results.zh-CN.md"].count("|")
+
+
+def test_the_page_on_strategies_holds_every_method_in_both_languages():
+    made = page.documents([], {}, RESULTS[:2])
+    for name in ("choosing-a-strategy.md", "choosing-a-strategy.zh-CN.md"):
+        assert all(f"| `{method}` |" in made[name] for method in NAMES)
+        assert all(one["set"] in made[name] for one in RESULTS[:2])
+        assert f"**{100 * VALUES[0].max():.1f}**" in made[name]
+    assert choosing.ENGLISH.ideas.keys() == choosing.CHINESE.ideas.keys()
+    every = families(Offer("minilm", links=False, same=False, nodes=100))
+    told = {one.name for name in ("encoder", "encoder-graph") for one in every[name]}
+    assert told == choosing.ENGLISH.ideas.keys() - set(choosing.HELD_AGAINST)
 
 
 def test_a_set_that_the_budget_cut_short_is_marked():
