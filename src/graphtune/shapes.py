@@ -13,6 +13,7 @@ AXES: Final[dict[str, str]] = {
     "B": "rows of a batch",
     "L": "tokens of a text",
     "P": "tokens of several texts, one text after the other",
+    "J": "pairs of texts, each joined by a third one",
     "F": "features in",
     "G": "features out",
     "H": "attention heads",

@@ -72,7 +72,6 @@ def test_it_predicts_the_same_bits_in_another_process(candidate, tmp_path):
 
 
 def test_a_teachers_graph_that_is_not_there_is_told_before_any_work():
-    asked = replace(plan(PAIRS), graphs=(NamedGraph("mine", Neighbours(4)),))
     with pytest.raises(PlanError, match="meaning") as told:
-        fit_table(table(), plan=asked, into=None)
+        replace(plan(PAIRS), graphs=(NamedGraph("mine", Neighbours(4)),))
     assert "mine" in told.value.fix

@@ -14,7 +14,7 @@ from graphtune.graph.text_graph import TextGraph
 
 def mined_pairs(
     graph: TextGraph, labels: Int64[np.ndarray, " N"], most: int, generator: np.random.Generator
-) -> Int64[np.ndarray, "P 3"]:
+) -> Int64[np.ndarray, "J 3"]:
     """Return up to ``most`` rows of a node, a neighbour of its class, and its nearest one of another class.
 
     A node without a class (-1), or without a neighbour of its own, is in none; -1 stands for a third that is

@@ -17,9 +17,9 @@ class PairBatch:
     """The texts of some pairs, each once."""
 
     texts: TextBatch  # their labels are those the pairs were found by
-    rows: Int64[Tensor, " P"]  # numbers of the pairs
-    labels: Int64[Tensor, " P"]
-    weights: Float32[Tensor, " P"] | None = None
+    rows: Int64[Tensor, " J"]  # numbers of the pairs
+    labels: Int64[Tensor, " J"]
+    weights: Float32[Tensor, " J"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class PairTask:
     """Pairs over the texts of a task, whose val rows judge."""
 
     task: TextTask  # its labels are those the pairs were found by
-    pairs: Int64[Tensor, "P 3"]  # two texts of one class, and a near one of another; -1 = there is none
+    pairs: Int64[Tensor, "J 3"]  # two texts of one class, and a near one of another; -1 = there is none
 
     @property
     def classes(self) -> int:
@@ -35,7 +35,7 @@ class PairTask:
         return self.task.classes
 
     @property
-    def train(self) -> Int64[Tensor, " P"]:
+    def train(self) -> Int64[Tensor, " J"]:
         """All pairs."""
         return torch.arange(len(self.pairs))
 
@@ -61,7 +61,7 @@ class PairTask:
         texts = self.task.batch(there[there >= 0])
         return PairBatch(texts, rows, self.task.labels[pairs[:, 0]])
 
-    def pieces(self, rows: Int64[Tensor, " P"], count: int) -> tuple[Int64[Tensor, " B"], ...]:
+    def pieces(self, rows: Int64[Tensor, " J"], count: int) -> tuple[Int64[Tensor, " B"], ...]:
         """Return ``rows``, which come in a random order, in steps of ``count`` pairs of similar length."""
         # Of the pair that is there: the longest of its texts, to which the others are padded.
         length = np.where(self.pairs.numpy() < 0, 0, self.task.texts.length[self.pairs.numpy()]).max(axis=1)

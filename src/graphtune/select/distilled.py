@@ -127,7 +127,7 @@ class Distilled:
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedDistilled":
         """Return a saved student."""
-        inputs = next(iter(tensors.values())).shape[1]
+        inputs = tensors["layers.0.map.weight" if self.width else "head.weight"].shape[1]
         model = self._model(inputs, data.classes)
         model.load_state_dict(dict(tensors))
         return FittedDistilled(self, model)
