@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from graphtune.tracking import Tracker
 
 INTO = "graphtune-model"
+SEPARATOR = "|"  # of labels
 
 
 def fit(
@@ -32,6 +33,19 @@ def fit(
         str | None, typer.Option(metavar="COL", help="Column of how much each training row counts.")
     ] = None,
     edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
+    multi_label: Annotated[
+        bool,
+        typer.Option(
+            "--multi-label",
+            help="A text may have several labels, or none: a list of them, or names between separators.",
+        ),
+    ] = False,
+    separator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MARK", help="What stands between them; implies --multi-label.", show_default="|"
+        ),
+    ] = None,
     unlabelled: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="More texts without labels; may be repeated.")
     ] = None,
@@ -128,11 +142,20 @@ def fit(
         "tune": tune,
         "keep_rare": keep_rare,
         "unknown_label": unknown_label,
+        "separator": SEPARATOR if multi_label and separator is None else separator,
     }
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)
     more, rare = unlabelled or (), settled.keep_rare
-    rows = read_tables(table, columns, purpose="fit", unlabelled=more, test=test, keep_rare=rare)
+    rows = read_tables(
+        table,
+        columns,
+        purpose="fit",
+        unlabelled=more,
+        test=test,
+        keep_rare=rare,
+        separator=settled.separator,
+    )
     links = None if edges is None else read_links(edges, frozenset(rows.ids))
     if dry_run:
         estimated(rows, settled, links)

@@ -43,7 +43,7 @@ def _opening(outcome: "Outcome") -> list[str]:
     return [
         "# Text classifier",
         "",
-        f"Gives a text one of {wording.counted(len(outcome.classes), 'class', 'classes')}. "
+        f"Gives a text {'one' if outcome.measure == 'accuracy' else 'any number'} of {wording.counted(len(outcome.classes), 'class', 'classes')}. "
         f"Made by graphtune {version('graphtune')} with the encoder {escaped(outcome.encoder)}.",
         "",
         f"**{wording.headline(outcome)}.** {sure}",
@@ -106,7 +106,7 @@ def _figures(outcome: "Outcome") -> list[str]:
         return []
     names = (
         "",
-        "accuracy",
+        outcome.measure,
         "95% interval",
         "macro-F1",
         "calibration error",
@@ -159,7 +159,7 @@ def _comparison(outcome: "Outcome") -> list[str]:
         if at < _CANDIDATES_SHOWN or one.name == outcome.chosen
     ]
     more = len(candidates) - len(rows)
-    names = ("candidate", "family", "held-out accuracy", "standard error, points", "time", "note")
+    names = ("candidate", "family", f"held-out {outcome.measure}", "standard error, points", "time", "note")
     return [
         "## What was compared",
         "",
@@ -173,7 +173,9 @@ def _comparison(outcome: "Outcome") -> list[str]:
 
 def _limits(outcome: "Outcome") -> list[str]:
     lines = [
-        "It answers with one of the classes it was trained on, also for texts that belong to none, unless it "
+        "It was trained for texts that may have several labels, or none."
+        if outcome.measure != "accuracy"
+        else "It answers with one of the classes it was trained on, also for texts that belong to none, unless it "
         "is asked to tell these (`graphtune predict --unknown`)."
         if outcome.unknown is not None
         else "It always answers with one of the classes it was trained on, also for texts that belong to "

@@ -27,6 +27,9 @@ from graphtune.table.cell import CellError, as_identifier, as_label
 
 _READ = {"text": str, "whole": int, "number": float, "truth": lambda name: name == "True"}
 
+_SEPARATOR = "|"  # in files; lists need none
+_LISTS = (list, tuple, set, frozenset, np.ndarray)
+
 Edges = Links | Source | Iterable[Any]  # of pairs or triples
 
 
@@ -49,6 +52,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             class is refused.
         unknown_label: a label whose rows are of no class: they are no class of the model, and choose how such
             texts are told (`predict` with ``unknown``).
+        multi_label: whether a text may have several labels, or none: then `fit` takes a list of labels of
+            each text, `predict` gives one, and `predict_proba` has a probability of each label by itself.
         plan: a `Plan` or the path of one, in place of all of the above.
         verbose: whether progress is written to standard error.
     """
@@ -67,6 +72,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         class_shares: ClassShares = "estimated",
         keep_rare: bool = False,
         unknown_label: object = None,
+        multi_label: bool = False,
         plan: Plan | str | Path | None = None,
         verbose: bool = False,
     ) -> None:
@@ -77,6 +83,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.class_shares: ClassShares = class_shares
         self.keep_rare = keep_rare
         self.unknown_label = unknown_label
+        self.multi_label = multi_label
         self.plan = plan
         self.verbose = verbose
 
@@ -124,8 +131,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     ) -> Shaped[np.ndarray, " B"]:
         """Return each text's most probable class, as a value of `classes_`; arguments as `predict_proba`.
 
-        With ``unknown``, texts whose `unknown_scores` are above `unknown_threshold_` get this value instead.
+        Where texts may have several labels it is a list of each, in an array of objects. With ``unknown``,
+        texts whose `unknown_scores` are above `unknown_threshold_` get this value instead.
         """
+        check_is_fitted(self, "model_")
+        if unknown is None and self.model_.several:
+            model, table, links = self._asked(texts, ids, edges)
+            with progress.shown(self.verbose):
+                found = model.probabilities(table.texts, ids=None if ids is None else table.ids, links=links)
+            claims = self._in_order(model.calibration.claims(found))
+            told = np.empty(len(claims), dtype=object)
+            told[:] = [self.classes_[own].tolist() for own in claims]
+            return told
         if unknown is None:
             return self.classes_[self.predict_proba(texts, ids=ids, edges=edges).argmax(axis=1)]
         found, scores = self._judged(texts, ids, edges)
@@ -231,6 +248,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             class_shares=plan.class_shares,
             keep_rare=plan.keep_rare,
             unknown_label=plan.unknown_label,
+            multi_label=plan.separator is not None,
         )
         return made._took(model, None)
 
@@ -245,7 +263,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.array(sorted(map(_READ[model.label_kind], model.classes)), dtype=dtype)
         return self
 
-    def _in_order(self, found: Float32[np.ndarray, "B C"]) -> Float32[np.ndarray, "B C"]:
+    def _in_order(self, found: Shaped[np.ndarray, "B C"]) -> Shaped[np.ndarray, "B C"]:
         names = [str(as_label(value)) for value in self.classes_]
         return found[:, [self.model_.classes.index(name) for name in names]]
 
@@ -280,9 +298,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 class_shares=self.class_shares,
                 keep_rare=self.keep_rare,
                 unknown_label=_label_of(self.unknown_label),
+                separator=_SEPARATOR if self.multi_label else None,
             )
         usual = inspect.signature(type(self)).parameters
-        settings = ("encoder", "budget", "seed", "transductive", "class_shares", "keep_rare", "unknown_label")
+        settings = (
+            "encoder",
+            "budget",
+            "seed",
+            "transductive",
+            "class_shares",
+            "keep_rare",
+            "unknown_label",
+            "multi_label",
+        )
         asked = [name for name in settings if getattr(self, name) != usual[name].default]
         if asked:
             said = ", ".join(f"{name}={getattr(self, name)!r}" for name in asked)
@@ -312,7 +340,14 @@ def _table(
     # Where the texts to be predicted are known, they are to a fit what a table's test rows are.
     split = ["train"] * len(first) + ["test" if plan.transductive else "train"] * len(second)
     labels = [*given, *[None] * len(second)]
-    table = from_lists([*first, *second], labels, names, split, own, keep_rare=plan.keep_rare)
+    several = plan.separator is not None
+    table = from_lists(
+        [*first, *second], labels, names, split, own, keep_rare=plan.keep_rare, several=several
+    )
+    if several:
+        every = [one for value in given if isinstance(value, _LISTS) for one in value]
+        kind = _kind(every) if every else "text"
+        return table, kind, np.asarray(every).dtype if kind in ("whole", "number") else None
     strange = table.classes.index(plan.unknown_label) if plan.unknown_label in table.classes else -1
     known = [
         value for value, label in zip(given, table.labels, strict=False) if label >= 0 and label != strange

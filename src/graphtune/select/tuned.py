@@ -54,9 +54,10 @@ class Tuned(GraphFree):
         """Learn from the labels of ``rows`` only.
 
         Raises:
-            PlanError: the encoder is no transformer.
+            PlanError: the encoder is no transformer, or texts may have several labels.
             OutOfTime: the data's deadline came before the end of training.
         """
+        data.check_single("Tuned")
         encoder = _transformer(data)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
