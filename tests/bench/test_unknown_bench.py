@@ -30,7 +30,8 @@ def source(monkeypatch):
         return from_lists(texts, labels, [str(at) for at in range(len(texts))], parts), None
 
     monkeypatch.setattr(protocols, "read", read)
-    monkeypatch.setattr(unknown, "Plan", lambda **given: Plan(encoder="tfidf", budget_seconds=0.1, **given))
+    monkeypatch.setattr(unknown, "_BUDGET", 0.1)
+    monkeypatch.setattr(unknown, "Plan", lambda **given: Plan(encoder="tfidf", **given))
 
 
 @pytest.mark.parametrize(("examples", "train"), [(False, 0), (True, 11)])

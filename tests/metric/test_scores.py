@@ -7,6 +7,7 @@ from sklearn import metrics
 from graphtune.metric import (
     accuracy,
     auroc,
+    auroc_interval,
     confusion,
     expected_calibration_error,
     f1_macro,
@@ -129,6 +130,18 @@ def test_auroc(levels):
     positive = generator.random(300) < 0.3
     scores = np.round((generator.normal(size=300) + positive) * levels) / levels
     assert auroc(scores, positive) == pytest.approx(metrics.roc_auc_score(positive, scores), abs=1e-12)
+
+
+def test_auroc_interval_holds_its_value_and_narrows_with_more_rows():
+    generator = np.random.default_rng(1)
+    positive = np.arange(400) % 4 == 0
+    scores = generator.normal(size=400) + positive
+    few, many = auroc_interval(scores[:40], positive[:40]), auroc_interval(scores, positive)
+    for one in (few, many):
+        assert one.low < one.value < one.high
+    assert many.high - many.low < 0.6 * (few.high - few.low)
+    assert auroc_interval(scores, positive) == many
+    assert np.isnan(auroc_interval(scores[:1], positive[:1]).low)
 
 
 def test_auroc_of_one_kind_is_no_number():

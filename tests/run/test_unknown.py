@@ -29,12 +29,12 @@ def with_strangers(count: int = 12, test: int = 6) -> Table:
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit_table(with_strangers(), plan=plan(unknown_label="none"), into=None)
+    return fit_table(with_strangers(), plan=plan(unknown_labels=("none",)), into=None)
 
 
 def test_rows_of_the_label_are_no_class_and_leave_the_others_as_they_are():
     whole = with_strangers()
-    known, strangers = set_apart(whole, "none")
+    known, strangers = set_apart(whole, ("none",))
     assert known.classes == ("bill", "parcel", "screen")
     kept = [
         row
@@ -57,13 +57,24 @@ def test_without_a_label_the_table_is_the_same():
 
 def test_a_label_that_no_row_has_is_refused_with_the_nearest():
     with pytest.raises(TableError, match="No row has the label 'non'") as refused:
-        fit_table(with_strangers(), plan=plan(unknown_label="non"), into=None)
+        fit_table(with_strangers(), plan=plan(unknown_labels=("non",)), into=None)
     assert "did you mean 'none'?" in refused.value.fix
 
 
-def test_a_blank_label_is_refused():
-    with pytest.raises(PlanError, match="is no label"):
-        Plan(unknown_label=" ")
+@pytest.mark.parametrize("labels", [(), (" ",), ("none", "")])
+def test_no_label_or_a_blank_one_is_refused(labels):
+    with pytest.raises(PlanError, match="holds no label, or an empty one"):
+        Plan(unknown_labels=labels)
+
+
+def test_several_labels_can_mean_no_class():
+    whole = with_strangers()
+    known, strangers = set_apart(whole, ("none", "parcel"))
+    assert known.classes == ("bill", "screen")
+    names = [known.classes[label] for label in known.labels if label >= 0]
+    assert names == [n for n in (whole.classes[at] for at in whole.labels if at >= 0) if n in known.classes]
+    assert (len(strangers.examples), len(strangers.judging)) == (12 + 6, 6 + 8)
+    assert strangers.label == "none"
 
 
 def test_what_is_strange_scores_higher(fitted):
@@ -86,7 +97,7 @@ def test_the_outcome_tells_what_was_found_and_survives_json(fitted):
 
 def test_the_test_figures_are_those_of_the_saved_model(fitted):
     whole = with_strangers()
-    known, strangers = set_apart(whole, "none")
+    known, strangers = set_apart(whole, ("none",))
     rows = [row for row in range(len(known)) if known.split[row] == "test"]
     _, scores = fitted.judged([known.texts[row] for row in rows])
     _, strange = fitted.judged(strangers.texts(strangers.judging))
@@ -106,7 +117,7 @@ def test_it_also_works_without_examples_and_keeps_the_stated_share():
 
 
 def test_transductive_rows_are_judged_too():
-    settled = plan(unknown_label="none", transductive=True)
+    settled = plan(unknown_labels=("none",), transductive=True)
     report = fit_table(with_strangers(), plan=settled, into=None).outcome.unknown
     assert report.test.unknown == 6
     assert report.test.auroc > 0.9
@@ -155,7 +166,7 @@ def test_the_classifier_gives_such_texts_the_value_it_is_told():
     numbers = {"bill": 1, "parcel": 2, "screen": 3}
     strange = [f"{text} {at}" for at, text in enumerate(STRANGE * 2)]
     labels = [*map(numbers.get, truth), *["none"] * len(strange)]
-    model = TextClassifier(plan=plan(unknown_label="none")).fit([*every, *strange], labels)
+    model = TextClassifier(plan=plan(unknown_labels=("none",))).fit([*every, *strange], labels)
     assert model.classes_.tolist() == [1, 2, 3]
     asked = [every[0], "zebra xylophone"]
     scores = model.unknown_scores(asked)

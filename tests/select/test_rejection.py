@@ -10,7 +10,7 @@ from graphtune.select.rejection import LEAST, Rejection, by_examples, signs
 
 
 def _unit(*rows: tuple[float, ...]) -> torch.Tensor:
-    x = torch.tensor(rows)
+    x = torch.tensor(rows, dtype=torch.float32)
     return x / x.norm(dim=1, keepdim=True)
 
 

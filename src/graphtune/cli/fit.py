@@ -97,10 +97,10 @@ def fit(
         ),
     ] = None,
     unknown_label: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Label of rows that are of no class: they choose how such texts are told apart.",
+            help="Label of rows that are of no class, which choose how such texts are told; may be repeated.",
         ),
     ] = None,
     plan: Annotated[
@@ -141,8 +141,8 @@ def fit(
         "class_shares": class_shares,
         "tune": tune,
         "keep_rare": keep_rare,
-        "unknown_label": unknown_label,
         "separator": SEPARATOR if multi_label and separator is None else separator,
+        "unknown_labels": tuple(unknown_label) if unknown_label else None,
     }
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)

@@ -5,7 +5,7 @@ never saw, stands at each function.
 """
 
 from graphtune.metric.accuracy import accuracy
-from graphtune.metric.auroc import auroc
+from graphtune.metric.auroc import auroc, auroc_interval
 from graphtune.metric.bootstrap import Interval, bootstrap, bootstrap_mean
 from graphtune.metric.calibration import expected_calibration_error
 from graphtune.metric.confusion import confusion
@@ -24,6 +24,7 @@ __all__ = [
     "TwoLevel",
     "accuracy",
     "auroc",
+    "auroc_interval",
     "bootstrap",
     "bootstrap_mean",
     "calibration_score",

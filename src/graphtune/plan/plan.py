@@ -43,7 +43,9 @@ class Plan:
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few
     tune: bool = False  # whether a search goes on to tune the encoder, as far as the budget reaches
     separator: str | None = None  # between the labels of a text that may have several; None = it has one
-    unknown_label: str | None = None  # rows of this label are of no class, and choose how such are told
+    unknown_labels: tuple[str, ...] | None = (
+        None  # rows of them are of no class, and choose how such are told
+    )
     keep_rare: bool = False  # whether classes with one training row are learned, though nothing checks them
 
     def __post_init__(self) -> None:
@@ -61,9 +63,10 @@ class Plan:
             )
         if self.separator is not None:
             self._check_separator()
-        if self.unknown_label is not None and not self.unknown_label.strip():
+        if self.unknown_labels is not None and not all(map(str.strip, self.unknown_labels or ("",))):
             raise PlanError(
-                f"unknown_label = {self.unknown_label!r} is no label.", fix="name a label, or leave it out."
+                f"unknown_labels = {list(self.unknown_labels)} holds no label, or an empty one.",
+                fix="name a label, or leave it out.",
             )
         if self.up_to not in get_args(Family):
             said = ", ".join(map(repr, get_args(Family)))
@@ -92,7 +95,7 @@ class Plan:
     def _check_separator(self) -> None:
         if not self.separator:
             raise PlanError("separator = '' separates nothing.", fix="use a sign such as | or ;.")
-        for name in ("tune", "unknown_label"):
+        for name in ("tune", "unknown_labels"):
             if getattr(self, name):
                 raise PlanError(
                     f"{name} is set, but texts may have several labels, or none (a separator is set).",

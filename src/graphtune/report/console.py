@@ -129,7 +129,8 @@ def _print_test(outcome: "Outcome", console: "Console") -> None:
     error = f", calibration error {wording.percent(test.ece)}" if wording.known(test.ece) else ""
     console.print(
         Text("test: ", style="cyan").append(
-            f"{outcome.measure} {wording.percent(test.accuracy)}, macro-F1 {wording.percent(test.macro_f1)}{error}",
+            f"{outcome.measure} {wording.percent(test.accuracy)}, "
+            f"macro-F1 {wording.percent(test.macro_f1)}{error}",
             "default",
         )
     )

@@ -141,7 +141,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 found = model.probabilities(table.texts, ids=None if ids is None else table.ids, links=links)
             claims = self._in_order(model.calibration.claims(found))
             told = np.empty(len(claims), dtype=object)
-            told[:] = [self.classes_[own].tolist() for own in claims]
+            for row, own in enumerate(claims):
+                told[row] = self.classes_[own].tolist()
             return told
         if unknown is None:
             return self.classes_[self.predict_proba(texts, ids=ids, edges=edges).argmax(axis=1)]
@@ -247,8 +248,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             plan.transductive,
             class_shares=plan.class_shares,
             keep_rare=plan.keep_rare,
-            unknown_label=plan.unknown_label,
             multi_label=plan.separator is not None,
+            unknown_label=None if plan.unknown_labels is None else plan.unknown_labels[0],
         )
         return made._took(model, None)
 
@@ -297,8 +298,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 transductive=self.transductive,
                 class_shares=self.class_shares,
                 keep_rare=self.keep_rare,
-                unknown_label=_label_of(self.unknown_label),
                 separator=_SEPARATOR if self.multi_label else None,
+                unknown_labels=_labels_of(self.unknown_label),
             )
         usual = inspect.signature(type(self)).parameters
         settings = (
@@ -348,17 +349,20 @@ def _table(
         every = [one for value in given if isinstance(value, _LISTS) for one in value]
         kind = _kind(every) if every else "text"
         return table, kind, np.asarray(every).dtype if kind in ("whole", "number") else None
-    strange = table.classes.index(plan.unknown_label) if plan.unknown_label in table.classes else -1
+    strange = [at for at, name in enumerate(table.classes) if name in (plan.unknown_labels or ())]
     known = [
-        value for value, label in zip(given, table.labels, strict=False) if label >= 0 and label != strange
+        value
+        for value, label in zip(given, table.labels, strict=False)
+        if label >= 0 and label not in strange
     ]
     kind = _kind(known)
     return table, kind, np.asarray(known).dtype if kind in ("whole", "number") else None
 
 
-def _label_of(value: object) -> str | None:
+def _labels_of(value: object) -> tuple[str, ...] | None:
     try:
-        return as_label(value)
+        label = as_label(value)
+        return None if label is None else (label,)
     except CellError as error:
         raise PlanError(f"unknown_label is {error}, no label.", fix="give text or a number.") from None
 

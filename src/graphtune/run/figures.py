@@ -4,8 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from graphtune.metric import (
-    auroc,
-    bootstrap,
+    auroc_interval,
     bootstrap_mean,
     confusion,
     expected_calibration_error,
@@ -113,7 +112,7 @@ def unknown_figures(
 
     ``right`` says of which known rows the most probable class is the true one.
     """
-    area = bootstrap(lambda rows: auroc(scores[rows], unknown[rows]), len(scores))
+    area = auroc_interval(scores, unknown)
     rejected = scores > np.float32(threshold)
     known, kept = ~unknown, ~rejected[~unknown]
     return UnknownFigures(

@@ -50,12 +50,12 @@ def fit_table(
     Rows whose split is train teach and choose (by folds, or by the val rows where there are some); test rows
     are looked at once, at the end. With ``resume``, what an interrupted fit had found is used again.
     Unless ``tells_unknown`` is false, the model can also tell texts of none of the classes; rows of the
-    plan's ``unknown_label`` are of none, and no class is made of them.
+    plan's ``unknown_labels`` are of none, and no class is made of them.
     The ``trackers`` are told when the model is saved; an error of theirs is a warning.
 
     Raises:
         TableError: fewer than two classes have labelled training rows, or no row is left to choose by; no
-            row has the ``unknown_label``.
+            row has one of the ``unknown_labels``.
         PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
         EncoderError: the encoder is not there.
         OutputError: ``into`` cannot be written to; found out before any work where possible.
@@ -66,7 +66,7 @@ def fit_table(
         check_place(into)
     told = Guarded(trackers)
     try:
-        known, strangers = set_apart(table, plan.unknown_label)
+        known, strangers = set_apart(table, plan.unknown_labels)
         tells = strangers if tells_unknown else None
         model = _Fit(without_weightless(known), plan, into, links, resume, text_column, tells).run()
     except BaseException as error:

@@ -23,7 +23,7 @@ from graphtune.table.columns import nearest
 class Strangers:
     """Rows of a table that are of none of its classes."""
 
-    label: str | None  # that the table calls them by
+    label: str | None  # the first that the table calls them by
     table: Table
     examples: Int64[np.ndarray, " U"]  # rows that may choose: of train or val
     judging: Int64[np.ndarray, " B"]  # test rows
@@ -37,37 +37,36 @@ class Strangers:
         return [self.table.ids[row] for row in rows]
 
 
-def set_apart(table: Table, label: str | None) -> tuple[Table, Strangers]:
+def set_apart(table: Table, labels: tuple[str, ...] | None) -> tuple[Table, Strangers]:
     """Return the rows of known classes, and those whose label means that they are of none.
 
     Raises:
-        TableError: no row has the label.
+        TableError: no row has one of the labels.
     """
-    if label is None:
+    if not labels:
         return table, Strangers(None, table, np.zeros(0, np.int64), np.zeros(0, np.int64))
-    if label not in table.classes:
-        near = nearest(label, table.classes)
-        raise TableError(
-            f"No row has the label {label!r}, which is to mean that a text is of no class.",
-            fix=f"did you mean {near!r}?" if near else "name a label of the table, or leave it out.",
-        )
-    number = table.classes.index(label)
-    strange, split = table.labels == number, np.array(table.split)
+    for label in labels:
+        if label not in table.classes:
+            near = nearest(label, table.classes)
+            raise TableError(
+                f"No row has the label {label!r}, which is to mean that a text is of no class.",
+                fix=f"did you mean {near!r}?" if near else "name a label of the table, or leave it out.",
+            )
+    known = np.array([name not in labels for name in table.classes])
+    number = np.append(np.where(known, np.cumsum(known) - 1, -2), -1)  # the last is that of unlabelled rows
+    strange, split = number[table.labels] == -2, np.array(table.split)
     kept = np.flatnonzero(~strange)
-    known = replace(
+    rest = replace(
         table,
         ids=tuple(table.ids[row] for row in kept),
         texts=tuple(table.texts[row] for row in kept),
-        labels=table.labels[kept] - (table.labels[kept] > number),
-        classes=tuple(name for name in table.classes if name != label),
+        labels=number[table.labels[kept]].astype(np.int64),
+        classes=tuple(name for name in table.classes if name not in labels),
         split=tuple(table.split[row] for row in kept),
         weights=None if table.weights is None else table.weights[kept],
     )
-    examples, judging = (
-        np.flatnonzero(strange & (split != "test")),
-        np.flatnonzero(strange & (split == "test")),
-    )
-    return known, Strangers(label, table, examples, judging)
+    examples = np.flatnonzero(strange & (split != "test"))
+    return rest, Strangers(labels[0], table, examples, np.flatnonzero(strange & (split == "test")))
 
 
 def told(

@@ -203,7 +203,7 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
     Raises:
         GraphtuneError: as `fit_table`, for the same tables and plans.
     """
-    table = without_weightless(set_apart(table, plan.unknown_label)[0])
+    table = without_weightless(set_apart(table, plan.unknown_labels)[0])
     split = split_rows(table, plan.seed)
     nodes = split.nodes(transductive=plan.transductive)
     texts = _texts(table, nodes)

@@ -94,7 +94,7 @@ class UnknownFigures:
 class UnknownReport:
     """From which score on a text is of no class, and what that was set by."""
 
-    label: str | None  # that the table calls such rows by; None = it has none
+    label: str | None  # the first that the table calls such rows by; None = it has none
     threshold: float
     known: int  # held-out rows of the classes that it was set by
     kept: float  # share of them that keep their class
