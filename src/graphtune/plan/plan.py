@@ -43,9 +43,7 @@ class Plan:
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few
     tune: bool = False  # whether a search goes on to tune the encoder, as far as the budget reaches
     separator: str | None = None  # between the labels of a text that may have several; None = it has one
-    unknown_labels: tuple[str, ...] | None = (
-        None  # rows of them are of no class, and choose how such are told
-    )
+    unknown_labels: tuple[str, ...] | None = None  # their rows are of no class, and choose how such are told
     keep_rare: bool = False  # whether classes with one training row are learned, though nothing checks them
 
     def __post_init__(self) -> None:

@@ -197,12 +197,12 @@ def _answers(outcome: "Outcome") -> str:
         return "It gives a text every label whose probability is above a threshold, which may be none."
     if outcome.unknown is not None:
         return (
-            "It answers with one of the classes it was trained on, also for texts that belong to none, unless "
-            "it is asked to tell these (`graphtune predict --unknown`)."
+            "It answers with one of the classes it was trained on, also for texts that belong to none, "
+            "unless it is asked to tell these (`graphtune predict --unknown`)."
         )
     return (
-        "It always answers with one of the classes it was trained on, also for texts that belong to none: look "
-        "at the confidence."
+        "It always answers with one of the classes it was trained on, also for texts that belong to none: "
+        "look at the confidence."
     )
 
 

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float32, Int64
 
 from graphtune.metric import (
     auroc_interval,
+    bootstrap,
     bootstrap_mean,
     confusion,
     expected_calibration_error,
