@@ -223,10 +223,8 @@ def judged_each(
             "f1": one.f1,
             "support": one.support,
         }
-        for one, there in zip(
-            class_figures_each(claims, truth, every), (truth | wide).any(axis=0), strict=True
-        )
-        if there
+        for one, claimed in zip(class_figures_each(claims, truth, every), wide.sum(axis=0), strict=True)
+        if one.support or claimed
     ]
     unseen = Counter({name: int(truth[:, every.index(name)].sum()) for name in beyond})
     nothing = float("nan")

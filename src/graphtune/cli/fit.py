@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from graphtune.tracking import Tracker
 
 INTO = "graphtune-model"
-SEPARATOR = "|"  # of labels
 
 
 def fit(
@@ -128,7 +127,7 @@ def fit(
     from graphtune.cli.rows import text_column
     from graphtune.plan.budget import seconds
     from graphtune.run.saved import check_place
-    from graphtune.table import Columns, read_links, read_tables
+    from graphtune.table import SEPARATOR, Columns, read_links, read_tables
     from graphtune.tracking import trackers
 
     check_place(Path(into))

@@ -22,12 +22,11 @@ from graphtune.run.fit import fit_table
 from graphtune.run.fitted import FittedModel, LabelKind, Neighbour
 from graphtune.run.saved import load, save
 from graphtune.select import Outcome
-from graphtune.table import Links, Source, Table, check_clash, from_lists, read_links
+from graphtune.table import SEPARATOR, Links, Source, Table, check_clash, from_lists, read_links
 from graphtune.table.cell import CellError, as_identifier, as_label
 
 _READ = {"text": str, "whole": int, "number": float, "truth": lambda name: name == "True"}
 
-_SEPARATOR = "|"  # in files; lists need none
 _LISTS = (list, tuple, set, frozenset, np.ndarray)
 
 Edges = Links | Source | Iterable[Any]  # of pairs or triples
@@ -298,7 +297,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 transductive=self.transductive,
                 class_shares=self.class_shares,
                 keep_rare=self.keep_rare,
-                separator=_SEPARATOR if self.multi_label else None,
+                separator=SEPARATOR if self.multi_label else None,
                 unknown_labels=_labels_of(self.unknown_label),
             )
         usual = inspect.signature(type(self)).parameters

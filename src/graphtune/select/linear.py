@@ -112,7 +112,7 @@ class LinearHead:
                     model, steepness = LogisticRegression(C=strength, max_iter=200), 1.0
                 model.fit(matrix, marks[:, column], sample_weight=weights)
                 weight[:, column] = torch.from_numpy((steepness * model.coef_[0]).astype(np.float32))
-                bias[column] = steepness * float(model.intercept_[0])
+                bias[column] = steepness * float(np.ravel(model.intercept_)[0])
         return cls(weight, bias, each=True)
 
     @classmethod

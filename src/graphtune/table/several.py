@@ -11,6 +11,8 @@ from graphtune.table.names import in_order, judge_case
 from graphtune.table.problems import Problems, counted, listed
 from graphtune.table.table import UNLABELLED, Note
 
+SEPARATOR = "|"  # of the labels of a text, unless another is named
+
 _LIKELY = "|;,/"  # what else labels may be separated by
 
 
