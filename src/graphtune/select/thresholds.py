@@ -6,7 +6,7 @@ Differs from the papers: a class's own threshold is held back towards the common
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64
+from jaxtyping import Bool, Float32, Float64
 
 _HOLD = 30  # rows with a label whose word counts as much as that of all labels together
 _ROUNDS = 3
@@ -90,8 +90,8 @@ def _between(ranked: Float32[np.ndarray, " B"], last: int) -> float:
     return _shares((_odds(float(ranked[last])) + _odds(below)) / 2)
 
 
-def _odds(share: Float[np.ndarray, "..."] | float) -> float:
-    held = min(max(float(share), _LOWEST), 1 - _LOWEST)
+def _odds(share: float) -> float:
+    held = min(max(share, _LOWEST), 1 - _LOWEST)
     return float(np.log(held / (1 - held)))
 
 
