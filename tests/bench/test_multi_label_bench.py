@@ -2,10 +2,10 @@ import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from labels_of_topics import rows
 
 import multi_label
 from graphtune.plan import Plan
+from labels_of_topics import rows
 
 
 def test_a_result_is_written_where_the_data_are(tmp_path, monkeypatch, capsys):

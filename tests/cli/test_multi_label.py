@@ -134,6 +134,20 @@ def test_bad_tables_end_in_one_message(tmp_path, refused):
     assert "tune is set" in problem
 
 
+def test_check_and_a_dry_run_read_the_same(tmp_path, capsys):
+    path = _written(tmp_path / "rows.csv", ";")
+    assert main(["check", str(path), "--label", "topics", "--separator", ";"]) == 0
+    out = capsys.readouterr().out
+    assert "3 classes" in out
+    counts = {name: sum(name in own for own in rows(100)[1]) for name in ("bill", "parcel", "screen")}
+    for name, count in counts.items():
+        assert any(name in line and f" {count} " in line for line in out.splitlines())
+    (tmp_path / "quick.toml").write_text(PLAN)
+    options = ("--label", "topics", "--separator", ";", "--plan", "quick.toml", "--dry-run")
+    assert main(["fit", str(path), *options]) == 0
+    assert "nothing was fitted" in capsys.readouterr().out
+
+
 def test_texts_of_no_class_are_no_question_there(fitted_topics, tmp_path, refused):
     new = _written(tmp_path / "new.csv", ";", labelled=False)
     problem, fix = refused("predict", fitted_topics, new, "--unknown", folder=tmp_path)

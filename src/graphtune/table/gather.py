@@ -186,7 +186,7 @@ class _Checks:
             (
                 self.not_label,
                 f"label column {columns.label!r} holds no names",
-                "give each row one class, as text or a number; texts with several labels need --multi-label"
+                "give each row one class, as text or a number (fit --multi-label takes several)"
                 if self.separator is None
                 else "give each row a list of names, or names between separators",
             ),
