@@ -25,14 +25,14 @@ class Strangers:
 
     label: str | None  # the first that the table calls them by
     table: Table
-    examples: Int64[np.ndarray, " U"]  # rows that may choose: of train or val
+    examples: Int64[np.ndarray, " M"]  # rows that may choose: of train or val
     judging: Int64[np.ndarray, " B"]  # test rows
 
-    def texts(self, rows: Int64[np.ndarray, " U"]) -> list[str]:
+    def texts(self, rows: Int64[np.ndarray, " M"]) -> list[str]:
         """Return the texts of some rows."""
         return [self.table.texts[row] for row in rows]
 
-    def ids(self, rows: Int64[np.ndarray, " U"]) -> list[str]:
+    def ids(self, rows: Int64[np.ndarray, " M"]) -> list[str]:
         """Return the ids of some rows."""
         return [self.table.ids[row] for row in rows]
 
@@ -71,7 +71,7 @@ def set_apart(table: Table, labels: tuple[str, ...] | None) -> tuple[Table, Stra
 
 def told(
     ready: Ready, search: Search, chosen: Tried, seed: int
-) -> tuple[Rejection, Float64[np.ndarray, "K 2"]] | None:
+) -> tuple[Rejection, Float64[np.ndarray, "T 2"]] | None:
     """Return how texts of no class are told by what serves; None where the plan reads no meaning."""
     if "meaning" not in read_views(ready.plan, ready.graphs.values()):
         return None
@@ -80,7 +80,7 @@ def told(
 
 
 def with_examples(
-    model: FittedModel, known: Float64[np.ndarray, "K 2"], strangers: Strangers, links: Links | None
+    model: FittedModel, known: Float64[np.ndarray, "T 2"], strangers: Strangers, links: Links | None
 ) -> FittedModel:
     """Let the examples of no class choose too, and put what is known of it into the outcome."""
     found, rows = model.rejection, strangers.examples

@@ -41,8 +41,8 @@ class Rejection:
     over held-out texts of known classes; the higher, the stranger.
     """
 
-    near: Tensor  # [R, F] labelled texts, in half precision
-    known: Float32[Tensor, " K"]  # scores of held-out texts of known classes, ascending
+    near: Tensor  # [M, F] labelled texts, in half precision
+    known: Float32[Tensor, " T"]  # scores of held-out texts of known classes, ascending
     means: tuple[float, float]
     deviations: tuple[float, float]
     weights: tuple[float, float]
@@ -106,7 +106,7 @@ def rejection(
     tables: Float32[np.ndarray, "B C"],
     teach: Int64[np.ndarray, " T"],
     seed: int,
-) -> tuple[Rejection, Float64[np.ndarray, "K 2"]]:
+) -> tuple[Rejection, Float64[np.ndarray, "T 2"]]:
     """Calibrate on held-out texts of known classes: ``tables`` holds their probabilities, part after part.
 
     Returns the signs of these texts too, for `by_examples`. Both signs weigh the same, and ``KEPT`` of the
@@ -133,7 +133,7 @@ def rejection(
 
 
 def by_examples(
-    found: Rejection, known: Float64[np.ndarray, "K 2"], strange: Float64[np.ndarray, "U 2"]
+    found: Rejection, known: Float64[np.ndarray, "T 2"], strange: Float64[np.ndarray, "M 2"]
 ) -> Rejection:
     """Let texts of none of the classes, of which ``strange`` are the signs, choose weights and threshold.
 
@@ -152,12 +152,12 @@ def by_examples(
     return replace(best, examples=len(strange), caught=caught)
 
 
-def _weighing(found: Rejection, known: Float64[np.ndarray, "K 2"], weight: float) -> Rejection:
+def _weighing(found: Rejection, known: Float64[np.ndarray, "T 2"], weight: float) -> Rejection:
     made = replace(found, weights=(1 - float(weight), float(weight)))
     return replace(made, known=torch.from_numpy(np.sort(made.of(known))))
 
 
-def _dividing(known: Float32[np.ndarray, " K"], strange: Float32[np.ndarray, " U"]) -> float:
+def _dividing(known: Float32[np.ndarray, " T"], strange: Float32[np.ndarray, " M"]) -> float:
     """Return the score that divides two ascending rows of scores best; of several, the highest."""
     able = np.unique(np.concatenate([known, strange]))
     kept = np.searchsorted(known, able, side="right") / len(known)
@@ -172,7 +172,7 @@ def _pair(values: Float64[np.ndarray, " 2"]) -> tuple[float, float]:
 
 def _few_a_class(
     rows: Int64[np.ndarray, " T"], labels: Int64[np.ndarray, " N"], random: np.random.Generator
-) -> Int64[np.ndarray, " R"]:
+) -> Int64[np.ndarray, " M"]:
     """Return all rows, or of too many as many of each class as there is room for, rare classes whole."""
     if len(rows) <= _MOST_STORED:
         return rows
