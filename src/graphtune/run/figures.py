@@ -39,7 +39,7 @@ def figures(probabilities: Float32[np.ndarray, "B C"], labels: Int64[np.ndarray,
 def figures_each(
     probabilities: Float32[np.ndarray, "B C"],
     claims: Bool[np.ndarray, "B C"],
-    marks: Bool[np.ndarray, "B D"],
+    marks: Bool[np.ndarray, "B A"],
 ) -> Figures:
     """Measure labels of which a text may have several; those beyond the model's, ``D − C``, are missed.
 
@@ -58,7 +58,7 @@ def figures_each(
     )
 
 
-def macro_each(claims: Bool[np.ndarray, "B C"], marks: Bool[np.ndarray, "B D"]) -> float:
+def macro_each(claims: Bool[np.ndarray, "B C"], marks: Bool[np.ndarray, "B A"]) -> float:
     """Return the mean F1, 0 … 1, of the labels that occur among texts or claims; NaN where none does."""
     wide = _wide(claims, marks.shape[1])
     occurring = marks.any(axis=0) | wide.any(axis=0)
@@ -66,7 +66,7 @@ def macro_each(claims: Bool[np.ndarray, "B C"], marks: Bool[np.ndarray, "B D"]) 
 
 
 def class_figures_each(
-    claims: Bool[np.ndarray, "B C"], marks: Bool[np.ndarray, "B D"], names: tuple[str, ...]
+    claims: Bool[np.ndarray, "B C"], marks: Bool[np.ndarray, "B A"], names: tuple[str, ...]
 ) -> tuple[ClassFigures, ...]:
     """Return precision, recall, F1 and support of every label."""
     precision, recall, f1 = _scores(_wide(claims, marks.shape[1]), marks)
@@ -74,12 +74,12 @@ def class_figures_each(
     return tuple(ClassFigures(n, float(p), float(r), float(f), int(s)) for n, p, r, f, s in columns)
 
 
-def _wide(claims: Bool[np.ndarray, "B C"], labels: int) -> Bool[np.ndarray, "B D"]:
+def _wide(claims: Bool[np.ndarray, "B C"], labels: int) -> Bool[np.ndarray, "B A"]:
     return np.pad(claims, ((0, 0), (0, labels - claims.shape[1])))
 
 
 def _scores(
-    claims: Bool[np.ndarray, "B D"], marks: Bool[np.ndarray, "B D"]
+    claims: Bool[np.ndarray, "B A"], marks: Bool[np.ndarray, "B A"]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     hits, claimed, support = (claims & marks).sum(axis=0), claims.sum(axis=0), marks.sum(axis=0)
     f1 = 2 * hits / np.maximum(claimed + support, 1)
