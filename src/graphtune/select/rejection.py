@@ -106,7 +106,7 @@ def rejection(
     tables: Float32[np.ndarray, "B C"],
     teach: Int64[np.ndarray, " T"],
     seed: int,
-) -> tuple[Rejection, Float64[np.ndarray, "T 2"]]:
+) -> tuple[Rejection, Float64[np.ndarray, "M 2"]]:
     """Calibrate on held-out texts of known classes: ``tables`` holds their probabilities, part after part.
 
     Returns the signs of these texts too, for `by_examples`. Both signs weigh the same, and ``KEPT`` of the
