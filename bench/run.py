@@ -17,6 +17,7 @@ import comparison
 import encoding
 import few_labels
 import kernels
+import ladder
 import latency
 import million
 import multi_label
@@ -28,20 +29,8 @@ import unknown
 import word_graph
 
 BENCHMARKS = (
-    *(
-        bars,
-        comparison,
-        encoding,
-        few_labels,
-        kernels,
-        latency,
-        million,
-        multi_label,
-        nearest,
-        sampling,
-        static,
-    ),
-    *(trainer, unknown, word_graph),
+    *(bars, comparison, encoding, few_labels, kernels, ladder, latency, million, multi_label, nearest),
+    *(sampling, static, trainer, unknown, word_graph),
 )
 _ONLY_NAMED = (comparison, few_labels, million, multi_label, trainer, unknown)
 RESULTS = Path(__file__).parent / "results"

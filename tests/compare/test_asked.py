@@ -4,10 +4,12 @@ import pytest
 
 from graphtune import compare, layer, select, strategy
 from graphtune.compare import Offer, families, methods, usual_methods
+from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
 from graphtune.layer import GraphLayer
 from graphtune.plan import KINDS, Plan
-from graphtune.select import Majority
+from graphtune.select import GraphAdapter, Ladder, Majority
+from text_tasks import tiny
 
 OFFER = Offer("minilm", links=False, same=False, nodes=100)
 
@@ -32,6 +34,30 @@ def test_what_is_written_later_joins_by_itself(monkeypatch):
     assert every["layer"][-1].name == "new-layer"
     assert [method.name for method in every["pruning"]] == ["shrunk"]
     assert methods(["new-layer,".strip(","), "family:pruning"], OFFER)[1].how.candidates == (Shrunk(),)
+
+
+def test_every_way_to_tune_the_encoder_is_a_method():
+    every = families(OFFER)
+    assert [one.name for one in every["encoder"]] == [
+        "graphtune-tuned",
+        "tuned",
+        "lora",
+        "bit-fit-encoder",
+        "linear-probe-encoder",
+    ]
+    kinds = [type(one.how.candidates[0].strategy) for one in every["encoder"][1:]]
+    assert kinds == list(strategy.OF_LABELLED_TEXTS)
+    beside = [one.how.candidates[0] for one in every["encoder-graph"]]
+    assert {type(one) for one in beside} >= {GraphAdapter, Ladder}
+    encoder = Transformer(tiny().name)
+    assert methods(["ladder"], OFFER)[0].blocks(encoder) == (1, 2, 3)
+    assert methods(["gcn"], OFFER)[0].blocks(encoder) == ()
+    linked = families(Offer("minilm", links=True, same=False, nodes=100))["encoder-graph"]
+    assert {one.how.candidates[0].graph for one in linked} == {"links + likeness"}
+    assert (
+        not {"encoder", "encoder-graph"}
+        & families(Offer("static", links=False, same=False, nodes=100)).keys()
+    )
 
 
 def test_baselines_come_first_and_every_plan_survives_its_own_text():

@@ -50,6 +50,8 @@ def test_what_would_be_encoded_is_told_and_nothing_is_touched(own_cache):
     assert uncached(CountingEncoder(fingerprint="g" * 64), texts) == TEXTS[:25]
     assert uncached(Tfidf().fit(TEXTS), texts) == texts
     assert uncached(encoder, []) == []
+    assert uncached(encoder, texts, (1, 2)) == TEXTS[:25]  # the last block alone is there
+    assert uncached(encoder, texts, (2,)) == TEXTS[20:25]
     assert encoder.encoded == []
     assert sorted(own_cache.rglob("*")) == before
 

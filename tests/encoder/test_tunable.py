@@ -118,3 +118,45 @@ def test_what_blocks_share_beside_their_states_is_noticed():
     last.register_forward_hook(lambda block, _, output: output + block.left)
     with pytest.raises(EncoderError, match="share more than"):
         TunableTransformer(model, 1)
+
+
+@pytest.mark.parametrize("frozen", [0, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_checkpoints_change_no_gradient(kind, frozen):
+    given = states(made(kind), frozen) if frozen else IDS
+    found = []
+    for checkpointed in (False, True):
+        cut = TunableTransformer(made(kind), frozen, checkpointed=checkpointed)
+        out = cut(given, MASK)
+        out[HERE].pow(3).sum().backward()
+        found.append([out[HERE].detach(), *(parameter.grad for parameter in cut.learnable)])
+    for plain, checkpointed in zip(*found, strict=True):
+        torch.testing.assert_close(checkpointed, plain, rtol=0, atol=0)
+
+
+def test_checkpoints_hold_less_of_a_block():
+    def held(checkpointed: bool) -> int:
+        cut, kept = TunableTransformer(made("Bert"), 0, checkpointed=checkpointed), []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
+            cut(IDS, MASK)
+        return sum(kept)
+
+    assert held(True) < held(False) / 2
+
+
+def test_checkpoints_draw_the_same_dropout_twice():
+    cut = TunableTransformer(made("Bert"), 1, checkpointed=True).train()
+    given = states(made("Bert"), 1)
+    torch.manual_seed(3)
+    cut(given, MASK)[HERE].pow(3).sum().backward()
+    plain = TunableTransformer(made("Bert"), 1).train()
+    torch.manual_seed(3)
+    plain(given, MASK)[HERE].pow(3).sum().backward()
+    for ours, theirs in zip(cut.learnable, plain.learnable, strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=0)
+
+
+def test_what_has_no_list_of_blocks_cannot_be_checkpointed():
+    model = transformers.AlbertModel(transformers.AlbertConfig(**_SIZE, embedding_size=16)).eval()
+    with pytest.raises(EncoderError, match="cannot be checkpointed"):
+        TunableTransformer(model, 0, checkpointed=True)

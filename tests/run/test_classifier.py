@@ -130,6 +130,8 @@ def test_parameters_and_clones():
         "budget": "20s",
         "seed": 3,
         "transductive": False,
+        "tune": None,
+        "serve_as": "auto",
         "class_shares": "estimated",
         "keep_rare": False,
         "unknown_label": None,

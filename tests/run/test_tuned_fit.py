@@ -11,9 +11,10 @@ from graphtune.cli.app import main
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
 from graphtune.plan import Plan
-from graphtune.run import fit_table, load
-from graphtune.select import Mean, Probe, Tuned
-from graphtune.strategy import EncoderTuning
+from graphtune.run import TextClassifier, fit_table, load
+from graphtune.run.saved import save
+from graphtune.select import Ladder, Mean, Probe, Taught, Tuned, served
+from graphtune.strategy import EncoderTuning, EveryExit, GraphTeacher, LoRA
 from graphtune.table import Table, from_lists
 from text_tasks import texts, tiny
 
@@ -56,16 +57,24 @@ def test_frozen_is_the_default_and_nothing_is_tuned():
     assert not any("encoder tuned" in one.name for one in outcome.candidates)
 
 
-def test_a_model_that_holds_a_tuned_encoder_predicts_the_same_bits_in_another_process(tmp_path):
-    tuned = Tuned(1, EncoderTuning(rate=1e-3, epochs=3))
-    chosen = Mean((Probe("meaning"), tuned), (1.5, 0.7))
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Mean((Probe("meaning"), Tuned(1, EncoderTuning(rate=1e-3, epochs=3))), (1.5, 0.7)),
+        Tuned(1, LoRA(rank=2, epochs=2)),
+        Ladder(width=8, strategy=EveryExit(epochs=5), patience=1),
+    ],
+    ids=["mean", "lora", "ladder"],
+)
+def test_a_model_that_read_the_encoders_blocks_predicts_the_same_bits_in_another_process(tmp_path, chosen):
     asked = plan(candidates=(chosen,), exactly=True)
     model = fit_table(table(), plan=asked, into=tmp_path / "model")
     here = model.probabilities(ASKED)
     program = (
         "import sys, numpy as np, torch; torch.set_num_threads(int(sys.argv[2]));"
         "from pathlib import Path; from graphtune.run import load;"
-        f"np.save(sys.argv[3], load(Path(sys.argv[1])).probabilities({ASKED!r}))"
+        f"np.save(sys.argv[3], load(Path(sys.argv[1])).probabilities({ASKED!r}));"
+        "assert 'peft' not in sys.modules"
     )
     import torch
 
@@ -73,6 +82,60 @@ def test_a_model_that_holds_a_tuned_encoder_predicts_the_same_bits_in_another_pr
     subprocess.run([sys.executable, "-c", program, tmp_path / "model", threads, where], check=True)
     np.testing.assert_array_equal(np.load(where), here)
     assert load(tmp_path / "model").candidate == chosen
+
+
+def test_an_encoder_that_serves_alone_is_a_directory_of_its_own(tmp_path):
+    model = fit_table(table(), plan=plan(tune=True, serve_as="encoder"), into=tmp_path / "model")
+    assert not model.candidate.graphs
+    assert "as was asked for" in model.outcome.verdict.text
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.probabilities(ASKED), model.probabilities(ASKED))
+    assert not (tmp_path / "model/graph").exists()
+    assert (tmp_path / "model/model.safetensors").stat().st_size < 10_000
+    own = Transformer(str(tmp_path / "model/encoder"), precision="float32")
+    rows, head = own.encode(ASKED), again.predictor.head
+    np.testing.assert_allclose(head.probabilities(rows), again.predictor._read(ASKED), atol=1e-5)
+    save(again, tmp_path / "copy")
+    moved = tmp_path / "moved"
+    (tmp_path / "copy").rename(moved)
+    np.testing.assert_array_equal(load(moved).probabilities(ASKED), model.probabilities(ASKED))
+
+
+def test_an_encoder_that_learned_from_a_teacher_serves_without_the_graph(tmp_path):
+    outcome = fit_table(table(24), plan=plan(tune=True), into=None).outcome
+    assert any("of all texts" in note for note in outcome.notes)
+    taught = Taught(blocks=1, strategy=GraphTeacher(rate=1e-3, epochs=3))
+    asked = plan(candidates=(taught,), exactly=True)
+    model = fit_table(table(), plan=asked, into=tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert again.candidate == served(taught)
+    np.testing.assert_array_equal(again.probabilities(ASKED), model.probabilities(ASKED))
+
+
+def test_a_graph_is_used_where_that_is_asked_for():
+    model = fit_table(table(), plan=plan(serve_as="graph"), into=None)
+    assert model.candidate.graphs
+    assert model.outcome.verdict.graph_helps
+
+
+def test_no_encoder_is_saved_that_there_was_no_time_to_tune(tmp_path):
+    asked = replace(plan(tune=True, serve_as="encoder"), budget_seconds=0.5)
+    with pytest.raises(PlanError, match="no time") as told:
+        fit_table(table(), plan=asked, into=tmp_path / "model")
+    assert "--budget 2s" in told.value.fix
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"serve_as": "encoder"}, "tune = false"),
+        ({"serve_as": "graph", "candidates": (Probe(),)}, "names candidates"),
+    ],
+)
+def test_what_cannot_be_served_is_told_before_any_work(settings, problem):
+    with pytest.raises(PlanError, match=problem):
+        Plan(**settings)
 
 
 def test_the_time_it_has_is_kept(tmp_path):
@@ -91,6 +154,22 @@ def test_the_time_it_has_is_kept(tmp_path):
 def test_what_cannot_be_tuned_is_told_before_any_work(settings, problem):
     with pytest.raises(PlanError, match=problem):
         Plan(**{"tune": True, **settings})
+
+
+@pytest.mark.parametrize(
+    ("encoder", "settings", "expected"),
+    [
+        ("minilm", {}, False),
+        ("minilm", {"budget": "30s"}, True),
+        ("minilm", {"budget": "30s", "tune": False}, False),
+        ("minilm", {"tune": True}, True),
+        ("minilm", {"serve_as": "encoder"}, True),
+        ("tfidf", {"budget": "30s"}, False),
+        ("static", {"budget": "30s"}, False),
+    ],
+)
+def test_the_encoder_is_tuned_where_its_time_is_given(encoder, settings, expected):
+    assert TextClassifier(encoder, **settings)._plan().tune is expected
 
 
 def test_the_command_takes_it(tmp_path, monkeypatch, capsys):

@@ -9,13 +9,21 @@ import torch
 
 from graphtune.encoder import Tfidf
 from graphtune.errors import PlanError
+from graphtune.plan import Plan
 from graphtune.select import Data, FeatureMaker, NewRows, Tuned
 from graphtune.select.data import OutOfTime
-from graphtune.strategy import EncoderTuning
+from graphtune.strategy import BitFit, EncoderTuning, LinearProbe, LoRA
 from text_tasks import texts, tiny
 
 ASKED = ("the red tree", "a cat", "", "ran on the mat", "the red tree")
 QUICK = Tuned(1, EncoderTuning(rate=1e-3, epochs=20), batch_rows=8)
+EVERY = [
+    QUICK,
+    replace(QUICK, checkpointed=True),
+    replace(QUICK, strategy=LoRA(rank=2, epochs=3)),
+    replace(QUICK, strategy=BitFit(epochs=3)),
+    replace(QUICK, strategy=LinearProbe(epochs=3)),
+]
 ROWS = np.arange(36)
 
 
@@ -78,14 +86,59 @@ def test_a_text_is_read_alike_as_a_node_and_as_a_new_row_and_among_others():
     np.testing.assert_allclose(fitted.attach(data, known), fitted.at(data, np.arange(2)), atol=1e-6)
 
 
-def test_is_restored_bit_for_bit_from_what_was_learned_alone():
+@pytest.mark.parametrize("candidate", EVERY, ids=str)
+def test_is_restored_bit_for_bit_from_the_weights_that_moved(candidate):
     data, new = setting()
-    fitted = QUICK.fit(data, ROWS, seed=0)
+    fitted = candidate.fit(data, ROWS, seed=0)
     tensors = fitted.tensors()
-    assert sum(tensor.numel() for tensor in tensors.values()) == fitted.learned
-    again = QUICK.restored(data, {name: tensor.clone() for name, tensor in tensors.items()})
+    again = candidate.restored(data, {name: tensor.clone() for name, tensor in tensors.items()})
     assert np.array_equal(again.attach(data, new), fitted.attach(data, new))
     assert again.learned == fitted.learned
+    assert again.tensors().keys() == tensors.keys()
+
+
+def test_keeps_no_more_than_the_strategy_moved():
+    data, _ = setting()
+    block = "encoder.model.encoder.layer.2"
+    kept = {type(one.strategy).__name__: set(one.fit(data, ROWS, seed=0).tensors()) for one in EVERY}
+    bare = {"head.weight", "head.bias", "learned"}
+    assert kept["LinearProbe"] == bare
+    self = f"{block}.attention.self"
+    assert kept["LoRA"] == bare | {f"{self}.query.weight", f"{self}.value.weight"}
+    assert all(name in bare or (name.startswith(block) and name.endswith("bias")) for name in kept["BitFit"])
+    assert kept["BitFit"] < kept["EncoderTuning"]
+
+
+def test_every_strategy_gives_the_same_bits_again_and_no_two_the_same():
+    data, new = setting()
+    found = {str(one): one.fit(data, ROWS, seed=0).attach(data, new) for one in EVERY if not one.checkpointed}
+    for one in EVERY[2:]:
+        assert np.array_equal(found[str(one)], one.fit(data, ROWS, seed=0).attach(data, new))
+    assert len({rows.tobytes() for rows in found.values()}) == len(EVERY) - 1
+
+
+def test_checkpoints_change_nothing_but_memory():
+    data, new = setting()
+    plain = QUICK.fit(data, ROWS, seed=0).attach(data, new)
+    np.testing.assert_allclose(EVERY[1].fit(data, ROWS, seed=0).attach(data, new), plain, atol=1e-6)
+
+
+def test_many_texts_are_gone_through_less_often():
+    for most, expected in ((10**6, 8), (0, 2), (100, 2), (36 * 5, 5)):
+        assert replace(Tuned(), texts=most).passes(36) == expected
+    assert Tuned(strategy=EncoderTuning(epochs=1)).passes(10**6) == 1
+
+
+@pytest.mark.parametrize("candidate", EVERY, ids=str)
+def test_round_trip_through_toml(candidate):
+    plan = Plan(candidates=(candidate,), exactly=True)
+    assert Plan.from_text(plan.to_text()) == plan
+
+
+@pytest.mark.parametrize("field", ["blocks", "batch_rows"])
+def test_a_value_out_of_range_is_refused(field):
+    with pytest.raises(PlanError, match=f"{field} = 0"):
+        replace(QUICK, **{field: 0})
 
 
 def test_a_deadline_that_has_passed_ends_it():

@@ -23,25 +23,45 @@ class Fake(Known):
     """Stands for the tuned encoder, and takes so many seconds a part by its own word."""
 
     seconds: float = 0.0
+    texts: int | None = 1000
+    epoch: float = 0.0  # seconds for each text and epoch, by its own word
+    epochs: int = 1
 
     def fit(self, data: Data, rows, *, seed: int) -> FittedKnown:
         time.sleep(min(self.seconds, 1.0))
         return super().fit(data, rows, seed=seed)
 
     def pace(self, data: Data, rows) -> Pace:
-        return Pace(self.seconds, 0.0, lambda count: 1)
+        return Pace(self.seconds, self.epoch, lambda count: self.epochs)
+
+    def passes(self, count: int) -> int:
+        return self.epochs
 
 
-def came_to(monkeypatch, stored: int, frozen: tuple[Known, ...], fake: Fake, seconds: float = 60.0):
+def came_to(
+    monkeypatch,
+    stored: int,
+    frozen: tuple[Known, ...],
+    fake: Fake,
+    seconds: float = 60.0,
+    taught: Fake | None = None,
+):
     monkeypatch.setattr(tuning, "Transformer", object)
-    monkeypatch.setattr(tuning, "Tuned", lambda: fake)
-    data, _ = setting(stored=stored)
+    monkeypatch.setattr(tuning, "Tuned", lambda blocks: fake)
+    monkeypatch.setattr(tuning, "_DEPTHS", (4,))
+    monkeypatch.setattr(tuning, "Taught", lambda teacher, heat: taught)
+    labels = (np.arange(stored + UNLABELLED) % CLASSES).astype(np.int64)
+    if taught is None:
+        labels = labels[:stored]
+    labels[stored:] = -1
+    data, _ = setting(stored=len(labels), labels=labels)
     search = Search(data, HeldOut.folds(np.arange(stored), data.labels, 0), 0, time.monotonic() + 60)
     search.run_only(frozen)
     teach = np.arange(stored)
     return tuned(search, choose(search.standing), teach, Limits(time.monotonic() + seconds))
 
 
+UNLABELLED = 30
 FREE, GRAPH = Known("free", "graph-free", wrong=12), Known("graph", "graph", wrong=9)
 
 
@@ -61,8 +81,9 @@ def test_the_average_is_usual_with_few_labels_and_must_lead_with_many(monkeypatc
     made = came_to(monkeypatch, stored, (FREE, GRAPH), Fake("tuned", "graph-free", sure, wrong))
     chosen = made.choice.chosen.candidate
     assert (expected == "both") == isinstance(chosen, Mean)
-    assert {"both": "averaged with", "frozen": "left as it was"}[expected] in made.said
-    assert f"{stored} held-out rows" in made.said
+    (said,) = made.said
+    assert {"both": "averaged with", "frozen": "left as it was"}[expected] in said
+    assert f"{stored} held-out rows" in said
 
 
 @pytest.mark.parametrize("few", [45, MANY])
@@ -95,10 +116,11 @@ def test_the_verdict_on_the_graph_compares_tuned_with_tuned(monkeypatch):
 def test_as_many_parts_judge_as_there_is_time_for(monkeypatch):
     slow = Fake("tuned", "graph-free", wrong=9, seconds=0.4)
     made = came_to(monkeypatch, 45, (FREE, GRAPH), slow, 1.7)
-    assert len(made.tried[0].right) in (9, 18, 27)
+    assert len(made.stages[0].tried[0].right) in (9, 18, 27)
     late = came_to(monkeypatch, 45, (FREE, GRAPH), replace(slow, seconds=9.0), 5.0)
-    assert "no time for the 18 s" in late.said
-    assert late.tried == ()
+    assert "no time for the 18 s" in late.said[0]
+    assert late.scored == ()
+    assert late.alone is None
     assert str(late.choice.chosen.candidate) == "graph"
 
 
@@ -117,4 +139,42 @@ def test_an_encoder_that_is_no_transformer_is_left_alone():
     choice = choose(search.standing)
     made = tuned(search, choice, np.arange(45), Limits(time.monotonic() + 60))
     assert made.choice is choice
-    assert made.said == ""
+    assert made.said == ()
+
+
+def test_fewer_epochs_are_gone_through_where_there_is_no_time_for_all(monkeypatch):
+    # Of 36 texts to be judged and 45 to serve, an epoch takes 81 hundredths of a second.
+    slow = Fake("tuned", "graph-free", wrong=9, epoch=0.01, epochs=8)
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), slow, 4.0)
+    assert made.alone.candidate.texts in (4 * 45, 3 * 45)
+    whole = came_to(monkeypatch, 45, (FREE, GRAPH), slow, 60.0)
+    assert whole.alone.candidate.texts == slow.texts
+
+
+def test_with_few_labels_a_teacher_goes_on_to_teach_all_texts(monkeypatch):
+    fake, taught = (Fake(name, "graph", wrong=9, texts=None) for name in ("tuned", "taught"))
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, taught=taught)
+    assert len(made.stages) == len(made.said) == 2
+    assert "of all texts" not in made.said[0]
+    members = made.choice.chosen.candidate.members
+    assert str(members[1]) == "taught"
+    assert fake in members[0].members
+    assert made.alone.candidate == taught
+    assert len(made.alone.right) == 18  # two parts are enough
+    assert [one.name for one in made.scored][:2] != [one.name for one in made.scored][2:]
+
+
+def test_a_teacher_is_not_asked_with_many_labels_or_without_other_texts(monkeypatch):
+    fake, taught = (Fake(name, "graph", wrong=9, texts=None) for name in ("tuned", "taught"))
+    assert len(came_to(monkeypatch, MANY, (FREE, GRAPH), fake, taught=taught).stages) == 1
+    assert len(came_to(monkeypatch, 45, (FREE, GRAPH), fake).stages) == 1
+
+
+def test_a_teacher_is_heard_on_as_many_texts_as_there_is_time_for(monkeypatch):
+    monkeypatch.setattr(tuning, "_LEAST_TEXTS", 0.2)
+    fake, slow = (Fake(name, "graph", wrong=9, texts=None) for name in ("tuned", "taught"))
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 2.0, replace(slow, epoch=0.0145))
+    assert 5 < made.alone.candidate.texts < UNLABELLED
+    late = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 2.0, replace(slow, epoch=0.1))
+    assert "no time" in late.said[1]
+    assert late.choice.chosen.candidate.members[1] == fake

@@ -9,7 +9,7 @@ from graphtune import loss, strategy
 from graphtune.loss import Loss
 from graphtune.model import Task
 from graphtune.plan.toml import from_toml, to_toml
-from graphtune.strategy import Strategy
+from graphtune.strategy import Strategy, TextStrategy
 from graphtune.train import Training, train
 from tasks import KilledError, Mortal, Watched, same, small_model, small_task, weights
 
@@ -97,8 +97,12 @@ def test_learns(method):
 
 
 def test_all_names_every_strategy_once():
-    named = [cls.__name__ for cls in (*strategy.ALL, *strategy.OF_ENCODERS)]
-    assert sorted(named) == sorted(set(strategy.__all__) - {"ALL", "OF_ENCODERS", "Strategy"})
+    every = (*strategy.ALL, *strategy.OF_ENCODERS, *strategy.OF_SIDE_NETWORKS)
+    named = [cls.__name__ for cls in every]
+    others = {"ALL", "OF_ENCODERS", "OF_LABELLED_TEXTS", "OF_SIDE_NETWORKS", "Strategy", "TextStrategy"}
+    assert sorted(named) == sorted(set(strategy.__all__) - others)
+    assert set(strategy.OF_LABELLED_TEXTS) < {*strategy.ALL, *strategy.OF_ENCODERS}
+    assert all(isinstance(cls(), TextStrategy) for cls in strategy.OF_LABELLED_TEXTS)
     assert LEARNED.keys() == {cls.__name__ for cls in strategy.ALL}
     assert all(isinstance(cls(), Strategy) for cls in strategy.ALL)
 

@@ -84,7 +84,16 @@ def fit(
         typer.Option(
             "--tune/--frozen",
             help="Go on to tune the encoder as far as the budget reaches; kept where held-out rows say so.",
-            show_default="frozen",
+            show_default="tune where --budget is given and the encoder is a transformer",
+        ),
+    ] = None,
+    serve_as: Annotated[
+        Literal["auto", "graph", "encoder"] | None,
+        typer.Option(
+            "--serve-as",
+            help="What is saved: the best by held-out rows, the best with a graph, or (with --tune) "
+            "the tuned encoder alone, which is a Hugging Face directory too.",
+            show_default="auto",
         ),
     ] = None,
     keep_rare: Annotated[
@@ -125,6 +134,7 @@ def fit(
     """
     from graphtune.cli.estimated import estimated
     from graphtune.cli.rows import text_column
+    from graphtune.plan import Plan, tunes
     from graphtune.plan.budget import seconds
     from graphtune.run.saved import check_place
     from graphtune.table import SEPARATOR, Columns, read_links, read_tables
@@ -139,10 +149,15 @@ def fit(
         "transductive": transductive,
         "class_shares": class_shares,
         "tune": tune,
+        "serve_as": serve_as,
         "keep_rare": keep_rare,
         "separator": SEPARATOR if multi_label and separator is None else separator,
         "unknown_labels": tuple(unknown_label) if unknown_label else None,
     }
+    if plan is None:
+        # Encoders are tuned for one label a text.
+        timed = budget is not None and options["separator"] is None
+        options["tune"] = tunes(encoder or Plan.encoder, tune, serve_as, timed=timed)
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)
     more, rare = unlabelled or (), settled.keep_rare

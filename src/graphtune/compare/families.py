@@ -2,7 +2,8 @@
 
 What stands in a package's ``ALL`` is compared without being named here: every kind that a candidate's field
 can take (layers, strategies, and whatever else plans can name) makes a family of that package's name, and
-every candidate that says what it is compared as (``compared_as``) makes or joins that family.
+every candidate that says what it is compared as (``compared_as``) makes or joins that family, once for each
+kind of the field it names (``compared_by``).
 """
 
 import re
@@ -15,7 +16,7 @@ from graphtune.compare.method import Method
 from graphtune.encoder import Transformer, from_name
 from graphtune.graph import GraphBuilder, Hops
 from graphtune.plan import KINDS, Plan
-from graphtune.select import Candidate, Majority, Nearest, Network, Probe, Propagated, Smoothed, Tuned
+from graphtune.select import Candidate, Majority, Nearest, Network, Probe, Propagated, Smoothed
 from graphtune.select.features import DenseView
 from graphtune.select.graphs import usual
 
@@ -57,7 +58,7 @@ def families(offer: Offer) -> Mapping[str, tuple[Method, ...]]:
     found["graphtune"] = [Method(name, "graphtune", plan) for name, plan in ours]
     if tunable:
         found["encoder"] = [Method("graphtune-tuned", "encoder", replace(whole, tune=True))]
-    for family, name, candidate in (*_variants(graph, view), *_others(transformer=tunable)):
+    for family, name, candidate in (*_variants(graph, view), *_others(graph, transformer=tunable)):
         taken = {method.name for members in found.values() for method in members}
         own = f"{name}-{family}" if name in taken else name
         found.setdefault(family, []).append(Method(own, family, _only(offer, candidate)))
@@ -98,24 +99,33 @@ def _linear(graph: str, view: DenseView) -> Iterator[tuple[str, str, tuple[Candi
 def _variants(graph: str, view: DenseView) -> Iterator[tuple[str, str, Candidate]]:
     """Change one field of the usual network at a time, through everything its type can be."""
     base = Network(view=view, graph=graph)
-    hints = get_type_hints(Network)
     for field in fields(Network):
-        protocol, as_class = _protocol(hints[field.name])
-        if protocol is None:
-            continue
-        for kind in KINDS[protocol]:
-            own = getattr(base, field.name)
-            # The usual network's own settings are better founded than a kind's bare defaults.
-            value = kind if as_class else own if type(own) is kind else kind()
-            yield field.name, _kebab(kind.__name__), replace(base, **{field.name: value})
+        for kind, changed in _changed(base, field.name):
+            yield field.name, _kebab(kind.__name__), changed
 
 
-def _others(*, transformer: bool) -> Iterator[tuple[str, str, Candidate]]:
+def _others(graph: str, *, transformer: bool) -> Iterator[tuple[str, str, Candidate]]:
     for kind in select.ALL:
-        family = getattr(kind, "compared_as", None)
-        if family is not None and (transformer or kind is not Tuned):
-            make: Any = kind
-            yield family, _kebab(kind.__name__), make()
+        family, varied = getattr(kind, "compared_as", None), getattr(kind, "compared_by", None)
+        if family is None or (getattr(kind, "of_transformers", False) and not transformer):
+            continue
+        make: Any = kind
+        named = {field.name for field in fields(make)}
+        base = make(**({"graph": graph} if "graph" in named else {}))
+        yield family, _kebab(kind.__name__), base
+        for other, changed in _changed(base, varied) if varied else ():
+            if changed != base:
+                yield family, _kebab(other.__name__), changed
+
+
+def _changed(base: Any, field: str) -> Iterator[tuple[type, Any]]:
+    """Yield each kind that a field's type can be, and ``base`` with it; none where plans can name none."""
+    protocol, as_class = _protocol(get_type_hints(type(base))[field])
+    for kind in () if protocol is None else KINDS[protocol]:
+        own = getattr(base, field)
+        # The usual one's own settings are better founded than a kind's bare defaults.
+        value = kind if as_class else own if type(own) is kind else kind()
+        yield kind, replace(base, **{field: value})
 
 
 def _protocol(hint: Any) -> tuple[type | None, bool]:
@@ -127,5 +137,5 @@ def _protocol(hint: Any) -> tuple[type | None, bool]:
 
 
 def _kebab(name: str) -> str:
-    """Return ``LinearProbe`` as ``linear-probe``, and ``GATv2`` as ``gatv2``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+    """Return ``LinearProbe`` as ``linear-probe``, ``GATv2`` as ``gatv2``, and ``LoRA`` as ``lora``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "-", name).lower()

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from graphtune.encoder import BlockEncoder, Transformer
 from graphtune.errors import PlanError
 from graphtune.plan import Plan
 from graphtune.select import Tuned
 from graphtune.select.features import OF_MEANING
+from graphtune.select.side import BesideEncoder, blocks_of
 
 _LONGEST = 80
 _NAME = re.compile(rf"\w[\w .,+=()-]{{0,{_LONGEST - 1}}}")
@@ -78,6 +80,13 @@ class Method:
         if isinstance(self.how, Outside) or not self.how.exactly:
             return True
         return any(one.graphs or one.reads & OF_MEANING for one in self.how.candidates)
+
+    def blocks(self, encoder: BlockEncoder) -> tuple[int, ...]:
+        """Return the blocks of the encoder whose rows it reads beside the last."""
+        if isinstance(self.how, Outside) or not isinstance(encoder, Transformer):
+            return ()
+        reading = (one for one in self.how.candidates if isinstance(one, BesideEncoder))
+        return tuple(block for one in reading for block in blocks_of(encoder, one.blocks))
 
     @property
     def said(self) -> str:

@@ -65,7 +65,7 @@ def _compare(
     for note in notes:
         say(f"note: {note}")
     read = any(method.reads_meaning for method in methods)
-    encoded, encode_seconds = fill_cache(conditions, asked.budget_seconds) if read else (0, None)
+    encoded, encode_seconds = fill_cache(conditions, asked.budget_seconds, methods) if read else (0, None)
     ordered = sorted(methods, key=lambda method: method.rank)
     cells = [
         Cell(method, count, seed) for seed in range(asked.seeds) for method in ordered for count in counts

@@ -64,13 +64,25 @@ def cached_blocks(
     return {block: values[source] for block, values in rows.items()}
 
 
-def uncached(encoder: FittedEncoder, texts: Sequence[str], *, cache: Cache | None = None) -> list[str]:
-    """Return the texts that `cached_encode` would encode; nothing is encoded, verified or written."""
+def uncached(
+    encoder: FittedEncoder,
+    texts: Sequence[str],
+    blocks: Sequence[int] | None = None,
+    *,
+    cache: Cache | None = None,
+) -> list[str]:
+    """Return the texts that `cached_encode` would encode; nothing is encoded, verified or written.
+
+    With ``blocks``, those that `cached_blocks` would.
+    """
     if not isinstance(encoder, BlockEncoder):
         return list(texts)
     unique = [text for text in dict.fromkeys(texts) if text.strip()]
     store = Cache.of_user() if cache is None else cache
-    known = store.block(encoder.fingerprint, encoder.number_format, encoder.depth).known(text_hashes(unique))
+    key, hashes = (encoder.fingerprint, encoder.number_format), text_hashes(unique)
+    known = np.ones(len(unique), dtype=bool)
+    for block in (encoder.depth,) if blocks is None else blocks:
+        known &= store.block(*key, block).known(hashes)
     return [unique[at] for at in np.flatnonzero(~known)]
 
 

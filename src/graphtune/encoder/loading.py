@@ -79,12 +79,7 @@ class LoadedTransformer:
         self, tokens: list[list[int]], length: int, blocks: Sequence[int]
     ) -> tuple[dict[int, Float[Tensor, "B L F"]], Int64[Tensor, "B L"]]:
         """Return the outputs of the chosen blocks for one batch padded to ``length``, and its mask."""
-        ids = torch.full((len(tokens), length), self.padding, dtype=torch.int64)
-        mask = torch.zeros_like(ids)
-        for row, text in enumerate(tokens):
-            ids[row, : len(text)] = torch.tensor(text, dtype=torch.int64)
-            mask[row, : len(text)] = 1
-        ids, mask = ids.to(self.device), mask.to(self.device)
+        ids, mask = self._padded(tokens, length)
         with torch.inference_mode():
             if self.fused is not None:
                 wanted = set(blocks)
@@ -97,6 +92,36 @@ class LoadedTransformer:
             last: Tensor = output.last_hidden_state
             return dict.fromkeys(blocks, last), mask
         return {block: output.hidden_states[block] for block in blocks}, mask
+
+    def climbing(
+        self, tokens: list[list[int]], length: int
+    ) -> tuple[Iterator[Float[Tensor, "B L F"]], Int64[Tensor, "B L"]]:
+        """Return what the embedding and then every block puts out for one batch, and its mask.
+
+        A block is worked out when it is asked for, where the architecture is run block by block; else all of
+        them are with the first.
+        """
+        ids, mask = self._padded(tokens, length)
+
+        def blocks() -> Iterator[Tensor]:
+            if self.fused is not None:
+                yield from self.fused.states(ids, mask.bool())
+            else:
+                yield from self.model(
+                    input_ids=ids, attention_mask=mask, output_hidden_states=True
+                ).hidden_states
+
+        return blocks(), mask
+
+    def _padded(
+        self, tokens: list[list[int]], length: int
+    ) -> tuple[Int64[Tensor, "B L"], Int64[Tensor, "B L"]]:
+        ids = torch.full((len(tokens), length), self.padding, dtype=torch.int64)
+        mask = torch.zeros_like(ids)
+        for row, text in enumerate(tokens):
+            ids[row, : len(text)] = torch.tensor(text, dtype=torch.int64)
+            mask[row, : len(text)] = 1
+        return ids.to(self.device), mask.to(self.device)
 
     @property
     def depth(self) -> int:

@@ -147,6 +147,23 @@ class Transformer:
         if rows:
             yield from encoded(self.loaded, self, texts, rows, blocks)
 
+    def climbing(
+        self, texts: Sequence[str]
+    ) -> Iterator[tuple[Int64[Tensor, " B"], Iterator[Float32[Tensor, "B F"]]]]:
+        """Yield row numbers with the pooled outputs of all blocks, the embedding's first.
+
+        A block is worked out when it is asked for, where the architecture allows it: whoever has read enough
+        saves those above. No text is blank. Nothing is read from the cache, or kept there.
+
+        Raises:
+            EncoderError: the encoder is not there, incomplete or altered.
+        """
+        loaded, pooling = self.loaded, self.pooled_by
+        tokens = loaded.tokens(list(texts), self.max_tokens)
+        for padded, members in buckets([len(ids) for ids in tokens], TOKENS_AT_ONCE):
+            found = loaded.climbing([tokens[m] for m in members], padded)
+            yield torch.tensor(members), _pooled_blocks(*found, pooling)
+
     @property
     def pooled_by(self) -> str:
         """How rows are pooled: ``mean`` or ``cls``.
@@ -195,6 +212,10 @@ def encoded(
         for (padded, members), found in zip(plan, side_by_side(features, plan, at_once), strict=True):
             yield torch.tensor([rows[m] for m in members], dtype=torch.int64), found
             progress.advance(padded * len(members) * texts_per_token)
+
+
+def _pooled_blocks(states: Iterator[Tensor], mask: Tensor, pooling: str) -> Iterator[Tensor]:
+    return (pooled(one, mask, pooling).cpu() for one in states)
 
 
 # One at a time: two encoders in memory would not help anybody who has 2 GiB.

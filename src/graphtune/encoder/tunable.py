@@ -6,14 +6,17 @@ costs the blocks above alone. Nothing here depends on the architecture: the froz
 stand-ins, and that this changes nothing is tried before anything is trained.
 """
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from graphtune.encoder.loading import load_model
 from graphtune.errors import EncoderError
@@ -31,12 +34,15 @@ class TunableTransformer(nn.Module):
     Args:
         model: a transformers encoder or decoder in float32; it becomes part of this module.
         frozen: how many blocks stay as they are, from the lowest one on.
+        checkpointed: what happens within a block is forgotten while learning, and worked out again for its
+            gradients: memory for the states between blocks only, at the price of a second forward pass.
 
     Raises:
-        EncoderError: there is no such block, or the architecture cannot be cut there.
+        EncoderError: there is no such block, the architecture cannot be cut there, or its blocks cannot be
+            worked out again.
     """
 
-    def __init__(self, model: nn.Module, frozen: int) -> None:
+    def __init__(self, model: nn.Module, frozen: int, *, checkpointed: bool = False) -> None:
         super().__init__()
         self.config: Any = model.config
         self.depth = int(self.config.num_hidden_layers)
@@ -46,6 +52,9 @@ class TunableTransformer(nn.Module):
                 fix=f"freeze 0 to {self.depth - 1}, so that one is left to tune.",
             )
         self.model, self.frozen = model.eval(), frozen
+        # Decoders would keep keys and values for a next token.
+        known = inspect.signature(model.forward).parameters
+        self._asked = {"use_cache": False} if "use_cache" in known else {}
         self._places = _blocks(model, self.depth)
         if frozen and not self._places:
             raise EncoderError(
@@ -58,15 +67,17 @@ class TunableTransformer(nn.Module):
         self._below = self._read_by_the_first() if not frozen else set[int]()
         for parameter in [*model.parameters(), *(p for block in self._held for p in block.parameters())]:
             parameter.requires_grad_(id(parameter) in learns)
+        if checkpointed:
+            self._checkpoint()
 
     @classmethod
-    def load(cls, directory: Path, frozen: int) -> "TunableTransformer":
+    def load(cls, directory: Path, frozen: int, *, checkpointed: bool = False) -> "TunableTransformer":
         """Load the weights of a complete directory in float32.
 
         Raises:
-            EncoderError: they cannot be loaded, or cut there.
+            EncoderError: they cannot be loaded, cut there, or checkpointed.
         """
-        return cls(load_model(directory, torch.float32), frozen)
+        return cls(load_model(directory, torch.float32), frozen, checkpointed=checkpointed)
 
     @property
     def learnable(self) -> list[nn.Parameter]:
@@ -91,14 +102,14 @@ class TunableTransformer(nn.Module):
     ) -> Float32[Tensor, "B L F"]:
         """Return the states that the last block puts out, from token ids or those of block ``frozen``."""
         if not self.frozen:
-            return self.model(input_ids=given, attention_mask=mask).last_hidden_state
+            return self._read(given, mask)
         first = self._places[0]
         assert isinstance(first, _StandIn)
         first.states = given
         try:
             # Of the tokens only the number counts: the stand-in puts out its own states.
             ids = torch.zeros(given.shape[:2], dtype=torch.int64, device=given.device)
-            return self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+            return self._read(ids, mask)
         finally:
             first.states = None
 
@@ -112,13 +123,26 @@ class TunableTransformer(nn.Module):
         finally:
             self._put(stand_ins)
 
+    def _checkpoint(self) -> None:
+        if not self._places:
+            raise EncoderError(
+                f"A {self.config.model_type} model cannot be checkpointed: it has no list of {self.depth} "
+                "blocks.",
+                fix="leave checkpointed out, or use another encoder.",
+            )
+        for block in list(self._places)[self.frozen :]:
+            block.forward = partial(_again, block.forward)
+
     def _put(self, blocks: Sequence[nn.Module]) -> None:
         for number, block in enumerate(blocks):
             self._places[number] = block
 
+    def _read(self, ids: Tensor, mask: Tensor) -> Tensor:
+        return self.model(input_ids=ids, attention_mask=mask, **self._asked).last_hidden_state
+
     def _probe(self, *, flipped: bool = False) -> Tensor:
         ids = torch.tensor(_PROBE[::-1] if flipped else _PROBE)
-        return self.model(input_ids=ids, attention_mask=(ids > 0).long()).last_hidden_state
+        return self._read(ids, (ids > 0).long())
 
     def _read_by_the_first(self) -> set[int]:
         """Return the identities of what the first block's input depends on: the embedding's parameters."""
@@ -155,6 +179,13 @@ class TunableTransformer(nn.Module):
                 fix="tune all of it (nothing frozen), or use another encoder.",
             )
         return _reached(found, every) - below
+
+
+def _again(forward: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """Run a block so that it keeps its inputs alone, and runs anew for its gradients."""
+    if not torch.is_grad_enabled():
+        return forward(*given, **named)
+    return checkpoint(forward, *given, use_reentrant=False, **named)
 
 
 class _StandIn(nn.Module):

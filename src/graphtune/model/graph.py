@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph, received, row_blocks
+from graphtune.model.dropout import dropped
 
-_BLOCK_BYTES = 1 << 28  # of features and edges that a block of rows reads
+BLOCK_BYTES = 1 << 28  # of features and edges that a block of rows reads
 _EDGE_BYTES = 128  # that an edge takes while a part of a graph is built
 
 
@@ -113,7 +114,7 @@ class Model(nn.Module):
     @property
     def hops(self) -> int:
         """How many edges away the furthest node is on which a node's scores depend."""
-        return sum(_hops(layer) for layer in self.layers)
+        return sum(hops_of(layer) for layer in self.layers)
 
     def embed(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
         """Return the features before the head, and before their dropout, for every node."""
@@ -132,7 +133,7 @@ class Model(nn.Module):
         graph: TextGraph,
         rows: Int64[Tensor, " B"] | None = None,
         *,
-        block_bytes: int = _BLOCK_BYTES,
+        block_bytes: int = BLOCK_BYTES,
     ) -> Float[Tensor, "B C"]:
         """Return the exact scores of ``rows`` (all nodes), without dropout and gradients.
 
@@ -143,9 +144,9 @@ class Model(nn.Module):
         """
         left = self.hops
         for layer in self.layers:
-            left -= _hops(layer)
+            left -= hops_of(layer)
             needed = torch.arange(graph.nodes) if rows is None else graph.reach(rows.cpu(), left)
-            x = torch.relu(_in_blocks(layer, x, graph, needed, block_bytes))
+            x = torch.relu(in_blocks(layer, x, graph, needed, block_bytes))
         return self.head(x if rows is None else x[rows])
 
     def forward(self, batch: Batch) -> Float[Tensor, "B C"]:
@@ -157,25 +158,17 @@ class Model(nn.Module):
         return self.head(self._dropped(x))
 
     def _dropped(self, x: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
-        if not self.training or self.dropout == 0.0:
-            return x
-        if x.device.type != "cpu":
-            return nn.functional.dropout(x, self.dropout)
-        # Eight bytes from each random number: torch's own dropout draws one number for each feature, which
-        # takes longer than the rest of an epoch. The price: the probability is rounded to 1/256.
-        least = round(256 * self.dropout)
-        drawn = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
-        kept = drawn.view(torch.uint8)[: x.numel()].view(x.shape) >= min(least, 255)
-        return x * kept.to(x.dtype).mul_(256 / (256 - min(least, 255)))
+        return dropped(x, self.dropout) if self.training else x
 
 
-def _hops(layer: nn.Module) -> int:
+def hops_of(layer: nn.Module) -> int:
+    """Return how many edges a graph layer reaches."""
     return layer.hops  # type: ignore[return-value]
 
 
-def _in_blocks(layer: nn.Module, x: Tensor, graph: TextGraph, rows: Tensor, block_bytes: int) -> Tensor:
+def in_blocks(layer: nn.Module, x: Tensor, graph: TextGraph, rows: Tensor, block_bytes: int) -> Tensor:
     """Return a layer's output for all nodes; it is right for ``rows`` only."""
-    if _hops(layer) > 1 or not len(rows):
+    if hops_of(layer) > 1 or not len(rows):
         return layer(x, graph.to(x.device))
     row_bytes = x.shape[1] * x.element_size()
     # A block reads no row twice: where all rows are small enough, only edges count.

@@ -14,8 +14,9 @@ from graphtune.plan.toml import from_toml, to_toml
 from graphtune.select import Candidate, NamedGraph
 from graphtune.select.graphs import check_names
 from graphtune.select.outcome import Family
-from graphtune.strategy import Strategy
+from graphtune.strategy import Strategy, TextStrategy
 
+ServeAs = Literal["auto", "graph", "encoder"]
 ClassShares = Literal["estimated", "labelled"]
 
 KINDS = {
@@ -23,8 +24,14 @@ KINDS = {
     GraphLayer: layer.ALL,
     Candidate: select.ALL,
     Strategy: strategy.ALL,
+    TextStrategy: strategy.OF_LABELLED_TEXTS,
     Loss: loss.ALL,
 }
+
+
+def tunable(name: str) -> bool:
+    """Say whether an encoder of this name can be tuned: static ones and TF-IDF have no blocks."""
+    return name.partition(":")[0] not in ("static", "tfidf")
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,8 @@ class Plan:
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few
     tune: bool = False  # whether a search goes on to tune the encoder, as far as the budget reaches
     separator: str | None = None  # between the labels of a text that may have several; None = it has one
-    unknown_labels: tuple[str, ...] | None = None  # their rows are of no class, and choose how such are told
+    serve_as: ServeAs = "auto"  # what is saved: the best by held-out rows, with a graph, or the tuned encoder
+    unknown_labels: tuple[str, ...] | None = None  # of rows of no class, that choose how such are told
     keep_rare: bool = False  # whether classes with one training row are learned, though nothing checks them
 
     def __post_init__(self) -> None:
@@ -69,12 +77,26 @@ class Plan:
         if self.up_to not in get_args(Family):
             said = ", ".join(map(repr, get_args(Family)))
             raise PlanError(f"up_to = {self.up_to!r} is unknown.", fix=f"use one of {said}.")
+        if self.serve_as not in get_args(ServeAs):
+            raise PlanError(
+                f"serve_as = {self.serve_as!r} is unknown.", fix='use "auto", "graph" or "encoder".'
+            )
+        if self.serve_as == "encoder" and not self.tune:
+            raise PlanError(
+                'serve_as = "encoder" saves a tuned encoder, but tune = false.',
+                fix="let it be tuned: --tune, or tune = true.",
+            )
+        if self.serve_as != "auto" and self.candidates:
+            raise PlanError(
+                f'serve_as = "{self.serve_as}" chooses from a search, but the plan names candidates.',
+                fix="leave one of them out.",
+            )
         if self.tune and self.candidates:
             raise PlanError(
                 "tune = true goes on from a search, but the plan names candidates.",
                 fix="leave one of them out; Tuned is a candidate that a plan can name.",
             )
-        if self.tune and self.encoder.partition(":")[0] in ("static", "tfidf"):
+        if self.tune and not tunable(self.encoder):
             raise PlanError(
                 f"tune = true, but the encoder {self.encoder} is no transformer, and cannot be tuned.",
                 fix="use minilm or a directory with a Hugging Face model, or leave tune out.",

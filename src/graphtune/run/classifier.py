@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from graphtune import progress
 from graphtune.errors import PlanError, TableError
-from graphtune.plan import ClassShares, Plan
+from graphtune.plan import ClassShares, Plan, ServeAs, tunes
 from graphtune.plan.budget import seconds
 from graphtune.run.fit import fit_table
 from graphtune.run.fitted import FittedModel, LabelKind, Neighbour
@@ -41,10 +41,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     Args:
         encoder: ``minilm``, ``static``, ``tfidf``, a Hugging Face directory or a hub id; ``static:NAME`` is
             distilled from such a directory or id.
-        budget: time for the whole fit: ``"90s"``, ``"5m"``, ``"1h30m"``, or a number of seconds.
+        budget: time for the whole fit: ``"90s"``, ``"5m"``, ``"1h30m"``, or a number of seconds; None = what
+            a search needs, five minutes at most.
         seed: of every random choice.
         transductive: whether the ``unlabelled`` texts of `fit` count as those to be predicted. They are in
             the graph either way; this is what the outcome's protocol then says.
+        tune: whether the encoder is tuned after the search; None = where a ``budget`` is given and the
+            encoder is a transformer.
+        serve_as: "graph" keeps the best model that reads a graph, "encoder" the tuned encoder alone, "auto"
+            whatever held-out texts say.
         class_shares: "estimated" lets the unlabelled texts correct how frequent few labels have each class,
             where they show far other shares; "labelled" leaves that alone.
         keep_rare: whether a class with one labelled text is learned, though nothing checks it; else such a
@@ -65,9 +70,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         encoder: str = "minilm",
-        budget: str | float | int = "5m",
+        budget: str | float | int | None = None,
         seed: int = 0,
         transductive: bool = False,
+        tune: bool | None = None,
+        serve_as: ServeAs = "auto",
         class_shares: ClassShares = "estimated",
         keep_rare: bool = False,
         unknown_label: object = None,
@@ -79,6 +86,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.budget = budget
         self.seed = seed
         self.transductive = transductive
+        self.tune = tune
+        self.serve_as: ServeAs = serve_as
         self.class_shares: ClassShares = class_shares
         self.keep_rare = keep_rare
         self.unknown_label = unknown_label
@@ -245,6 +254,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             plan.budget_seconds,
             plan.seed,
             plan.transductive,
+            plan.tune,
             class_shares=plan.class_shares,
             keep_rare=plan.keep_rare,
             multi_label=plan.separator is not None,
@@ -290,27 +300,22 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def _plan(self) -> Plan:
         if self.plan is None:
+            given = Plan.budget_seconds if self.budget is None else seconds(str(self.budget))
+            timed = self.budget is not None and not self.multi_label  # encoders learn one label a text
             return Plan(
                 encoder=self.encoder,
-                budget_seconds=seconds(str(self.budget)),
+                budget_seconds=given,
                 seed=self.seed,
                 transductive=self.transductive,
+                tune=tunes(self.encoder, self.tune, self.serve_as, timed=timed),
+                serve_as=self.serve_as,
                 class_shares=self.class_shares,
                 keep_rare=self.keep_rare,
                 separator=SEPARATOR if self.multi_label else None,
                 unknown_labels=_labels_of(self.unknown_label),
             )
         usual = inspect.signature(type(self)).parameters
-        settings = (
-            "encoder",
-            "budget",
-            "seed",
-            "transductive",
-            "class_shares",
-            "keep_rare",
-            "unknown_label",
-            "multi_label",
-        )
+        settings = [name for name in usual if name not in ("plan", "verbose")]
         asked = [name for name in settings if getattr(self, name) != usual[name].default]
         if asked:
             said = ", ".join(f"{name}={getattr(self, name)!r}" for name in asked)

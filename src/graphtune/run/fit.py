@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from graphtune.encoder import Transformer
+from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, homophily
 from graphtune.plan import Plan
 from graphtune.progress import say
@@ -20,7 +21,7 @@ from graphtune.run.saved import check_place, save
 from graphtune.run.split import without_weightless
 from graphtune.run.tracked import track_failure, track_fit
 from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
-from graphtune.select import Data, GraphReport, Outcome
+from graphtune.select import Data, GraphReport, Outcome, served
 from graphtune.select.calibration import Calibration, calibrated, class_shares
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
@@ -30,7 +31,9 @@ from graphtune.select.verdict import choose
 from graphtune.table import Links, Table
 from graphtune.tracking import Guarded, Tracker
 
-SHARE_TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
+_TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
+_BEFORE_TUNING = 0.4  # of the budget, where an encoder is to be tuned after the search
+_MORE_TIME = 3.0  # times a budget that was too small
 SHARE_TO_FIT = 0.95  # of the budget, by when a tuned encoder must have read the test rows
 
 
@@ -94,14 +97,14 @@ class _Fit:
         with self.clock.stage("select"):
             search, journal = self._search(begin, ready)
             choice = choose(search.standing, exactly=self.plan.exactly)
-        tuning, frozen = Tuning(choice, ""), choice.chosen
+        tuning, frozen = Tuning(choice), choice.chosen
         if self._tunes(ready):
             with self.clock.stage("tune"):
                 finish = begin + SHARE_TO_FIT * self.plan.budget_seconds
                 tuning = tuned(search, choice, ready.teach, Limits(finish, len(ready.split.test)))
-            choice = tuning.choice
-        data.forget()
-        for said in filter(None, (tuning.said, choice.verdict.text)):
+        choice = self._served(tuning)
+        data.forget(ready.teach)
+        for said in (*tuning.said, choice.verdict.text):
             say(said)
         with self.clock.stage("final"):
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
@@ -110,14 +113,14 @@ class _Fit:
         model = FittedModel(
             self.plan,
             ready.classes[: data.classes],
-            choice.chosen.candidate,
+            served(choice.chosen.candidate),
             predictor,
             data,
             ready.maker,
             ready.graphs,
             Stored(ready.ids(ready.nodes), data.features.texts, data.labels, data.marks),
             calibration,
-            self._outcome(ready, search, tuning, calibration),
+            self._outcome(ready, search, replace(tuning, choice=choice), calibration),
         )
         with self.clock.stage("evaluate"):
             model = replace(model, outcome=evaluated(model, ready, choice))
@@ -147,7 +150,8 @@ class _Fit:
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
             journal = Journal.opened(place, fingerprint(ready, held_out), resume=self.resume)
-        deadline = begin + SHARE_TO_SEARCH * self.plan.budget_seconds
+        share = share_to_search(tunes=self._tunes(ready))
+        deadline = begin + share * self.plan.budget_seconds
         search = Search(ready.data, held_out, self.plan.seed, deadline, journal)
         say(f"choosing by {held_out.said}")
         if self.plan.candidates:
@@ -162,6 +166,29 @@ class _Fit:
     def _tunes(self, ready: Ready) -> bool:
         able = isinstance(ready.maker.encoder, Transformer)
         return able and self.plan.tune and not self.plan.candidates
+
+    def _served(self, tuning: Tuning) -> Choice:
+        """Return what was chosen, or what the plan asks for instead."""
+        choice, wanted = tuning.choice, self.plan.serve_as
+        if wanted == "auto":
+            return choice
+        if wanted == "graph":
+            if choice.graph is None:
+                raise PlanError(
+                    'serve_as = "graph", but no candidate with a graph was tried.', fix="leave it out."
+                )
+            text = f"The graph is used, as was asked for. {choice.verdict.text}"
+            verdict = replace(choice.verdict, graph_helps=True, text=text)
+            return replace(choice, chosen=choice.graph, verdict=verdict)
+        if tuning.alone is None:
+            more = round(_MORE_TIME * self.plan.budget_seconds)
+            raise PlanError(
+                f'serve_as = "encoder", but {tuning.said[-1][0].lower()}{tuning.said[-1][1:]}',
+                fix=f"give more time, such as --budget {more}s; or leave serve_as out.",
+            )
+        text = f"The tuned encoder serves by itself, as was asked for. {choice.verdict.text}"
+        verdict = replace(choice.verdict, graph_helps=False, text=text)
+        return replace(choice, chosen=tuning.alone, verdict=verdict)
 
     def _class_weights(self, ready: Ready, search: Search, tried: Tried) -> tuple[float, ...] | None:
         """Return the weights of the classes where few labels were drawn unlike the texts."""
@@ -186,7 +213,7 @@ class _Fit:
         split, data, classes = ready.split, ready.data, ready.classes[: ready.data.classes]
         labelled = len(ready.teach)
         notes = [note.text for note in self.table.notes if note.kind == "warning"]
-        notes += [tuning.said] if tuning.said else []
+        notes += tuning.said
         if calibration.weights is not None:
             notes.append(_weights_note(calibration.weights, data, classes, aside=split.aside))
             say(notes[-1])
@@ -217,6 +244,11 @@ class _Fit:
             text_column=self.text_column,
             measure="micro-F1" if data.several else "accuracy",
         )
+
+
+def share_to_search(*, tunes: bool) -> float:
+    """Return by which share of the budget a search ends, if anything is left to try."""
+    return _BEFORE_TUNING if tunes else _TO_SEARCH
 
 
 def _shares(data: Data, rows: Int64[np.ndarray, " T"]) -> Float64[np.ndarray, " C"]:

@@ -23,8 +23,8 @@ from graphtune.artefact import (
     write_json,
     written_directory,
 )
-from graphtune.encoder import FittedTfidf, Tfidf, from_name
-from graphtune.errors import ModelError
+from graphtune.encoder import FittedEncoder, FittedTfidf, Tfidf, from_name
+from graphtune.errors import EncoderError, ModelError
 from graphtune.graph import TextGraph
 from graphtune.plan import Plan
 from graphtune.run.fitted import FittedModel, Stored
@@ -32,10 +32,12 @@ from graphtune.run.outcome_json import outcome_from_json, outcome_to_json
 from graphtune.select import Data, FeatureMaker, Features, View
 from graphtune.select.calibration import Calibration
 from graphtune.select.features import OF_WORDS
+from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.rejection import Rejection
 
 FORMAT = 3  # of the directory; raised whenever an older graphtune could not read it
 _MANIFEST = "manifest.json"
+_ENCODER = "encoder"  # folder of a tuned encoder that serves by itself
 
 
 def check_place(directory: Path) -> None:
@@ -90,14 +92,20 @@ def load(directory: Path) -> FittedModel:
 
 def _write_parts(model: FittedModel, place: Path) -> None:
     used = {name: model.graphs[name] for name in sorted(model.candidate.graphs)}
-    plan = replace(model.plan, graphs=tuple(used.values()), candidates=(model.candidate,), tune=False)
+    plan = replace(
+        model.plan, graphs=tuple(used.values()), candidates=(model.candidate,), tune=False, serve_as="auto"
+    )
     (place / "plan.toml").write_text(plan.to_text(), encoding="utf-8")
     write_json(place / "labels.json", list(model.classes))
     write_json(place / "calibration.json", asdict(model.calibration))
     write_json(place / "metrics.json", outcome_to_json(model.outcome))
     (place / "report.html").write_text(report.html(model.outcome), encoding="utf-8")
     (place / "README.md").write_text(report.card(model.outcome), encoding="utf-8")
-    _write_tensors(place / "model.safetensors", model.predictor.tensors())
+    if isinstance(model.predictor, FittedTuned):
+        model.predictor.export(place / _ENCODER)
+        _write_tensors(place / "model.safetensors", model.predictor.head_tensors())
+    else:
+        _write_tensors(place / "model.safetensors", model.predictor.tensors())
     if model.maker.same or model.views & OF_WORDS:
         write_json(place / "words.json", model.maker.words.state())
         _write_tensors(place / "words.safetensors", model.maker.words.tensors())
@@ -136,7 +144,8 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     plan = Plan.read(directory / "plan.toml")
     candidate = plan.candidates[0]
     classes = tuple(json.loads((directory / "labels.json").read_text(encoding="utf-8")))
-    maker = _maker(plan, _read_words(directory), manifest["encoder"]["fingerprint"])
+    own, fingerprint = directory / _ENCODER, manifest["encoder"]["fingerprint"]
+    maker = _maker(plan, _read_words(directory), None if own.is_dir() else fingerprint)
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
     facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
     weights = facts["weights"]
@@ -150,7 +159,14 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     data, stored = _read_graphs(directory / "graph", plan, maker, len(classes))
     if plan.separator is not None and data.marks is None:
         data = replace(data, marks=np.zeros((0, len(classes)), dtype=bool))
-    predictor = candidate.restored(data, _read_tensors(directory / "model.safetensors"))
+    tensors = _read_tensors(directory / "model.safetensors")
+    rejection = _read_rejection(directory)
+    if own.is_dir():
+        predictor = FittedTuned.by_itself(maker.encoder, own, tensors)
+        # Distances are those of the encoder that was tuned, which need not be there to predict.
+        rejection = rejection if _still(maker.encoder, fingerprint) else None
+    else:
+        predictor = candidate.restored(data, tensors)
     kind = manifest.get("labels", "text")
     return FittedModel(
         plan,
@@ -164,8 +180,15 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
         calibration,
         outcome,
         kind,
-        _read_rejection(directory),
+        rejection,
     )
+
+
+def _still(encoder: FittedEncoder, fingerprint: str) -> bool:
+    try:
+        return encoder.fingerprint == fingerprint
+    except EncoderError:
+        return False
 
 
 def _read_rejection(directory: Path) -> Rejection | None:
@@ -182,10 +205,10 @@ def _read_words(directory: Path) -> FittedTfidf | None:
     return FittedTfidf.restore(state, _read_tensors(directory / "words.safetensors"))
 
 
-def _maker(plan: Plan, words: FittedTfidf | None, fingerprint: str) -> FeatureMaker:
+def _maker(plan: Plan, words: FittedTfidf | None, fingerprint: str | None) -> FeatureMaker:
     encoder = from_name(plan.encoder)
     fitted = words if words is not None and encoder == Tfidf() else encoder.fit(())
-    if fitted.fingerprint != fingerprint:
+    if fingerprint is not None and fitted.fingerprint != fingerprint:
         raise ModelError(
             f"The encoder {plan.encoder} is no longer the one this model was trained with.",
             fix="put the encoder back as it was, or fit the model again.",

@@ -15,7 +15,7 @@ from jaxtyping import Int64
 from graphtune.encoder import Encoder, Static, Tfidf, Transformer, from_name
 from graphtune.graph import Fuse, Given, GraphBuilder, Neighbours, Rows
 from graphtune.plan import Plan
-from graphtune.run.fit import SHARE_TO_SEARCH
+from graphtune.run.fit import share_to_search
 from graphtune.run.pace import EncoderPace, WordPace, edge_seconds, encoder_pace, graph_seconds, word_pace
 from graphtune.run.ready import graphs_of
 from graphtune.run.room import MEBIBYTE, Sizes
@@ -104,7 +104,7 @@ class Work:
     @property
     def left(self) -> float:
         """Seconds of the budget that encoding and graphs leave to the search."""
-        return SHARE_TO_SEARCH * self.plan.budget_seconds - self.encode - self.graphs
+        return share_to_search(tunes=self.plan.tune) * self.plan.budget_seconds - self.encode - self.graphs
 
     @property
     def rest(self) -> float:
@@ -116,7 +116,7 @@ class Work:
     def needed(self) -> float:
         """The seconds of a budget in which the search is likely to try everything."""
         before = self.encode + self.graphs + self.select
-        return max(before / SHARE_TO_SEARCH, before + self.rest)
+        return max(before / share_to_search(tunes=self.plan.tune), before + self.rest)
 
     def sizes(
         self, *, unlabelled: int | None = None, most_terms: int | None = None, whole: bool = False

@@ -1,9 +1,11 @@
 """Which model serves this table best: candidates, folds, the search within a budget, the verdict."""
 
-from graphtune.select.candidate import Candidate, Predictor
+from graphtune.select.candidate import Candidate, Predictor, served
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import FeatureMaker, Features, View
+from graphtune.select.graph_adapter import GraphAdapter
 from graphtune.select.graphs import NamedGraph
+from graphtune.select.ladder import Ladder
 from graphtune.select.majority import Majority
 from graphtune.select.mean import Mean
 from graphtune.select.nearest import Nearest
@@ -12,9 +14,10 @@ from graphtune.select.outcome import Figures, GraphReport, Outcome, Scored, Verd
 from graphtune.select.probe import Probe
 from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
+from graphtune.select.taught import Taught
 from graphtune.select.tuned import Tuned
 
-ALL = (Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed, Tuned)
+ALL = (GraphAdapter, Ladder, Majority, Mean, Nearest, Network, Probe, Propagated, Smoothed, Taught, Tuned)
 
 __all__ = [
     "ALL",
@@ -23,7 +26,9 @@ __all__ = [
     "FeatureMaker",
     "Features",
     "Figures",
+    "GraphAdapter",
     "GraphReport",
+    "Ladder",
     "Majority",
     "Mean",
     "NamedGraph",
@@ -36,7 +41,9 @@ __all__ = [
     "Propagated",
     "Scored",
     "Smoothed",
+    "Taught",
     "Tuned",
     "Verdict",
     "View",
+    "served",
 ]

@@ -76,3 +76,8 @@ class Candidate(Protocol):
         ...
 
     def __str__(self) -> str: ...
+
+
+def served(candidate: Candidate) -> Candidate:
+    """Return what of a fitted candidate is needed to predict: not who taught it."""
+    return getattr(candidate, "served", candidate)

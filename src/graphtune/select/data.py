@@ -80,9 +80,10 @@ class Data:
             return torch.from_numpy(self.marks[rows].astype(np.float32))
         return torch.nn.functional.one_hot(torch.from_numpy(self.labels[rows]), self.classes).float()
 
-    def forget(self) -> None:
-        """Let go of every fitted candidate and of propagated features."""
-        self._fitted.clear()
+    def forget(self, rows: Int64[np.ndarray, " T"]) -> None:
+        """Let go of propagated features, and of every candidate that was fitted on other rows than these."""
+        for key in [key for key in self._fitted if key[1] != rows.tobytes()]:
+            del self._fitted[key]
         self._states.clear()
 
     def _crowded(self) -> bool:

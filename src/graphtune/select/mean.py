@@ -1,14 +1,14 @@
 """The mean of several candidates' probabilities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from graphtune.select.calibration import calibrated
-from graphtune.select.candidate import Candidate, Predictor
+from graphtune.select.candidate import Candidate, Predictor, served
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
 from graphtune.select.outcome import Family
@@ -24,6 +24,11 @@ class Mean:
 
     members: tuple[Candidate, ...]
     temperatures: tuple[float, ...] = ()
+
+    @property
+    def served(self) -> "Mean":
+        """What of its members is needed to predict."""
+        return replace(self, members=tuple(served(member) for member in self.members))
 
     @property
     def family(self) -> Family:

@@ -1,7 +1,6 @@
 """A graph neural network trained on the labelled nodes."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,13 +18,12 @@ from graphtune.model import Model, Task
 from graphtune.select.data import Data, NewRows, OutOfTime
 from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
+from graphtune.select.spared import scaled, spare
 from graphtune.strategy import Full, Strategy
 from graphtune.train import Training, train
 
 OF_LAYERS: Final = ("heads", "hops")  # what a network can tell its layers
 
-_ROWS_TO_STOP_ON = 20  # labelled rows a class from which some are spared to decide when to stop
-_SPARED = 0.15  # share of them
 _SAMPLED_ROWS = 1024  # training rows a batch, where the graph is sampled
 _SAMPLED_HOPS = 4  # a sample that reaches further holds most of the graph
 
@@ -100,12 +98,12 @@ class Network:
             OutOfTime: the data's deadline came before the end of training.
         """
         data.check_single("Network")
-        learned, spared = _spare(rows, data.labels, data.classes, seed)
+        learned, spared = spare(rows, data.labels, data.classes, seed)
         labels = np.full_like(data.labels, -1)
         labels[rows] = data.labels[rows]
         weights = None if data.weights is None else torch.from_numpy(data.weights)
         graph = data.graphs[self.graph].graph
-        x = _scaled(data.features.dense(self.view))
+        x = scaled(data.features.dense(self.view))
         task = Task(
             x,
             graph,
@@ -180,7 +178,7 @@ class FittedNetwork:
         count, stored = len(new.features), built.graph.nodes
         fresh = torch.arange(stored, stored + count)
         near = whole.reach(fresh, self.model.hops)
-        x = _scaled(torch.cat([data.features.dense(candidate.view), new.features.dense(candidate.view)]))
+        x = scaled(torch.cat([data.features.dense(candidate.view), new.features.dense(candidate.view)]))
         return _probabilities(self.model, x[near], whole.part(near))[-count:].numpy()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -198,25 +196,7 @@ class FittedNetwork:
         return self.nodes.nbytes + sum(tensor.nbytes for tensor in self.tensors().values())
 
 
-def _scaled(x: Tensor) -> Tensor:
-    # Rows of norm 1 have entries far below 1; layers start out for entries near 1.
-    return x * math.sqrt(x.shape[1])
-
-
 @torch.inference_mode()
 def _probabilities(model: Model, x: Tensor, graph: TextGraph, *, in_blocks: bool = False) -> Tensor:
     logits = model.eval().logits_in_blocks if in_blocks else model.eval().logits
     return torch.softmax(logits(x, graph), dim=1).clone()
-
-
-def _spare(
-    rows: Int64[np.ndarray, " T"], labels: Int64[np.ndarray, " N"], classes: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    if len(rows) < _ROWS_TO_STOP_ON * classes:
-        return rows, rows[:0]
-    order = np.random.default_rng(seed).permutation(rows)
-    # Every class keeps its first row for learning.
-    first = np.unique(labels[order], return_index=True)[1]
-    rest = np.delete(order, first)
-    spared = rest[: int(_SPARED * len(order))]
-    return np.setdiff1d(rows, spared), np.sort(spared)

@@ -1,4 +1,4 @@
-"""The encoder itself, tuned on labels, with a linear head.
+"""The encoder itself, tuned on labels by one of several strategies, with a linear head.
 
 Source: Devlin et al., NAACL 2019, arXiv:1810.04805, section 4 (fine-tuning); Lee, Tang & Lin, 2019,
 arXiv:1911.03090, section 3 (the top blocks alone).
@@ -6,10 +6,11 @@ Differs from the papers: the head starts from logistic regression on the frozen 
 step moves the encoder for a reason; what frozen blocks make of a text is worked out once.
 """
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,33 +18,41 @@ from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
 from graphtune.encoder import Transformer
-from graphtune.encoder.loading import LoadedTransformer
-from graphtune.encoder.precision import chosen_format
 from graphtune.encoder.token_states import TokenIds, TokenStates
-from graphtune.encoder.transformer import encoded
 from graphtune.encoder.tunable import TunableTransformer
 from graphtune.errors import PlanError
 from graphtune.model import TextModel, TextTask
-from graphtune.select.data import Data, NewRows, OutOfTime
+from graphtune.select.data import Data, OutOfTime
 from graphtune.select.features import View
+from graphtune.select.fitted_tuned import LEARNED, FittedTuned
 from graphtune.select.graph_free import GraphFree
 from graphtune.select.linear import LinearHead
-from graphtune.strategy import EncoderTuning
+from graphtune.strategy import EncoderTuning, TextStrategy
 from graphtune.train import Training, train
 
 _TRIED_STEPS = 4
+_FEWEST = 2  # epochs
 _STRENGTH = 10.0  # scikit-learn's C of the head that tuning starts from
 
 
 @dataclass(frozen=True)
 class Tuned(GraphFree):
-    """The top blocks of the encoder learn, and the head."""
+    """The top blocks of the encoder learn as the strategy says, and the head."""
 
     compared_as: ClassVar[str] = "encoder"
+    compared_by: ClassVar[str] = "strategy"
+    of_transformers: ClassVar[bool] = True  # other encoders have no blocks
 
-    blocks: int = 4  # from the top, that learn; where there are no more, the embedding learns too
-    strategy: EncoderTuning = field(default_factory=EncoderTuning)
+    blocks: int = 4  # from the top, that can learn; where there are no more, the embedding can too
+    strategy: TextStrategy = field(default_factory=EncoderTuning)
     batch_rows: int = 16  # texts of a step
+    texts: int = 16_000  # that are gone through at most, all epochs together; two epochs in any case
+    checkpointed: bool = False  # hold less in memory while learning, for a third more time
+
+    def __post_init__(self) -> None:
+        for name in ("blocks", "batch_rows"):
+            if getattr(self, name) < 1:
+                raise PlanError(f"Tuned.{name} = {getattr(self, name)} is too few.", fix="use 1 or more.")
 
     @property
     def reads(self) -> frozenset[View]:
@@ -57,25 +66,49 @@ class Tuned(GraphFree):
             PlanError: the encoder is no transformer, or texts may have several labels.
             OutOfTime: the data's deadline came before the end of training.
         """
+        return self.learned(data, rows, data.labels[rows], None, seed=seed)
+
+    def learned(
+        self,
+        data: Data,
+        rows: Int64[np.ndarray, " T"],
+        labels: Int64[np.ndarray, " T"],
+        targets: Float32[np.ndarray, "T C"] | None,
+        *,
+        seed: int,
+    ) -> "FittedTuned":
+        """Learn labels of ``rows`` (−1 = unknown), or probabilities of their classes; errors as `fit`."""
         data.check_single("Tuned")
         encoder = _transformer(data)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._model(encoder, data.classes)
+        likely = labels if targets is None else targets.argmax(axis=1)
         start = LinearHead.fit(
             data.features.meaning[torch.from_numpy(rows)],
-            data.labels[rows],
+            likely,
             data.classes,
             strength=_STRENGTH,
+            weights=None if data.weights is None else data.weights[rows],
         )
         with torch.no_grad():
             model.head.weight.copy_(start.weight.T)
             model.head.bias.copy_(start.bias)
         task = self._task(encoder, data, rows, model.encoder.frozen)
-        history = train(self.strategy, model, task, self._settings, seed=seed, deadline=data.deadline)
+        wanted = None if targets is None else torch.from_numpy(targets)
+        task = replace(task, labels=torch.from_numpy(labels), targets=wanted)
+        before = _digests(model)
+        strategy = _for(self.strategy, self.passes(len(rows)))
+        history = train(strategy, model, task, self._settings, seed=seed, deadline=data.deadline)
         if any(phase.stopped == "deadline" for phase in history.phases):
             raise OutOfTime
-        return FittedTuned(encoder, model, max(phase.learned for phase in history.phases))
+        # What a strategy put in for a while is merged by now: only the encoder's own weights can differ.
+        moved = {name for name, digest in _digests(model).items() if digest != before[name]}
+        return FittedTuned.of(encoder, model, moved, max(phase.learned for phase in history.phases))
+
+    def passes(self, texts: int) -> int:
+        """Return how many epochs so many texts are gone through."""
+        return max(min(_FEWEST, self.strategy.epochs), min(self.strategy.epochs, self.texts // max(1, texts)))
 
     def pace(self, data: Data, rows: Int64[np.ndarray, " T"]) -> "Pace":
         """Return how long training takes, by a few steps on some of ``rows`` that nothing is kept of."""
@@ -83,19 +116,25 @@ class Tuned(GraphFree):
         model = self._model(encoder, data.classes)
         some = np.random.default_rng(0).permutation(rows)[: _TRIED_STEPS * self.batch_rows]
         task = self._task(encoder, data, some, model.encoder.frozen)
+        task = replace(task, targets=nn.functional.one_hot(task.labels, data.classes).float())
         ready = time.monotonic()
-        train(replace(self.strategy, texts=0), model, task, self._settings, seed=0)
+        train(_for(self.strategy, 1), model, task, self._settings, seed=0)
         taken = time.monotonic() - ready
-        return Pace(ready - start, taken / (self.strategy.passes(0) * len(some)), self.strategy.passes)
+        return Pace(ready - start, taken / len(some), self.passes)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedTuned":
         """Return a saved one."""
-        model = self._model(_transformer(data), data.classes)
-        model.load_state_dict(dict(tensors), strict=False)
-        return FittedTuned(_transformer(data), model, sum(t.numel() for t in tensors.values()))
+        encoder = _transformer(data)
+        model = self._model(encoder, data.classes)
+        own = {name: tensor for name, tensor in tensors.items() if name != LEARNED}
+        model.load_state_dict(own, strict=False)
+        return FittedTuned.of(encoder, model, own, int(tensors[LEARNED]))
 
     def __str__(self) -> str:
-        return f"encoder tuned (top {self.blocks} blocks)"
+        usual = isinstance(self.strategy, EncoderTuning)
+        return (
+            f"encoder tuned (top {self.blocks} blocks{'' if usual else f', {type(self.strategy).__name__}'})"
+        )
 
     @property
     def _settings(self) -> Training:
@@ -110,7 +149,7 @@ class Tuned(GraphFree):
 
     def _model(self, encoder: Transformer, classes: int) -> TextModel:
         frozen = max(0, encoder.depth - self.blocks)
-        cut = TunableTransformer.load(encoder.directory, frozen)
+        cut = TunableTransformer.load(encoder.directory, frozen, checkpointed=self.checkpointed)
         return TextModel(cut, encoder.pooled_by, nn.Linear(encoder.width, classes))
 
 
@@ -131,54 +170,19 @@ class Pace:
         return texts * self.text
 
 
-class FittedTuned:
-    """A tuned encoder and its head."""
+def _for(strategy: TextStrategy, epochs: int) -> TextStrategy:
+    settings: Any = strategy  # a frozen dataclass, which a protocol cannot say
+    return replace(settings, epochs=epochs)
 
-    def __init__(self, encoder: Transformer, model: TextModel, learned: int) -> None:
-        self.encoder, self.learned = encoder, learned
-        self._last: tuple[Sequence[str], np.ndarray] | None = None
-        wanted = {id(p) for p in model.body}
-        named = model.named_parameters()
-        head = ("head.weight", "head.bias")
-        self._tensors = {n: p.detach().contiguous() for n, p in named if id(p) in wanted or n in head}
-        self.head = LinearHead(model.head.weight.detach().T.contiguous(), model.head.bias.detach())
-        base = encoder.loaded
-        with model.encoder.whole() as whole:
-            self.loaded = LoadedTransformer.of(
-                base.tokenizer, whole, base.device, chosen_format(encoder.precision, base.device)
-            )
 
-    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
-        """Return class probabilities of some nodes."""
-        return self._probabilities([data.features.texts[node] for node in nodes])
-
-    def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
-        """Return class probabilities of new rows."""
-        return self._probabilities(new.features.texts)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return what was learned."""
-        return self._tensors
-
-    @property
-    def size(self) -> int:
-        """Bytes of what was learned; a mean of it counts them again, but shares them, and the encoder."""
-        return sum(tensor.nbytes for tensor in self._tensors.values())
-
-    def _probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
-        # Several candidates may hold this one, and be asked of the same texts.
-        if self._last is None or self._last[0] != texts:
-            self._last = texts, self._read(texts)
-        return self._last[1].copy()
-
-    def _read(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
-        rows = torch.zeros(len(texts), self.encoder.width)
-        last = self.encoder.depth
-        there = [row for row, text in enumerate(texts) if text.strip()]
-        if there:
-            for numbers, found in encoded(self.loaded, self.encoder, texts, there, (last,)):
-                rows[numbers] = found[last]
-        return self.head.probabilities(rows)
+def _digests(model: TextModel) -> dict[str, bytes]:
+    """Return a digest of each weight of the encoder that can learn: copies would be as large as they are."""
+    able = {id(parameter) for parameter in model.body}
+    return {
+        name: hashlib.blake2b(p.detach().cpu().contiguous().numpy().data, digest_size=16).digest()
+        for name, p in model.named_parameters()
+        if id(p) in able
+    }
 
 
 def _transformer(data: Data) -> Transformer:

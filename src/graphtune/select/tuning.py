@@ -1,25 +1,33 @@
 """From what serves on the frozen encoder to a tuned one: kept where held-out rows say so, as time allows.
 
-Source: fine-tuning, Devlin et al., NAACL 2019, arXiv:1810.04805; averaging models that err differently:
-Dietterich, MCS 2000, section 1.
-Differs from the papers: the frozen solution is not given up but averaged with, each at its own temperature.
+Source: fine-tuning, Devlin et al., NAACL 2019, arXiv:1810.04805; a graph model's soft labels as its teacher,
+Zhang et al., ICLR 2022, arXiv:2110.08727; averaging models that err differently: Dietterich, MCS 2000,
+section 1.
+Differs from the papers: the solution so far is not given up but averaged with, each at its own temperature.
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int64
 
 from graphtune.encoder import Transformer
+from graphtune.select.candidate import Candidate
 from graphtune.select.mean import Mean, mean
 from graphtune.select.outcome import Scored
 from graphtune.select.search import Search
 from graphtune.select.standing import Standing, Tried
-from graphtune.select.tuned import Tuned
+from graphtune.select.taught import Taught
+from graphtune.select.tuned import Pace, Tuned
 from graphtune.select.verdict import Choice, between
 
 _HOLD = 100  # rows whose word on the temperature counts as much as the belief that it is 1
+_DEPTHS = (4, 2)  # blocks that learn: the second where there is no time for the first
+_FEWEST = 2  # epochs
+_LEAST_TEXTS = 2  # that a teacher labels, for each text that has a label
+_JUDGED_PARTS = 2  # that judge what learned from all texts: it takes long, and a few rows tell little
 
 
 @dataclass(frozen=True)
@@ -29,13 +37,17 @@ class Limits:
     finish: float  # when the last fit must have ended
     judged_rows: int = 0  # that the tuned encoder has to read after that
 
+    @property
+    def left(self) -> float:
+        """Seconds from now."""
+        return self.finish - time.monotonic()
+
 
 @dataclass(frozen=True, eq=False)
-class Tuning:
-    """What tuning came to."""
+class Stage:
+    """One step on the way, whatever became of it."""
 
-    choice: Choice
-    said: str  # what was decided, and why; empty where nothing was tried
+    said: str  # what was decided, and why
     tried: tuple[Tried, ...] = ()
     standing: Standing | None = None  # by which they were judged
 
@@ -48,37 +60,120 @@ class Tuning:
         return told.scored((), (), ())
 
 
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """What tuning came to."""
+
+    choice: Choice
+    stages: tuple[Stage, ...] = ()
+    alone: Tried | None = None  # the latest encoder that was tuned, serving by itself
+
+    def then(self, stage: Stage, choice: Choice | None = None, alone: Tried | None = None) -> "Tuning":
+        """Return this with one more stage."""
+        return Tuning(choice or self.choice, (*self.stages, stage), alone or self.alone)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What was decided at each stage."""
+        return tuple(stage.said for stage in self.stages)
+
+    @property
+    def scored(self) -> tuple[Scored, ...]:
+        """The figures of all that was tried, the latest first."""
+        return tuple(one for stage in reversed(self.stages) for one in stage.scored)
+
+
 def tuned(search: Search, choice: Choice, teach: Int64[np.ndarray, " T"], limits: Limits) -> Tuning:
     """Judge a tuned encoder, alone and averaged with the choice, by as many parts as time allows.
 
-    With few labels the average is taken unless the frozen choice leads it, for held-out rows seldom tell;
-    with many, only if it clearly leads. The tuned encoder alone has to lead clearly in any case.
+    It learns from labels first; with few of them, then from what the choice so far says of all texts. With
+    few labels the average is taken unless the choice leads it, for held-out rows seldom tell; with many,
+    only if it clearly leads. The tuned encoder alone has to lead clearly in any case.
     """
-    data, held_out = search.data, search.held_out
-    if not isinstance(data.features.maker.encoder, Transformer):
-        return Tuning(choice, "")
-    candidate = Tuned()
-    parts = held_out.parts[: held_out.first // held_out.repeats]
+    tuning = Tuning(choice)
+    if not isinstance(search.data.features.maker.encoder, Transformer):
+        return tuning
+    tuning = _by_labels(search, tuning, teach, limits)
+    if search.standing.few and (search.data.labels < 0).any():
+        tuning = _by_teacher(search, tuning, teach, limits)
+    return tuning
+
+
+def _by_labels(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], limits: Limits) -> Tuning:
+    held_out, least = search.held_out, 0.0
+    parts = held_out.first // held_out.repeats
+    first, reads = len(held_out.parts[0].train), len(held_out.parts[0].labels)
+    for candidate, pace in _by_depth(search, teach):
+        left = limits.left - pace.reading(limits.judged_rows + reads)
+        texts = len(teach) + (first if first < len(teach) else 0)
+        epochs = min(pace.epochs(len(teach)), int((left - 2 * pace.ready) / max(1e-9, texts * pace.text)))
+        if epochs >= min(_FEWEST, pace.epochs(len(teach))):
+            asked = (
+                replace(candidate, texts=epochs * len(teach))
+                if epochs < candidate.passes(len(teach))
+                else candidate
+            )
+            cost = pace.ready + epochs * len(teach) * pace.text + pace.reading(limits.judged_rows)
+            each = pace.ready + epochs * first * pace.text + pace.reading(reads)
+            return _judged(search, before, asked, (parts, each), limits.finish - cost)
+        least = 2 * pace.ready + _FEWEST * texts * pace.text + limits.left - left
+    said = f"The encoder was not tuned: there was no time for the {least:.0f} s it takes."
+    return before.then(Stage(said))
+
+
+def _by_depth(search: Search, teach: Int64[np.ndarray, " T"]) -> Iterator[tuple[Tuned, Pace]]:
+    encoder = search.data.features.maker.encoder
+    assert isinstance(encoder, Transformer)
+    for blocks in _DEPTHS:
+        if blocks == _DEPTHS[0] or blocks < encoder.depth:
+            candidate = Tuned(blocks)
+            yield candidate, candidate.pace(search.data, teach)
+
+
+def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], limits: Limits) -> Tuning:
+    data, teacher = search.data, before.choice.chosen
+    candidate = Taught(teacher.candidate, teacher.temperature)
     pace = candidate.pace(data, teach)
-    reading = pace.reading(limits.judged_rows)
-    deadline = limits.finish - pace.training(len(teach)) - reading
+    reads = len(search.held_out.parts[0].labels)
+    ready = pace.ready + teacher.seconds / teacher.parts
+    left = limits.left - pace.reading(limits.judged_rows + reads) - 2 * ready
+    # Texts, for the training that is judged and for the final one.
+    most = int(left / max(1e-9, 2 * pace.epochs(1) * pace.text))
+    unlabelled = len(data.labels) - len(teach)
+    if most < min(len(data.labels), (1 + _LEAST_TEXTS) * len(teach)):
+        said = "The encoder did not learn from a teacher: there was no time for it."
+        return before.then(Stage(said))
+    if most < len(data.labels):
+        candidate = replace(candidate, texts=most - len(teach))
+    texts = len(teach) + (unlabelled if candidate.texts is None else candidate.texts)
+    each = ready + pace.epochs(1) * texts * pace.text
+    parts = min(_JUDGED_PARTS, search.held_out.first // search.held_out.repeats, teacher.parts)
+    cost = each + pace.reading(limits.judged_rows)
+    return _judged(search, before, candidate, (parts, each + pace.reading(reads)), limits.finish - cost)
+
+
+def _judged(
+    search: Search, before: Tuning, candidate: Candidate, parts: tuple[int, float], deadline: float
+) -> Tuning:
+    """Let up to so many parts judge ``candidate``, each of which takes so many seconds, and decide."""
     judged: Tried | None = None
-    for part in parts:
-        likely = pace.training(len(part.train)) + pace.reading(len(part.labels))
-        if time.monotonic() + likely > deadline:
+    most, each = parts
+    for _ in range(most):
+        # What fits by a hair is tried: the deadline ends what does not.
+        if judged is not None and time.monotonic() + each > deadline:
             break
         more = search.further(candidate, judged, deadline)
         if more is None:
             break
         judged = more
     if judged is None:
-        least = pace.training(len(parts[0].train)) + pace.training(len(teach)) + reading
-        return Tuning(choice, f"The encoder was not tuned: there was no time for the {least:.0f} s it takes.")
-    standing = Standing(held_out.only(judged.parts), search.standing.few, judged.parts)
-    return _decided(standing, choice, judged)
+        return before.then(Stage(f"Of the {candidate} nothing is known: it took longer than there was time."))
+    standing = Standing(search.held_out.only(judged.parts), search.standing.few, judged.parts)
+    return _decided(standing, before, judged)
 
 
-def _decided(standing: Standing, choice: Choice, judged: Tried) -> Tuning:
+def _decided(standing: Standing, before: Tuning, judged: Tried) -> Tuning:
+    choice = before.choice
     alone = standing.judged(judged.candidate, judged.probabilities, judged.seconds)
     # Of few rows a temperature is mostly noise: it is held back towards none.
     held = len(alone.right) / (len(alone.right) + _HOLD)
@@ -100,15 +195,16 @@ def _decided(standing: Standing, choice: Choice, judged: Tried) -> Tuning:
     free = graph if choice.free is choice.graph else better(choice.free)
     assert free is not None
     chosen = graph if graph is not None and choice.chosen is choice.graph else free
-    first = seen[id(choice.chosen)][0]
+    first, number = seen[id(choice.chosen)][0], len(before.stages)
     if chosen is first:
-        return Tuning(choice, _said(standing, first, alone, chosen), (alone,), standing)
-    if graph is alone:  # then it serves without a graph, and leads what the graph is averaged with
+        stage = Stage(_said(number, first, alone, chosen), (alone,), standing)
+        return before.then(stage, alone=alone)
+    if graph is alone and not alone.candidate.graphs:
+        # Then it serves without a graph, and leads what the graph is averaged with.
         graph, free = seen[id(choice.graph)][1], alone
     new = between(graph, free, standing)
-    return Tuning(
-        new, _said(standing, first, alone, new.chosen), (alone, *seen[id(choice.chosen)][1:]), standing
-    )
+    stage = Stage(_said(number, first, alone, new.chosen), (alone, *seen[id(choice.chosen)][1:]), standing)
+    return before.then(stage, new, alone)
 
 
 def _best(standing: Standing, frozen: Tried, both: Tried, alone: Tried) -> Tried:
@@ -119,12 +215,13 @@ def _best(standing: Standing, frozen: Tried, both: Tried, alone: Tried) -> Tried
     return alone if standing.clearly(alone, usual) else usual
 
 
-def _said(standing: Standing, frozen: Tried, alone: Tried, chosen: Tried) -> str:
-    rows = len(alone.right)
+def _said(number: int, frozen: Tried, alone: Tried, chosen: Tried) -> str:
+    how = ("was tuned on labels", "was taught what the model so far says of all texts")[number]
     figures = f"{100 * frozen.accuracy:.1f} % without, {100 * alone.accuracy:.1f} % alone"
+    rows = f"on {len(alone.right)} held-out rows, in {alone.seconds:.0f} s"
     if chosen.candidate == frozen.candidate:
-        return f"The encoder was tuned and left as it was: {figures}, on {rows} held-out rows."
+        return f"The encoder {how}, and is left as it was: {figures}, {rows}."
     if chosen.candidate == alone.candidate:
-        return f"The encoder is tuned, and serves by itself: {figures}, on {rows} held-out rows."
+        return f"The encoder {how}, and serves by itself: {figures}, {rows}."
     told = f"{figures}, {100 * chosen.accuracy:.1f} % averaged"
-    return f"The encoder is tuned and averaged with the frozen solution: {told}, on {rows} held-out rows."
+    return f"The encoder {how}, and is averaged with what there was: {told}, {rows}."

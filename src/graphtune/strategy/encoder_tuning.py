@@ -12,8 +12,6 @@ from graphtune.loss import CrossEntropy, Loss
 from graphtune.model import Problem, TextModel
 from graphtune.phase import Group, Phase
 
-_FEWEST = 2  # epochs
-
 
 @dataclass(frozen=True)
 class EncoderTuning:
@@ -24,7 +22,6 @@ class EncoderTuning:
     head_rate: float = 5e-3
     decay: float = 0.01  # AdamW decoupled weight decay
     epochs: int = 8  # at most
-    texts: int = 16_000  # that are gone through at most, all epochs together; two epochs in any case
     loss: Loss = field(default_factory=CrossEntropy)
 
     def phases(self, model: TextModel, task: Problem) -> Iterator[Phase]:
@@ -33,12 +30,8 @@ class EncoderTuning:
             "encoder",
             groups(model, self.rate, self.layer_decay, self.head_rate, self.decay),
             lambda batch: self.loss(model(batch), batch.labels, batch.weights),
-            self.passes(len(task.train)),
+            self.epochs,
         )
-
-    def passes(self, texts: int) -> int:
-        """Return how many epochs so many texts are gone through."""
-        return max(_FEWEST, min(self.epochs, self.texts // max(1, texts)))
 
 
 def groups(

@@ -19,3 +19,13 @@ class Strategy(Protocol):
     def phases(self, model: Any, task: Any) -> Iterator[Phase]:
         """Change ``model`` (a `Learner`) where needed and yield what to train on ``task`` (a `Problem`)."""
         ...
+
+
+@runtime_checkable
+class TextStrategy(Strategy, Protocol):
+    """One that tunes a `TextModel` on labels, and says how often it goes through them at most."""
+
+    @property
+    def epochs(self) -> int:
+        """At most; a field, so that whoever has less time can ask for fewer."""
+        ...

@@ -1,0 +1,123 @@
+"""A tuned encoder with its head, that predicts texts by themselves."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from graphtune.encoder import Transformer
+from graphtune.encoder.export import export
+from graphtune.encoder.loading import LoadedTransformer, load_model
+from graphtune.encoder.precision import chosen_format
+from graphtune.encoder.transformer import encoded
+from graphtune.errors import EncoderError
+from graphtune.model import TextModel
+from graphtune.select.data import Data, NewRows
+from graphtune.select.linear import LinearHead
+
+LEARNED = "learned"  # name of the tensor that says how many numbers were learned
+_WEIGHT, _BIAS = "head.weight", "head.bias"
+_WITHIN = "encoder.model."  # what the names of the transformer's own weights begin with
+
+
+class FittedTuned:
+    """A tuned encoder and its head.
+
+    Args:
+        encoder: what was tuned.
+        loaded: the same with the weights that were learned.
+        tensors: the head, the weights that moved, and how many numbers were learned.
+    """
+
+    def __init__(
+        self, encoder: Transformer, loaded: LoadedTransformer, tensors: Mapping[str, Tensor]
+    ) -> None:
+        self.encoder, self.loaded, self._tensors = encoder, loaded, dict(tensors)
+        self.head = LinearHead(tensors[_WEIGHT].T.contiguous(), tensors[_BIAS])
+        self._last: tuple[Sequence[str], np.ndarray] | None = None
+
+    @classmethod
+    def by_itself(cls, base: object, directory: Path, tensors: Mapping[str, Tensor]) -> "FittedTuned":
+        """Read what `export` wrote to ``directory``, with its head; ``base`` is what was tuned.
+
+        Raises:
+            EncoderError: the directory is not complete, or ``base`` is no transformer.
+        """
+        if not isinstance(base, Transformer):
+            raise EncoderError(
+                f"{directory} was tuned from {base}, which is no transformer.", fix="fit again."
+            )
+        encoder = replace(base, name=str(directory))
+        return cls(encoder, encoder.loaded, tensors)
+
+    @classmethod
+    def of(
+        cls, encoder: Transformer, model: TextModel, moved: Collection[str], learned: int
+    ) -> "FittedTuned":
+        """Take what ``model`` has learned; ``moved`` names the weights that are not what they were."""
+        kept = {*moved, _WEIGHT, _BIAS}
+        tensors = {n: p.detach().contiguous() for n, p in model.named_parameters() if n in kept}
+        base = encoder.loaded
+        with model.encoder.whole() as whole:
+            number_format = chosen_format(encoder.precision, base.device)
+            loaded = LoadedTransformer.of(base.tokenizer, whole, base.device, number_format)
+        return cls(encoder, loaded, {**tensors, LEARNED: torch.tensor(learned)})
+
+    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
+        """Return class probabilities of some nodes."""
+        return self._probabilities([data.features.texts[node] for node in nodes])
+
+    def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
+        """Return class probabilities of new rows."""
+        return self._probabilities(new.features.texts)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the head, the weights that moved, and how many numbers were learned."""
+        return self._tensors
+
+    def head_tensors(self) -> dict[str, Tensor]:
+        """Return the same without the encoder's weights, for whoever has the encoder itself."""
+        return {name: self._tensors[name] for name in (_WEIGHT, _BIAS, LEARNED)}
+
+    def export(self, into: Path) -> None:
+        """Write the tuned encoder as a directory that transformers and sentence-transformers load.
+
+        Raises:
+            EncoderError: the encoder it was tuned from is not complete.
+            OutputError: ``into`` cannot be written to.
+        """
+        # What predicts may be in bfloat16; what was learned is not.
+        source = self.encoder.directory
+        model = load_model(source, torch.float32)
+        own = {n.removeprefix(_WITHIN): t for n, t in self._tensors.items() if n.startswith(_WITHIN)}
+        model.load_state_dict(own, strict=False)
+        export(model, source, into, pooling=self.encoder.pooled_by, max_tokens=self.encoder.max_tokens)
+
+    @property
+    def learned(self) -> int:
+        """How many numbers."""
+        return int(self._tensors[LEARNED])
+
+    @property
+    def size(self) -> int:
+        """Bytes of what was learned; a mean of it counts them again, but shares them, and the encoder."""
+        return sum(tensor.nbytes for tensor in self._tensors.values())
+
+    def _probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
+        # Several candidates may hold this one, and be asked of the same texts.
+        if self._last is None or self._last[0] != texts:
+            self._last = texts, self._read(texts)
+        return self._last[1].copy()
+
+    def _read(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
+        rows = torch.zeros(len(texts), self.encoder.width)
+        last = self.encoder.depth
+        there = [row for row, text in enumerate(texts) if text.strip()]
+        if there:
+            for numbers, found in encoded(self.loaded, self.encoder, texts, there, (last,)):
+                rows[numbers] = found[last]
+        return self.head.probabilities(rows)
