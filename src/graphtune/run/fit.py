@@ -27,7 +27,7 @@ from graphtune.select.journal import Journal
 from graphtune.select.search import Search
 from graphtune.select.standing import Tried
 from graphtune.select.tuning import Limits, Tuning, tuned
-from graphtune.select.verdict import choose
+from graphtune.select.verdict import Choice, choose
 from graphtune.table import Links, Table
 from graphtune.tracking import Guarded, Tracker
 
