@@ -8,7 +8,7 @@ from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
 from graphtune.layer import GraphLayer
 from graphtune.plan import KINDS, Plan
-from graphtune.select import GraphAdapter, Ladder, Majority
+from graphtune.select import GraphAdapter, Ladder, Majority, Taught
 from text_tasks import tiny
 
 OFFER = Offer("minilm", links=False, same=False, nodes=100)
@@ -48,12 +48,12 @@ def test_every_way_to_tune_the_encoder_is_a_method():
     kinds = [type(one.how.candidates[0].strategy) for one in every["encoder"][1:]]
     assert kinds == list(strategy.OF_LABELLED_TEXTS)
     beside = [one.how.candidates[0] for one in every["encoder-graph"]]
-    assert {type(one) for one in beside} >= {GraphAdapter, Ladder}
+    assert {type(one) for one in beside} >= {GraphAdapter, Ladder, Taught}
     encoder = Transformer(tiny().name)
     assert methods(["ladder"], OFFER)[0].blocks(encoder) == (1, 2, 3)
     assert methods(["gcn"], OFFER)[0].blocks(encoder) == ()
     linked = families(Offer("minilm", links=True, same=False, nodes=100))["encoder-graph"]
-    assert {one.how.candidates[0].graph for one in linked} == {"links + likeness"}
+    assert {next(iter(one.how.candidates[0].graphs)) for one in linked} == {"links + likeness"}
     assert (
         not {"encoder", "encoder-graph"}
         & families(Offer("static", links=False, same=False, nodes=100)).keys()

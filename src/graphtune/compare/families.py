@@ -111,7 +111,8 @@ def _others(graph: str, *, transformer: bool) -> Iterator[tuple[str, str, Candid
             continue
         make: Any = kind
         named = {field.name for field in fields(make)}
-        base = make(**({"graph": graph} if "graph" in named else {}))
+        usual_one = make(**({"graph": graph} if "graph" in named else {}))
+        base = kind.over(graph) if hasattr(kind, "over") else usual_one
         yield family, _kebab(kind.__name__), base
         for other, changed in _changed(base, varied) if varied else ():
             if changed != base:

@@ -29,6 +29,13 @@ KINDS = {
 }
 
 
+def tunes(encoder: str, tune: bool | None, serve_as: str | None, *, timed: bool) -> bool:
+    """Return whether the encoder is tuned: as is said, else where its time or its form was asked for."""
+    if tune is not None:
+        return tune
+    return serve_as == "encoder" or (timed and tunable(encoder))
+
+
 def tunable(name: str) -> bool:
     """Say whether an encoder of this name can be tuned: static ones and TF-IDF have no blocks."""
     return name.partition(":")[0] not in ("static", "tfidf")

@@ -27,10 +27,6 @@ from graphtune.strategy import GraphTeacher
 from graphtune.strategy.graph_teacher import sharpened
 
 
-def _usual() -> Candidate:
-    return Smoothed(Propagated(), "meaning")
-
-
 @dataclass(frozen=True)
 class Taught:
     """The top blocks of the encoder and a head learn a teacher's probabilities of all texts.
@@ -39,10 +35,12 @@ class Taught:
         PlanError: a value is out of its range.
     """
 
-    compared_as: ClassVar[str] = "encoder"
+    compared_as: ClassVar[str] = "encoder-graph"
     of_transformers: ClassVar[bool] = True  # other encoders have no blocks
 
-    teacher: Candidate | None = field(default_factory=_usual)  # None: it has taught, and is not kept
+    teacher: Candidate | None = field(  # None: it has taught, and is not kept
+        default_factory=lambda: Smoothed(Propagated(), "meaning")
+    )
     temperature: float = 1.0  # at which the teacher's probabilities are taken
     blocks: int = 4  # from the top, that can learn; where there are no more, the embedding can too
     strategy: GraphTeacher = field(default_factory=GraphTeacher)
@@ -55,6 +53,11 @@ class Taught:
         if self.texts is not None and self.texts < 0:
             raise PlanError(f"Taught.texts = {self.texts} is too few.", fix="use 0 or more, or leave it out.")
         _ = self.student
+
+    @classmethod
+    def over(cls, graph: str) -> "Taught":
+        """Return the usual one, whose teacher reads this graph."""
+        return cls(Smoothed(Propagated("meaning", graph), graph))
 
     @property
     def student(self) -> Tuned:
