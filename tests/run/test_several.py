@@ -161,6 +161,12 @@ def test_the_classifier_takes_and_gives_lists(tmp_path):
     assert np.mean(right) > 0.6
     shares = model.predict_proba(texts[80:])
     assert shares.shape == (20, 3)
+    truth, claims = (
+        np.array([[name in own for name in model.classes_] for own in some]) for some in (labels[80:], found)
+    )
+    assert model.score(texts[80:], labels[80:]) == pytest.approx(f1_score(truth, claims, average="micro"))
+    with pytest.raises(TableError, match="takes no weights"):
+        model.score(texts[80:], labels[80:], [1.0] * 20)
     model.save(tmp_path / "model")
     again = TextClassifier.load(tmp_path / "model")
     assert again.multi_label

@@ -1,14 +1,12 @@
 """A text classifier with scikit-learn's conventions."""
 
 import inspect
-import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
 from jaxtyping import Float32, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.metadata_routing import UNUSED
@@ -19,17 +17,14 @@ from graphtune.errors import PlanError, TableError
 from graphtune.plan import ClassShares, Plan, ServeAs, tunes
 from graphtune.plan.budget import seconds
 from graphtune.run.fit import fit_table
-from graphtune.run.fitted import FittedModel, LabelKind, Neighbour
+from graphtune.run.fitted import FittedModel, Neighbour
+from graphtune.run.given import Edges, labels_of, links_of, table_of
 from graphtune.run.saved import load, save
 from graphtune.select import Outcome
-from graphtune.table import SEPARATOR, Links, Source, Table, check_clash, from_lists, read_links
-from graphtune.table.cell import CellError, as_identifier, as_label
+from graphtune.table import SEPARATOR, Links, Table, check_clash, from_lists
+from graphtune.table.cell import as_label
 
 _READ = {"text": str, "whole": int, "number": float, "truth": lambda name: name == "True"}
-
-_LISTS = (list, tuple, set, frozenset, np.ndarray)
-
-Edges = Links | Source | Iterable[Any]  # of pairs or triples
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):
@@ -66,6 +61,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     __metadata_request__fit: ClassVar = {"texts": UNUSED, "labels": UNUSED}
     __metadata_request__predict: ClassVar = {"texts": UNUSED}
     __metadata_request__predict_proba: ClassVar = {"texts": UNUSED}
+    __metadata_request__score: ClassVar = {"texts": UNUSED, "labels": UNUSED}
 
     def __init__(
         self,
@@ -123,8 +119,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             EncoderError: the encoder is not there.
         """
         plan = self._plan()
-        table, kind, dtype = _table(texts, labels, unlabelled, ids, sample_weight, plan)
-        links = _links(edges, table.ids, "fit")
+        table, kind, dtype = table_of(texts, labels, unlabelled, ids, sample_weight, plan)
+        links = links_of(edges, table.ids, "fit")
         with progress.shown(self.verbose):
             model = fit_table(table, plan=plan, into=None, links=links)
         return self._took(replace(model, label_kind=kind), dtype)
@@ -160,6 +156,23 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         told = np.asarray(told, dtype=np.result_type(told, np.asarray(unknown)) if same else object)
         told[scores > np.float32(self.unknown_threshold_)] = unknown
         return told
+
+    def score(self, texts: Iterable[object], labels: Iterable[object], sample_weight: Any = None) -> float:
+        """Return the accuracy, 0 … 1; where texts may have several labels, the micro-averaged F1.
+
+        ``sample_weight`` is one weight a text, as for `fit`; it is for the accuracy only.
+
+        Raises:
+            TableError: a weight is given where texts may have several labels.
+        """
+        check_is_fitted(self, "model_")
+        if not self.model_.several:
+            return float(super().score(texts, labels, sample_weight))
+        if sample_weight is not None:
+            raise TableError("The micro-averaged F1 of texts takes no weights.", fix="leave them out.")
+        pairs = [(set(own), set(true)) for own, true in zip(self.predict(texts), labels, strict=True)]  # type: ignore[call-overload]
+        every = sum(len(own) + len(true) for own, true in pairs)
+        return 2 * sum(len(own & true) for own, true in pairs) / every if every else 1.0
 
     def unknown_scores(
         self,
@@ -293,7 +306,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 "Edges were given, but no ids that say which text is which.", fix="give ids, one a text."
             )
         table, stored = from_lists(texts, ids=ids), self.model_.stored
-        links = _links(edges, table.ids, "predict")
+        links = links_of(edges, table.ids, "predict")
         if links is not None and self.model_.candidate.graphs:
             check_clash(links, "the edges", table, stored.ids, stored.texts)
         return self.model_, table, links
@@ -312,7 +325,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 class_shares=self.class_shares,
                 keep_rare=self.keep_rare,
                 separator=SEPARATOR if self.multi_label else None,
-                unknown_labels=_labels_of(self.unknown_label),
+                unknown_labels=labels_of(self.unknown_label),
             )
         usual = inspect.signature(type(self)).parameters
         settings = [name for name in usual if name not in ("plan", "verbose")]
@@ -324,101 +337,3 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 fix="say it in the plan, or leave the plan out.",
             )
         return self.plan if isinstance(self.plan, Plan) else Plan.read(Path(self.plan))
-
-
-def _table(
-    texts: Iterable[object],
-    labels: Iterable[object],
-    unlabelled: Iterable[object] | None,
-    ids: Iterable[object] | None,
-    weights: Iterable[object] | None,
-    plan: Plan,
-) -> tuple[Table, LabelKind, np.dtype[Any] | None]:
-    """Return the rows, what kind of value the labels are, and their NumPy type where they are numbers."""
-    if isinstance(texts, str) or isinstance(unlabelled, str):
-        raise TableError("The texts are one str, not a list of them.", fix="give a list: [text].")
-    first, second = list(texts), [] if unlabelled is None else list(unlabelled)
-    given, names = list(labels), None if ids is None else list(ids)
-    if names is not None and len(names) == len(first):
-        names += [f"unlabelled:{number}" for number in range(len(second))]
-    own = None if weights is None else [*weights, *[1.0] * len(second)]
-    # Where the texts to be predicted are known, they are to a fit what a table's test rows are.
-    split = ["train"] * len(first) + ["test" if plan.transductive else "train"] * len(second)
-    labels = [*given, *[None] * len(second)]
-    several = plan.separator is not None
-    table = from_lists(
-        [*first, *second], labels, names, split, own, keep_rare=plan.keep_rare, several=several
-    )
-    if several:
-        every = [one for value in given if isinstance(value, _LISTS) for one in value]
-        kind = _kind(every) if every else "text"
-        return table, kind, np.asarray(every).dtype if kind in ("whole", "number") else None
-    strange = [at for at, name in enumerate(table.classes) if name in (plan.unknown_labels or ())]
-    known = [
-        value
-        for value, label in zip(given, table.labels, strict=False)
-        if label >= 0 and label not in strange
-    ]
-    kind = _kind(known)
-    return table, kind, np.asarray(known).dtype if kind in ("whole", "number") else None
-
-
-def _labels_of(value: object) -> tuple[str, ...] | None:
-    try:
-        label = as_label(value)
-        return None if label is None else (label,)
-    except CellError as error:
-        raise PlanError(f"unknown_label is {error}, no label.", fix="give text or a number.") from None
-
-
-def _kind(known: Sequence[object]) -> LabelKind:
-    kinds: dict[LabelKind, object] = {}
-    for value in known:
-        match value:
-            case bool() | np.bool_():
-                kinds.setdefault("truth", value)
-            case numbers.Integral():
-                kinds.setdefault("whole", value)
-            case numbers.Real():
-                kinds.setdefault("number", value)
-            case _:
-                kinds.setdefault("text", value)
-    if kinds.keys() == {"whole", "number"}:
-        return "number"
-    if len(kinds) > 1:
-        seen = " and ".join(repr(value) for value in kinds.values())
-        raise TableError(f"The labels are of several types, such as {seen}.", fix="give all of one type.")
-    return next(iter(kinds))
-
-
-def _links(edges: Edges | None, ids: Sequence[str], purpose: str) -> Links | None:
-    if edges is None or isinstance(edges, Links):
-        return edges
-    frame: Any = edges
-    if not isinstance(edges, str | Path) and not hasattr(edges, "__arrow_c_stream__"):
-        rows = [tuple(edge) for edge in edges]  # type: ignore[union-attr]
-        if not rows:
-            return None
-        frame = _frame(rows)
-    # Links of new texts may lead to texts that the model does not hold; those of a fit should not.
-    if purpose == "predict":
-        return read_links(frame, purpose="predict")
-    return read_links(frame, frozenset(ids))
-
-
-def _frame(rows: list[tuple[Any, ...]]) -> pa.Table:
-    widths = {len(row) for row in rows}
-    if widths not in ({2}, {3}):
-        raise TableError(
-            f"Edges are pairs, or triples with a weight; here are some of {sorted(widths)} parts.",
-            fix="give (source, target) or (source, target, weight) for each.",
-        )
-    try:
-        columns = {
-            name: [as_identifier(row[at]) for row in rows] for at, name in enumerate(("source", "target"))
-        }
-        if widths == {3}:
-            columns["weight"] = [as_identifier(row[2]) for row in rows]
-    except CellError as error:
-        raise TableError(f"An edge has {error} in it.", fix="use ids or row numbers, and numbers.") from None
-    return pa.table(columns)
