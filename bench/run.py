@@ -4,8 +4,8 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but comparison, few_labels, million, trainer and unknown, which take long and are
-run only where named.
+Without a NAME all are run but comparison, few_labels, million, multi_label, trainer and unknown, which take
+long and are run only where named.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import kernels
 import ladder
 import latency
 import million
+import multi_label
 import nearest
 import sampling
 import static
@@ -28,10 +29,10 @@ import unknown
 import word_graph
 
 BENCHMARKS = (
-    *(bars, comparison, encoding, few_labels, kernels, ladder, latency, million, nearest, sampling),
-    *(static, trainer, unknown, word_graph),
+    *(bars, comparison, encoding, few_labels, kernels, ladder, latency, million, multi_label, nearest),
+    *(sampling, static, trainer, unknown, word_graph),
 )
-_ONLY_NAMED = (comparison, few_labels, million, trainer, unknown)
+_ONLY_NAMED = (comparison, few_labels, million, multi_label, trainer, unknown)
 RESULTS = Path(__file__).parent / "results"
 
 

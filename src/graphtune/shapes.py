@@ -18,6 +18,7 @@ AXES: Final[dict[str, str]] = {
     "G": "features out",
     "H": "attention heads",
     "C": "classes",
+    "A": "labels of a table: those of the model, and those that training never saw",
     "K": "neighbours of a row",
     "T": "texts",
     "V": "words of the vocabulary",

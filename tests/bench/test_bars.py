@@ -17,7 +17,7 @@ from graphtune.table import from_lists
 
 COMMITTED = table.committed()
 USUAL = ["bars", "encoding", "kernels", "latency", "nearest", "sampling", "static", "word_graph"]
-ONLY_NAMED = ["comparison", "few_labels", "million", "trainer", "unknown"]
+ONLY_NAMED = ["comparison", "few_labels", "million", "multi_label", "trainer", "unknown"]
 
 
 @pytest.fixture

@@ -135,6 +135,7 @@ def test_parameters_and_clones():
         "class_shares": "estimated",
         "keep_rare": False,
         "unknown_label": None,
+        "multi_label": False,
         "plan": None,
         "verbose": False,
     }

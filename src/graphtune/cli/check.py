@@ -29,6 +29,15 @@ def check(
     weight: Annotated[
         str | None, typer.Option(metavar="COL", help="Column of how much each training row counts.")
     ] = None,
+    multi_label: Annotated[
+        bool, typer.Option("--multi-label", help="A text may have several labels, or none, as for fit.")
+    ] = False,
+    separator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MARK", help="What stands between them; implies --multi-label.", show_default="|"
+        ),
+    ] = None,
     edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
     keep_rare: Annotated[
         bool, typer.Option("--keep-rare", help="Let classes with one training row pass, as fit does with it.")
@@ -40,10 +49,11 @@ def check(
     """
     from rich.console import Console
 
-    from graphtune.table import Columns, read_links, read_table, summarise
+    from graphtune.table import SEPARATOR, Columns, read_links, read_table, summarise
 
+    mark = SEPARATOR if multi_label and separator is None else separator
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)
-    read = read_table(table, columns, purpose="check", keep_rare=keep_rare)
+    read = read_table(table, columns, purpose="check", keep_rare=keep_rare, separator=mark)
     links = None if edges is None else read_links(edges, frozenset(read.ids), purpose="check")
     console = Console(highlight=False, soft_wrap=True)
     _print_summary(console, "standard input" if table == "-" else table, summarise(read))

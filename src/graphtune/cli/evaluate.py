@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from graphtune.cli.unknown import Unknown
     from graphtune.metric import Interval
+    from graphtune.run.fitted import FittedModel
     from graphtune.select.outcome import UnknownFigures
     from graphtune.table import Table
 
@@ -29,6 +30,7 @@ class Evaluation:
     ece: "Interval"
     per_class: tuple[dict[str, Any], ...]
     unseen: dict[str, int]  # labels that training never saw, with their rows
+    measure: str = "accuracy"  # what the field of that name holds
     unknown: "UnknownFigures | None" = None  # of telling rows of no class, where that was asked for
 
 
@@ -69,18 +71,27 @@ def evaluate(
     from graphtune.cli.place import check_json
     from graphtune.cli.rows import read_edges, read_rows, say_notes
     from graphtune.cli.unknown import unknown_of
+    from graphtune.run.outcome_json import without_nan
     from graphtune.run.saved import load
 
     check_json(out)
     fitted = load(Path(model))
     column = fitted.outcome.text_column
-    given = read_rows(table, purpose="evaluate", remembered=column, text=text, label=label, id_=id_)
+    separator = fitted.plan.separator
+    given = read_rows(
+        table, purpose="evaluate", remembered=column, text=text, label=label, id_=id_, separator=separator
+    )
     say_notes(given)
     links = read_edges(edges, given, fitted)
     chosen, skipped = _chosen(given, rows, table)
     texts, ids = ([column[at] for at in chosen] for column in (given.texts, given.ids))
     labels = [given.classes[given.labels[at]] for at in chosen]
-    if unknown:
+    if fitted.several and given.marks is not None:
+        if unknown:
+            unknown_of(fitted, None)  # which says that it cannot
+        probabilities = fitted.probabilities(texts, ids=ids, links=links)
+        found = judged_each(probabilities, given.marks[chosen], given.classes, fitted, skipped)
+    elif unknown:
         told = unknown_of(fitted, None)
         probabilities, scores = fitted.judged(texts, ids=ids, links=links)
         found = judged(probabilities, labels, fitted.classes, skipped, scores=scores, unknown=told)
@@ -89,7 +100,7 @@ def evaluate(
         found = judged(probabilities, labels, fitted.classes, skipped)
     _print(found, Console(highlight=False, soft_wrap=True))
     if out is not None:
-        write_json(Path(out), asdict(found))
+        write_json(Path(out), without_nan(asdict(found)))
 
 
 def _chosen(table: "Table", part: Part | None, source: str) -> "tuple[list[int], int]":
@@ -178,6 +189,57 @@ def judged(
     )
 
 
+def judged_each(
+    probabilities: "np.ndarray",
+    marks: "np.ndarray",
+    names: tuple[str, ...],
+    model: "FittedModel",
+    skipped: int,
+) -> Evaluation:
+    """Measure labels of which a text may have several; ``marks`` has a column for each of ``names``.
+
+    The accuracy is the micro-averaged F1, and nothing is said of calibration.
+    """
+    from collections import Counter
+
+    import numpy as np
+
+    from graphtune.metric import Interval, bootstrap
+    from graphtune.run.figures import class_figures_each, figures_each, macro_each
+
+    beyond = [name for name in names if name not in model.classes]
+    every = (*model.classes, *beyond)
+    truth = np.zeros((len(marks), len(every)), bool)
+    for column, name in enumerate(names):
+        truth[:, every.index(name)] = marks[:, column]
+    claims = model.calibration.claims(probabilities)
+    found = figures_each(probabilities, claims, truth)
+    wide = np.pad(claims, ((0, 0), (0, len(beyond))))
+    rows = [
+        {
+            "class": one.name,
+            "precision": one.precision,
+            "recall": one.recall,
+            "f1": one.f1,
+            "support": one.support,
+        }
+        for one, claimed in zip(class_figures_each(claims, truth, every), wide.sum(axis=0), strict=True)
+        if one.support or claimed
+    ]
+    unseen = Counter({name: int(truth[:, every.index(name)].sum()) for name in beyond})
+    nothing = float("nan")
+    return Evaluation(
+        rows=len(marks),
+        skipped=skipped,
+        accuracy=Interval(found.accuracy, found.accuracy_low, found.accuracy_high, 0.95),
+        macro_f1=bootstrap(lambda at: macro_each(claims[at], truth[at]), len(marks)),
+        ece=Interval(nothing, nothing, nothing, 0.95),
+        per_class=tuple(rows),
+        unseen=dict(sorted(unseen.items())),
+        measure="micro-F1",
+    )
+
+
 def _print(found: Evaluation, console: "Console") -> None:
     from rich import box
     from rich.table import Table
@@ -192,7 +254,9 @@ def _print(found: Evaluation, console: "Console") -> None:
     skipped = f", {found.skipped:,} without a label skipped" if found.skipped else ""
     console.print(Text(f"{found.rows:,} labelled rows{skipped}", style="bold"))
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
-    named = (("accuracy", found.accuracy), ("macro-F1", found.macro_f1), ("calibration error", found.ece))
+    named = [(found.measure, found.accuracy), ("macro-F1", found.macro_f1), ("calibration error", found.ece)]
+    if found.measure != "accuracy":
+        named.pop()
     for name, one in named:
         interval = f"{one.level:.0%} interval {one.low:.1%} to {one.high:.1%}"
         facts.add_row(name, Text(f"{one.value:.1%}", style="bold"), interval)

@@ -32,6 +32,19 @@ def fit(
         str | None, typer.Option(metavar="COL", help="Column of how much each training row counts.")
     ] = None,
     edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
+    multi_label: Annotated[
+        bool,
+        typer.Option(
+            "--multi-label",
+            help="A text may have several labels, or none: a list of them, or names between separators.",
+        ),
+    ] = False,
+    separator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MARK", help="What stands between them; implies --multi-label.", show_default="|"
+        ),
+    ] = None,
     unlabelled: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="More texts without labels; may be repeated.")
     ] = None,
@@ -124,7 +137,7 @@ def fit(
     from graphtune.plan import Plan, tunes
     from graphtune.plan.budget import seconds
     from graphtune.run.saved import check_place
-    from graphtune.table import Columns, read_links, read_tables
+    from graphtune.table import SEPARATOR, Columns, read_links, read_tables
     from graphtune.tracking import trackers
 
     check_place(Path(into))
@@ -138,14 +151,25 @@ def fit(
         "tune": tune,
         "serve_as": serve_as,
         "keep_rare": keep_rare,
+        "separator": SEPARATOR if multi_label and separator is None else separator,
         "unknown_labels": tuple(unknown_label) if unknown_label else None,
     }
     if plan is None:
-        options["tune"] = tunes(encoder or Plan.encoder, tune, serve_as, timed=budget is not None)
+        # Encoders are tuned for one label a text.
+        timed = budget is not None and options["separator"] is None
+        options["tune"] = tunes(encoder or Plan.encoder, tune, serve_as, timed=timed)
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)
     more, rare = unlabelled or (), settled.keep_rare
-    rows = read_tables(table, columns, purpose="fit", unlabelled=more, test=test, keep_rare=rare)
+    rows = read_tables(
+        table,
+        columns,
+        purpose="fit",
+        unlabelled=more,
+        test=test,
+        keep_rare=rare,
+        separator=settled.separator,
+    )
     links = None if edges is None else read_links(edges, frozenset(rows.ids))
     if dry_run:
         estimated(rows, settled, links)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from graphtune.cli.unknown import Unknown
     from graphtune.run.saved import FittedModel
     from graphtune.table import Links, Table
@@ -83,7 +85,7 @@ def predict(
     near = _neighbours(fitted, rows, links, neighbours, nested=nested) if neighbours else None
     asked = unknown or unknown_label is not None or keep_known is not None
     told = unknown_of(fitted, unknown_label, keep_known) if asked else None
-    columns = predicted(fitted, rows, links, probabilities=probabilities, unknown=told)
+    columns = predicted(fitted, rows, links, probabilities=probabilities, unknown=told, nested=nested)
     write_rows(out, columns if near is None else {**columns, "neighbours": near})
 
 
@@ -94,13 +96,28 @@ def predicted(
     *,
     probabilities: bool,
     unknown: "Unknown | None" = None,
+    nested: bool = False,
 ) -> dict[str, Any]:
-    """Return the columns id, label and confidence, and on request a score and one for each class."""
+    """Return the columns id, label and confidence, and on request a score and one for each class.
+
+    Where texts may have several labels, these are a list if ``nested``, else one cell; the confidence is then
+    that of the least sure of all labels, whether it applies or not.
+    """
+    import numpy as np
+
     if unknown is None:
         found, scores = model.probabilities(rows.texts, ids=rows.ids, links=links), None
     else:
         found, scores = model.judged(rows.texts, ids=rows.ids, links=links)
-    columns: dict[str, Any] = {
+    if model.several:
+        claims = model.calibration.claims(found)
+        columns: dict[str, Any] = {
+            "id": rows.ids,
+            "label": [model.named(own) if nested else model.joined(own) for own in claims],
+            "confidence": np.where(claims, found, 1 - found).min(axis=1, initial=1.0),
+        }
+        return columns | _each(model, found) if probabilities else columns
+    columns = {
         "id": rows.ids,
         "label": [model.classes[at] for at in found.argmax(axis=1)],
         "confidence": found.max(axis=1, initial=0.0),
@@ -110,8 +127,12 @@ def predicted(
         columns["label"] = [unknown.name if rejected else label for label, rejected in pairs]
         columns["unknown_score"] = scores
     if probabilities:
-        columns |= {f"p_{name}": found[:, at] for at, name in enumerate(model.classes)}
+        columns |= _each(model, found)
     return columns
+
+
+def _each(model: "FittedModel", found: "np.ndarray") -> dict[str, Any]:
+    return {f"p_{name}": found[:, at] for at, name in enumerate(model.classes)}
 
 
 def _neighbours(

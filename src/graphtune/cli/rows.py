@@ -19,8 +19,11 @@ def read_rows(
     text: str | None,
     label: str | None = None,
     id_: str | None = None,
+    separator: str | None = None,
 ) -> "Table":
     """Read a table; a text column that is not named is the one the model was fitted on, if that is there.
+
+    ``separator`` stands between the labels of a text, where it may have several.
 
     Raises:
         TableError: with everything that is wrong with the table.
@@ -29,7 +32,8 @@ def read_rows(
 
     if text is None and remembered is not None and remembered in _names(source):
         text = remembered
-    return read_table(source, Columns(text=text, label=label, id=id_), purpose=purpose)
+    columns = Columns(text=text, label=label, id=id_)
+    return read_table(source, columns, purpose=purpose, separator=separator)
 
 
 def read_edges(file: str | None, table: "Table", model: "FittedModel") -> "Links | None":

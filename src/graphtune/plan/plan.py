@@ -58,6 +58,7 @@ class Plan:
     transductive: bool = False  # whether unlabelled test texts join the graph
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few
     tune: bool = False  # whether a search goes on to tune the encoder, as far as the budget reaches
+    separator: str | None = None  # between the labels of a text that may have several; None = it has one
     serve_as: ServeAs = "auto"  # what is saved: the best by held-out rows, with a graph, or the tuned encoder
     unknown_labels: tuple[str, ...] | None = None  # of rows of no class, that choose how such are told
     keep_rare: bool = False  # whether classes with one training row are learned, though nothing checks them
@@ -75,6 +76,8 @@ class Plan:
             raise PlanError(
                 f"class_shares = {self.class_shares!r} is unknown.", fix='use "estimated" or "labelled".'
             )
+        if self.separator is not None:
+            self._check_separator()
         if self.unknown_labels is not None and not all(map(str.strip, self.unknown_labels or ("",))):
             raise PlanError(
                 f"unknown_labels = {list(self.unknown_labels)} holds no label, or an empty one.",
@@ -117,6 +120,16 @@ class Plan:
             )
         if self.graphs:
             check_names(self.candidates, self.graphs)
+
+    def _check_separator(self) -> None:
+        if not self.separator:
+            raise PlanError("separator = '' separates nothing.", fix="use a sign such as | or ;.")
+        for name in ("tune", "unknown_labels"):
+            if getattr(self, name):
+                raise PlanError(
+                    f"{name} is set, but texts may have several labels, or none (a separator is set).",
+                    fix=f"leave {name} out, or read one label a text.",
+                )
 
     @classmethod
     def read(cls, path: Path) -> "Plan":

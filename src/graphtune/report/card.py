@@ -40,10 +40,11 @@ def _opening(outcome: "Outcome") -> list[str]:
     best = wording.chosen(outcome)
     how = f"; it {wording.FAMILIES[best.family]}" if best is not None else ""
     sure = wording.uncertainty(outcome)
+    many = "one" if outcome.measure == "accuracy" else "any number"
     return [
         "# Text classifier",
         "",
-        f"Gives a text one of {wording.counted(len(outcome.classes), 'class', 'classes')}. "
+        f"Gives a text {many} of {wording.counted(len(outcome.classes), 'class', 'classes')}. "
         f"Made by graphtune {version('graphtune')} with the encoder {escaped(outcome.encoder)}.",
         "",
         f"**{wording.headline(outcome)}.** {sure}",
@@ -106,7 +107,7 @@ def _figures(outcome: "Outcome") -> list[str]:
         return []
     names = (
         "",
-        "accuracy",
+        outcome.measure,
         "95% interval",
         "macro-F1",
         "calibration error",
@@ -159,7 +160,7 @@ def _comparison(outcome: "Outcome") -> list[str]:
         if at < _CANDIDATES_SHOWN or one.name == outcome.chosen
     ]
     more = len(candidates) - len(rows)
-    names = ("candidate", "family", "held-out accuracy", "standard error, points", "time", "note")
+    names = ("candidate", "family", f"held-out {outcome.measure}", "standard error, points", "time", "note")
     return [
         "## What was compared",
         "",
@@ -173,11 +174,7 @@ def _comparison(outcome: "Outcome") -> list[str]:
 
 def _limits(outcome: "Outcome") -> list[str]:
     lines = [
-        "It answers with one of the classes it was trained on, also for texts that belong to none, unless it "
-        "is asked to tell these (`graphtune predict --unknown`)."
-        if outcome.unknown is not None
-        else "It always answers with one of the classes it was trained on, also for texts that belong to "
-        "none: look at the confidence.",
+        _answers(outcome),
         *wording.unknown_lines(outcome),
         "The figures hold for texts of the kind it was measured on. For others, run `graphtune evaluate` on "
         "a labelled sample.",
@@ -193,6 +190,20 @@ def _limits(outcome: "Outcome") -> list[str]:
             "The folder holds texts of the training table (the graph's nodes): share it as you would them."
         )
     return ["## Limits", "", *(f"- {line}" for line in lines), ""]
+
+
+def _answers(outcome: "Outcome") -> str:
+    if outcome.measure != "accuracy":
+        return "It gives a text every label whose probability is above a threshold, which may be none."
+    if outcome.unknown is not None:
+        return (
+            "It answers with one of the classes it was trained on, also for texts that belong to none, "
+            "unless it is asked to tell these (`graphtune predict --unknown`)."
+        )
+    return (
+        "It always answers with one of the classes it was trained on, also for texts that belong to none: "
+        "look at the confidence."
+    )
 
 
 def _notes(outcome: "Outcome") -> list[str]:

@@ -72,7 +72,7 @@ def _candidates(outcome: "Outcome") -> "Table":
     table.add_column("", justify="right")
     table.add_column("candidate", overflow="fold")
     table.add_column("family")
-    table.add_column("held-out accuracy", justify="right")
+    table.add_column(f"held-out {outcome.measure}", justify="right")
     table.add_column("time", justify="right")
     finished = _finished(outcome)
     places = {one.name: place for place, one in enumerate(finished, 1)}
@@ -126,10 +126,11 @@ def _print_test(outcome: "Outcome", console: "Console") -> None:
     if not wording.has_test(outcome) or outcome.test is None:
         return
     test = outcome.test
+    error = f", calibration error {wording.percent(test.ece)}" if wording.known(test.ece) else ""
     console.print(
         Text("test: ", style="cyan").append(
-            f"accuracy {wording.percent(test.accuracy)}, macro-F1 {wording.percent(test.macro_f1)}, "
-            f"calibration error {wording.percent(test.ece)}",
+            f"{outcome.measure} {wording.percent(test.accuracy)}, "
+            f"macro-F1 {wording.percent(test.macro_f1)}{error}",
             "default",
         )
     )

@@ -80,10 +80,14 @@ def headline(outcome: "Outcome") -> str:
     """Say in one sentence how good the saved model is."""
     if has_test(outcome) and outcome.test is not None:
         texts = counted(outcome.test.rows, "test text")
+        if outcome.measure != "accuracy":
+            return f"Micro-F1 {percent(outcome.test.accuracy)} on {texts}"
         verb = "is" if outcome.test.rows == 1 else "are"
         return f"{percent(outcome.test.accuracy)} of {texts} {verb} labelled right"
     best = chosen(outcome)
     if best is not None and scored(best):
+        if outcome.measure != "accuracy":
+            return f"Micro-F1 {percent(best.accuracy)} on held-out texts"
         return f"{percent(best.accuracy)} of held-out texts are labelled right"
     return "The model was saved without a measured accuracy"
 
@@ -127,7 +131,7 @@ def gain_on_test(outcome: "Outcome") -> str:
     value, low, high = outcome.test_gain
     return (
         f"On the test texts, the best model with a graph against the best without: {points(value)} points "
-        f"of accuracy (95% interval {points(low)} to {points(high)})."
+        f"of {outcome.measure} (95% interval {points(low)} to {points(high)})."
     )
 
 
@@ -153,7 +157,8 @@ def protocol_lines(outcome: "Outcome") -> list[str]:
         "errors.",
         "Labels of test rows were read once, after everything was chosen, for the figures above."
         if has_test(outcome)
-        else "No figure here is of texts that played no part in the choice: held-out accuracy is slightly "
+        else "No figure here is of texts that played no part in the choice: held-out "
+        f"{outcome.measure} is slightly "
         "optimistic.",
         f"Encoder {outcome.encoder}, seed {outcome.seed}.",
     ]
@@ -184,6 +189,11 @@ def graph_line(graph: "GraphReport") -> str:
 
 def calibration_line(outcome: "Outcome") -> str:
     """Say how far confidences can be believed."""
+    if outcome.measure != "accuracy":
+        return (
+            "A text has the labels whose probability is above their threshold; thresholds were chosen on "
+            "held-out rows for the best micro-F1, those of rare labels near the common one."
+        )
     temperature = f"Probabilities were calibrated on held-out rows (temperature {outcome.temperature:.2f})."
     if not has_test(outcome) or outcome.test is None:
         return temperature

@@ -1,14 +1,12 @@
 """A text classifier with scikit-learn's conventions."""
 
 import inspect
-import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
 from jaxtyping import Float32, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.metadata_routing import UNUSED
@@ -19,15 +17,14 @@ from graphtune.errors import PlanError, TableError
 from graphtune.plan import ClassShares, Plan, ServeAs, tunes
 from graphtune.plan.budget import seconds
 from graphtune.run.fit import fit_table
-from graphtune.run.fitted import FittedModel, LabelKind, Neighbour
+from graphtune.run.fitted import FittedModel, Neighbour
+from graphtune.run.given import Edges, labels_of, links_of, table_of
 from graphtune.run.saved import load, save
 from graphtune.select import Outcome
-from graphtune.table import Links, Source, Table, check_clash, from_lists, read_links
-from graphtune.table.cell import CellError, as_identifier, as_label
+from graphtune.table import SEPARATOR, Links, Table, check_clash, from_lists
+from graphtune.table.cell import as_label
 
 _READ = {"text": str, "whole": int, "number": float, "truth": lambda name: name == "True"}
-
-Edges = Links | Source | Iterable[Any]  # of pairs or triples
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):
@@ -54,6 +51,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             class is refused.
         unknown_label: a label whose rows are of no class: they are no class of the model, and choose how such
             texts are told (`predict` with ``unknown``).
+        multi_label: whether a text may have several labels, or none: then `fit` takes a list of labels of
+            each text, `predict` gives one, and `predict_proba` has a probability of each label by itself.
         plan: a `Plan` or the path of one, in place of all of the above.
         verbose: whether progress is written to standard error.
     """
@@ -62,6 +61,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     __metadata_request__fit: ClassVar = {"texts": UNUSED, "labels": UNUSED}
     __metadata_request__predict: ClassVar = {"texts": UNUSED}
     __metadata_request__predict_proba: ClassVar = {"texts": UNUSED}
+    __metadata_request__score: ClassVar = {"texts": UNUSED, "labels": UNUSED}
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         class_shares: ClassShares = "estimated",
         keep_rare: bool = False,
         unknown_label: object = None,
+        multi_label: bool = False,
         plan: Plan | str | Path | None = None,
         verbose: bool = False,
     ) -> None:
@@ -86,6 +87,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.class_shares: ClassShares = class_shares
         self.keep_rare = keep_rare
         self.unknown_label = unknown_label
+        self.multi_label = multi_label
         self.plan = plan
         self.verbose = verbose
 
@@ -117,8 +119,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             EncoderError: the encoder is not there.
         """
         plan = self._plan()
-        table, kind, dtype = _table(texts, labels, unlabelled, ids, sample_weight, plan)
-        links = _links(edges, table.ids, "fit")
+        table, kind, dtype = table_of(texts, labels, unlabelled, ids, sample_weight, plan)
+        links = links_of(edges, table.ids, "fit")
         with progress.shown(self.verbose):
             model = fit_table(table, plan=plan, into=None, links=links)
         return self._took(replace(model, label_kind=kind), dtype)
@@ -133,9 +135,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     ) -> Shaped[np.ndarray, " B"]:
         """Return each text's most probable class, as a value of `classes_`; arguments as `predict_proba`.
 
-        With ``unknown``, texts whose `unknown_scores` are above `unknown_threshold_` get this value instead.
+        Where texts may have several labels it is a list of each, in an array of objects. With ``unknown``,
+        texts whose `unknown_scores` are above `unknown_threshold_` get this value instead.
         """
         check_is_fitted(self, "model_")
+        if unknown is None and self.model_.several:
+            model, table, links = self._asked(texts, ids, edges)
+            with progress.shown(self.verbose):
+                found = model.probabilities(table.texts, ids=None if ids is None else table.ids, links=links)
+            claims = self._in_order(model.calibration.claims(found))
+            told = np.empty(len(claims), dtype=object)
+            for row, own in enumerate(claims):
+                told[row] = self.classes_[own].tolist()
+            return told
         if unknown is None:
             return self.classes_[self.predict_proba(texts, ids=ids, edges=edges).argmax(axis=1)]
         found, scores = self._judged(texts, ids, edges)
@@ -144,6 +156,23 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         told = np.asarray(told, dtype=np.result_type(told, np.asarray(unknown)) if same else object)
         told[scores > np.float32(self.unknown_threshold_)] = unknown
         return told
+
+    def score(self, texts: Iterable[object], labels: Iterable[object], sample_weight: Any = None) -> float:
+        """Return the accuracy, 0 … 1; where texts may have several labels, the micro-averaged F1.
+
+        ``sample_weight`` is one weight a text, as for `fit`; it is for the accuracy only.
+
+        Raises:
+            TableError: a weight is given where texts may have several labels.
+        """
+        check_is_fitted(self, "model_")
+        if not self.model_.several:
+            return float(super().score(texts, labels, sample_weight))
+        if sample_weight is not None:
+            raise TableError("The micro-averaged F1 of texts takes no weights.", fix="leave them out.")
+        pairs = [(set(own), set(true)) for own, true in zip(self.predict(texts), labels, strict=True)]  # type: ignore[call-overload]
+        every = sum(len(own) + len(true) for own, true in pairs)
+        return 2 * sum(len(own & true) for own, true in pairs) / every if every else 1.0
 
     def unknown_scores(
         self,
@@ -241,6 +270,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             plan.tune,
             class_shares=plan.class_shares,
             keep_rare=plan.keep_rare,
+            multi_label=plan.separator is not None,
             unknown_label=None if plan.unknown_labels is None else plan.unknown_labels[0],
         )
         return made._took(model, None)
@@ -256,7 +286,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.array(sorted(map(_READ[model.label_kind], model.classes)), dtype=dtype)
         return self
 
-    def _in_order(self, found: Float32[np.ndarray, "B C"]) -> Float32[np.ndarray, "B C"]:
+    def _in_order(self, found: Shaped[np.ndarray, "B C"]) -> Shaped[np.ndarray, "B C"]:
         names = [str(as_label(value)) for value in self.classes_]
         return found[:, [self.model_.classes.index(name) for name in names]]
 
@@ -276,7 +306,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 "Edges were given, but no ids that say which text is which.", fix="give ids, one a text."
             )
         table, stored = from_lists(texts, ids=ids), self.model_.stored
-        links = _links(edges, table.ids, "predict")
+        links = links_of(edges, table.ids, "predict")
         if links is not None and self.model_.candidate.graphs:
             check_clash(links, "the edges", table, stored.ids, stored.texts)
         return self.model_, table, links
@@ -284,16 +314,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def _plan(self) -> Plan:
         if self.plan is None:
             given = Plan.budget_seconds if self.budget is None else seconds(str(self.budget))
+            timed = self.budget is not None and not self.multi_label  # encoders learn one label a text
             return Plan(
                 encoder=self.encoder,
                 budget_seconds=given,
                 seed=self.seed,
                 transductive=self.transductive,
-                tune=tunes(self.encoder, self.tune, self.serve_as, timed=self.budget is not None),
+                tune=tunes(self.encoder, self.tune, self.serve_as, timed=timed),
                 serve_as=self.serve_as,
                 class_shares=self.class_shares,
                 keep_rare=self.keep_rare,
-                unknown_labels=_labels_of(self.unknown_label),
+                separator=SEPARATOR if self.multi_label else None,
+                unknown_labels=labels_of(self.unknown_label),
             )
         usual = inspect.signature(type(self)).parameters
         settings = [name for name in usual if name not in ("plan", "verbose")]
@@ -305,94 +337,3 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 fix="say it in the plan, or leave the plan out.",
             )
         return self.plan if isinstance(self.plan, Plan) else Plan.read(Path(self.plan))
-
-
-def _table(
-    texts: Iterable[object],
-    labels: Iterable[object],
-    unlabelled: Iterable[object] | None,
-    ids: Iterable[object] | None,
-    weights: Iterable[object] | None,
-    plan: Plan,
-) -> tuple[Table, LabelKind, np.dtype[Any] | None]:
-    """Return the rows, what kind of value the labels are, and their NumPy type where they are numbers."""
-    if isinstance(texts, str) or isinstance(unlabelled, str):
-        raise TableError("The texts are one str, not a list of them.", fix="give a list: [text].")
-    first, second = list(texts), [] if unlabelled is None else list(unlabelled)
-    given, names = list(labels), None if ids is None else list(ids)
-    if names is not None and len(names) == len(first):
-        names += [f"unlabelled:{number}" for number in range(len(second))]
-    own = None if weights is None else [*weights, *[1.0] * len(second)]
-    # Where the texts to be predicted are known, they are to a fit what a table's test rows are.
-    split = ["train"] * len(first) + ["test" if plan.transductive else "train"] * len(second)
-    labels = [*given, *[None] * len(second)]
-    table = from_lists([*first, *second], labels, names, split, own, keep_rare=plan.keep_rare)
-    strange = [at for at, name in enumerate(table.classes) if name in (plan.unknown_labels or ())]
-    known = [
-        value
-        for value, label in zip(given, table.labels, strict=False)
-        if label >= 0 and label not in strange
-    ]
-    kind = _kind(known)
-    return table, kind, np.asarray(known).dtype if kind in ("whole", "number") else None
-
-
-def _labels_of(value: object) -> tuple[str, ...] | None:
-    try:
-        label = as_label(value)
-        return None if label is None else (label,)
-    except CellError as error:
-        raise PlanError(f"unknown_label is {error}, no label.", fix="give text or a number.") from None
-
-
-def _kind(known: Sequence[object]) -> LabelKind:
-    kinds: dict[LabelKind, object] = {}
-    for value in known:
-        match value:
-            case bool() | np.bool_():
-                kinds.setdefault("truth", value)
-            case numbers.Integral():
-                kinds.setdefault("whole", value)
-            case numbers.Real():
-                kinds.setdefault("number", value)
-            case _:
-                kinds.setdefault("text", value)
-    if kinds.keys() == {"whole", "number"}:
-        return "number"
-    if len(kinds) > 1:
-        seen = " and ".join(repr(value) for value in kinds.values())
-        raise TableError(f"The labels are of several types, such as {seen}.", fix="give all of one type.")
-    return next(iter(kinds))
-
-
-def _links(edges: Edges | None, ids: Sequence[str], purpose: str) -> Links | None:
-    if edges is None or isinstance(edges, Links):
-        return edges
-    frame: Any = edges
-    if not isinstance(edges, str | Path) and not hasattr(edges, "__arrow_c_stream__"):
-        rows = [tuple(edge) for edge in edges]  # type: ignore[union-attr]
-        if not rows:
-            return None
-        frame = _frame(rows)
-    # Links of new texts may lead to texts that the model does not hold; those of a fit should not.
-    if purpose == "predict":
-        return read_links(frame, purpose="predict")
-    return read_links(frame, frozenset(ids))
-
-
-def _frame(rows: list[tuple[Any, ...]]) -> pa.Table:
-    widths = {len(row) for row in rows}
-    if widths not in ({2}, {3}):
-        raise TableError(
-            f"Edges are pairs, or triples with a weight; here are some of {sorted(widths)} parts.",
-            fix="give (source, target) or (source, target, weight) for each.",
-        )
-    try:
-        columns = {
-            name: [as_identifier(row[at]) for row in rows] for at, name in enumerate(("source", "target"))
-        }
-        if widths == {3}:
-            columns["weight"] = [as_identifier(row[2]) for row in rows]
-    except CellError as error:
-        raise TableError(f"An edge has {error} in it.", fix="use ids or row numbers, and numbers.") from None
-    return pa.table(columns)

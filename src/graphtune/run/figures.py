@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float32, Int64
 
 from graphtune.metric import (
     auroc_interval,
+    bootstrap,
     bootstrap_mean,
     confusion,
     expected_calibration_error,
@@ -13,6 +14,7 @@ from graphtune.metric import (
     per_class,
 )
 from graphtune.select.outcome import ClassFigures, Figures, UnknownFigures
+from graphtune.select.thresholds import losses, micro
 
 
 def figures(probabilities: Float32[np.ndarray, "B C"], labels: Int64[np.ndarray, " B"]) -> Figures:
@@ -32,6 +34,56 @@ def figures(probabilities: Float32[np.ndarray, "B C"], labels: Int64[np.ndarray,
         expected_calibration_error(probabilities[known], labels[known]),
         negative_log_likelihood(probabilities[known], labels[known]),
     )
+
+
+def figures_each(
+    probabilities: Float32[np.ndarray, "B C"],
+    claims: Bool[np.ndarray, "B C"],
+    marks: Bool[np.ndarray, "B A"],
+) -> Figures:
+    """Measure labels of which a text may have several; those beyond the model's, ``D − C``, are missed.
+
+    The accuracy is the micro-averaged F1; nothing is said of calibration.
+    """
+    wide = _wide(claims, marks.shape[1])
+    interval = bootstrap(lambda rows: micro(wide[rows], marks[rows]), len(marks))
+    return Figures(
+        len(marks),
+        interval.value,
+        interval.low,
+        interval.high,
+        macro_each(claims, marks),
+        float("nan"),
+        float(losses(probabilities, marks[:, : probabilities.shape[1]]).mean()),
+    )
+
+
+def macro_each(claims: Bool[np.ndarray, "B C"], marks: Bool[np.ndarray, "B A"]) -> float:
+    """Return the mean F1, 0 … 1, of the labels that occur among texts or claims; NaN where none does."""
+    wide = _wide(claims, marks.shape[1])
+    occurring = marks.any(axis=0) | wide.any(axis=0)
+    return float(_scores(wide, marks)[2][occurring].mean()) if occurring.any() else float("nan")
+
+
+def class_figures_each(
+    claims: Bool[np.ndarray, "B C"], marks: Bool[np.ndarray, "B A"], names: tuple[str, ...]
+) -> tuple[ClassFigures, ...]:
+    """Return precision, recall, F1 and support of every label."""
+    precision, recall, f1 = _scores(_wide(claims, marks.shape[1]), marks)
+    columns = zip(names, precision, recall, f1, marks.sum(axis=0), strict=True)
+    return tuple(ClassFigures(n, float(p), float(r), float(f), int(s)) for n, p, r, f, s in columns)
+
+
+def _wide(claims: Bool[np.ndarray, "B C"], labels: int) -> Bool[np.ndarray, "B A"]:
+    return np.pad(claims, ((0, 0), (0, labels - claims.shape[1])))
+
+
+def _scores(
+    claims: Bool[np.ndarray, "B A"], marks: Bool[np.ndarray, "B A"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    hits, claimed, support = (claims & marks).sum(axis=0), claims.sum(axis=0), marks.sum(axis=0)
+    f1 = 2 * hits / np.maximum(claimed + support, 1)
+    return hits / np.maximum(claimed, 1), hits / np.maximum(support, 1), f1
 
 
 def class_figures(

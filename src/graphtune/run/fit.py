@@ -6,15 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, homophily
-from graphtune.metric import paired_bootstrap
 from graphtune.plan import Plan
 from graphtune.progress import say
-from graphtune.run.figures import class_figures, confusions, figures
+from graphtune.run.evaluated import evaluated
 from graphtune.run.fingerprint import fingerprint
 from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.ready import Clock, Ready
@@ -110,7 +109,7 @@ class _Fit:
         with self.clock.stage("final"):
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
             weights = self._class_weights(ready, search, frozen)
-            calibration = Calibration(choice.chosen.temperature, weights)
+            calibration = Calibration(choice.chosen.temperature, weights, choice.chosen.thresholds)
         model = FittedModel(
             self.plan,
             ready.classes[: data.classes],
@@ -119,13 +118,13 @@ class _Fit:
             data,
             ready.maker,
             ready.graphs,
-            Stored(ready.ids(ready.nodes), data.features.texts, data.labels),
+            Stored(ready.ids(ready.nodes), data.features.texts, data.labels, data.marks),
             calibration,
             self._outcome(ready, search, replace(tuning, choice=choice), calibration),
         )
         with self.clock.stage("evaluate"):
-            model = replace(model, outcome=self._evaluated(model, ready, choice))
-        if self.strangers is not None:
+            model = replace(model, outcome=evaluated(model, ready, choice))
+        if self.strangers is not None and not data.several:
             with self.clock.stage("unknown"):
                 found = told(ready, search, choice.chosen, self.plan.seed)
                 if found is not None:
@@ -193,7 +192,11 @@ class _Fit:
 
     def _class_weights(self, ready: Ready, search: Search, tried: Tried) -> tuple[float, ...] | None:
         """Return the weights of the classes where few labels were drawn unlike the texts."""
-        if self.plan.class_shares == "labelled" or not (search.standing.few and search.held_out.drawn):
+        if (
+            ready.data.several
+            or self.plan.class_shares == "labelled"
+            or not (search.standing.few and search.held_out.drawn)
+        ):
             # Many labels, or the table's own val rows, are taken to be drawn as the texts are.
             return None
         data, teach = ready.data, ready.teach
@@ -239,40 +242,7 @@ class _Fit:
             seconds={},
             notes=(*split.notes, *notes),
             text_column=self.text_column,
-        )
-
-    def _evaluated(self, model: FittedModel, ready: Ready, choice: Choice) -> Outcome:
-        judged = ready.split.test[ready.labels[ready.split.test] >= 0]
-        if not len(judged):
-            return model.outcome
-        new = None if self.plan.transductive else ready.new(judged)
-        truth, place = ready.labels[judged], {int(row): at for at, row in enumerate(ready.nodes)}
-
-        def predict(tried: Tried) -> Float32[np.ndarray, "B C"]:
-            # The same weights for all, so that what is compared is the graph.
-            calibration = replace(model.calibration, temperature=tried.temperature)
-            fitted = ready.data.fitted(tried.candidate, ready.teach, self.plan.seed)
-            if new is not None:
-                return calibration.apply(fitted.attach(ready.data, new))
-            return calibration.apply(fitted.at(ready.data, np.array([place[int(row)] for row in judged])))
-
-        ours = predict(choice.chosen)
-        free, gain = None, None
-        if choice.free is not None:
-            free = ours if choice.free is choice.chosen else predict(choice.free)
-        if choice.graph is not None and free is not None:
-            with_graph = ours if choice.graph is choice.chosen else predict(choice.graph)
-            right = [(table.argmax(axis=1) == truth).astype(np.float64) for table in (with_graph, free)]
-            difference = paired_bootstrap(*right)
-            gain = (100 * difference.value, 100 * difference.low, 100 * difference.high)
-        wide = np.pad(ours, ((0, 0), (0, len(ready.classes) - ours.shape[1])))
-        return replace(
-            model.outcome,
-            test=figures(ours, truth),
-            test_graph_free=None if free is None else figures(free, truth),
-            test_gain=gain,
-            per_class=class_figures(wide, truth, ready.classes),
-            confusion=confusions(wide, truth),
+            measure="micro-F1" if data.several else "accuracy",
         )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import scipy.sparse
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from graphtune.errors import ModelError
@@ -41,6 +41,7 @@ class Stored:
     ids: tuple[str, ...]
     texts: tuple[str, ...]
     labels: Int64[np.ndarray, " N"]  # −1 = unlabelled
+    marks: Bool[np.ndarray, "N C"] | None = None  # which labels a text has, where it may have several
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +104,31 @@ class FittedModel:
         return self.calibration.apply(raw), rejection.scores(raw, x)
 
     @property
+    def several(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.calibration.thresholds is not None
+
+    def named(self, marks: Bool[np.ndarray, " C"]) -> list[str]:
+        """Return the names of some labels."""
+        return [self.classes[at] for at in np.flatnonzero(marks)]
+
+    def joined(self, marks: Bool[np.ndarray, " C"]) -> str:
+        """Return some labels in one cell, as `table.read_table` reads it; of none the separator alone."""
+        separator = self.plan.separator or ""
+        return separator.join(self.named(marks)) or separator
+
+    @property
     def telling(self) -> Rejection:
         """How texts of none of the classes are told.
 
         Raises:
             ModelError: the model was made without it.
         """
+        if self.several:
+            raise ModelError(
+                "This model gives a text all labels that apply, or none: it has no score for texts of none.",
+                fix="leave --unknown out.",
+            )
         if self.rejection is None:
             raise ModelError(
                 "This model cannot tell texts of no class: an older graphtune made it, or a plan that reads "
@@ -170,6 +190,8 @@ class FittedModel:
     def _told(self, node: int, weight: float) -> Neighbour:
         label = int(self.stored.labels[node])
         name = None if label < 0 else self.classes[label]
+        if label >= 0 and self.stored.marks is not None:
+            name = self.joined(self.stored.marks[node])
         return Neighbour(self.stored.ids[node], self.stored.texts[node], name, weight)
 
     def _new(self, texts: Sequence[str], ids: Sequence[str], links: Links | None) -> NewRows:

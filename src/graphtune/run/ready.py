@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from graphtune.encoder import Tfidf, from_name
 from graphtune.errors import PlanError
@@ -50,6 +50,7 @@ class Ready:
     maker: FeatureMaker
     data: Data
     graphs: Mapping[str, NamedGraph]
+    marks: Bool[np.ndarray, "T C"] | None = None  # of the table's rows, where they may have several labels
 
     @classmethod
     def of(cls, table: Table, plan: Plan, links: Links | None, clock: Clock) -> "Ready":
@@ -60,8 +61,14 @@ class Ready:
             PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
             EncoderError: the encoder is not there.
         """
+        if (table.marks is None) != (plan.separator is None):
+            raise PlanError(
+                f"The plan's separator is {plan.separator!r}, but the table's texts have "
+                f"{'one label' if table.marks is None else 'several labels'} each.",
+                fix="read the table as the plan says (--multi-label; several=True), or mend the plan.",
+            )
         split = split_rows(table, plan.seed)
-        classes, labels = _seen_first(table, split)
+        classes, labels, marks, seen = _seen_first(table, split)
         nodes = split.nodes(transductive=plan.transductive)
         texts = tuple(table.texts[row] for row in nodes)
         encoder = from_name(plan.encoder)
@@ -81,9 +88,10 @@ class Ready:
             graphs = build(named, features, tuple(table.ids[row] for row in nodes), links)
         known = np.where(np.isin(nodes, split.train), labels[nodes], -1)
         weights = None if table.weights is None else table.weights[nodes]
-        data = Data(features, graphs, known, int(known.max()) + 1, weights)
+        own = None if marks is None else marks[nodes][:, :seen] & (known >= 0)[:, None]
+        data = Data(features, graphs, known, seen, weights, own)
         by_name = {one.name: one for one in named}
-        return cls(table, plan, links, split, classes, labels, nodes, maker, data, by_name)
+        return cls(table, plan, links, split, classes, labels, nodes, maker, data, by_name, marks)
 
     @property
     def teach(self) -> Int64[np.ndarray, " B"]:
@@ -104,13 +112,17 @@ class Ready:
         """Return the rows that judge candidates: the table's val rows, folds of the labelled, or both."""
         split, teach, labels = self.split, self.teach, self.data.labels
         if not len(split.val):
-            return HeldOut.folds(teach, labels, self.plan.seed)
-        if self.plan.transductive:
-            held = len(split.train) + np.arange(len(split.val))
-            part = Part(teach, held, None, self.labels[split.val])
+            found = HeldOut.folds(teach, labels, self.plan.seed)
         else:
-            part = Part(teach, teach[:0], self.new(split.val), self.labels[split.val])
-        return HeldOut.given(part, labels, self.plan.seed)
+            marks = None if self.marks is None else self.marks[split.val][:, : self.data.classes]
+            held, new = teach[:0], None
+            if self.plan.transductive:
+                held = len(split.train) + np.arange(len(split.val))
+            else:
+                new = self.new(split.val)
+            part = Part(teach, held, new, self.labels[split.val], marks)
+            found = HeldOut.given(part, labels, self.plan.seed)
+        return found if self.data.marks is None else found.marked(self.data.marks)
 
 
 def graphs_of(plan: Plan, *, links: bool, same: bool, nodes: int) -> tuple[NamedGraph, ...]:
@@ -132,14 +144,23 @@ def graphs_of(plan: Plan, *, links: bool, same: bool, nodes: int) -> tuple[Named
     return named
 
 
-def _seen_first(table: Table, split: Split) -> tuple[tuple[str, ...], Int64[np.ndarray, " T"]]:
-    """Number the classes anew: those with labelled training rows first, each part in the table's order."""
-    seen = np.unique(table.labels[split.train][table.labels[split.train] >= 0])
+def _seen_first(
+    table: Table, split: Split
+) -> tuple[tuple[str, ...], Int64[np.ndarray, " T"], Bool[np.ndarray, "T C"] | None, int]:
+    """Number the classes anew: those with labelled training rows first, each part in the table's order.
+
+    Returns the names, labels, marks, and how many classes have such rows.
+    """
+    known = split.train[table.labels[split.train] >= 0]
+    seen = np.unique(table.labels[known])
+    if table.marks is not None:
+        seen = np.flatnonzero(table.marks[known].any(axis=0))
     order = np.concatenate([seen, np.setdiff1d(np.arange(len(table.classes)), seen)])
     number = np.empty(len(order) + 1, dtype=np.int64)
     number[order] = np.arange(len(order))
     number[-1] = -1
-    return tuple(table.classes[at] for at in order), number[table.labels]
+    marks = None if table.marks is None else table.marks[:, order]
+    return tuple(table.classes[at] for at in order), number[table.labels], marks, len(seen)
 
 
 def read_views(plan: Plan, graphs: Iterable[NamedGraph]) -> frozenset[View]:

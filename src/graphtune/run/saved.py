@@ -133,7 +133,10 @@ def _write_graphs(model: FittedModel, place: Path) -> None:
         shared = [key for key, t in built.tensors().items() if t is features]
         _write_tensors(place / f"{number}.safetensors", named)
         write_json(place / f"{number}.json", {"name": name, "texts": built.graph.texts, "shared": shared})
-    rows = pa.table({"id": stored.ids, "text": stored.texts, "label": pa.array(stored.labels, pa.int64())})
+    columns = {"id": stored.ids, "text": stored.texts, "label": pa.array(stored.labels, pa.int64())}
+    if stored.marks is not None:
+        columns["labels"] = [np.flatnonzero(own).tolist() for own in stored.marks]
+    rows = pa.table(columns)
     pq.write_table(rows, place / "rows.parquet", compression="zstd")
 
 
@@ -146,9 +149,16 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
     facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
     weights = facts["weights"]
-    calibration = Calibration(float(facts["temperature"]), None if weights is None else tuple(weights))
+    limits = facts.get("thresholds")
+    calibration = Calibration(
+        float(facts["temperature"]),
+        None if weights is None else tuple(weights),
+        None if limits is None else tuple(limits),
+    )
     graphs = {one.name: one for one in plan.graphs}
     data, stored = _read_graphs(directory / "graph", plan, maker, len(classes))
+    if plan.separator is not None and data.marks is None:
+        data = replace(data, marks=np.zeros((0, len(classes)), dtype=bool))
     tensors = _read_tensors(directory / "model.safetensors")
     rejection = _read_rejection(directory)
     if own.is_dir():
@@ -224,7 +234,12 @@ def _read_graphs(place: Path, plan: Plan, maker: FeatureMaker, classes: int) -> 
         own = {key.removeprefix("own."): t for key, t in tensors.items() if key.startswith("own.")}
         own |= dict.fromkeys(facts["shared"], features.dense(named.view))
         built[named.name] = named.builder.restored(graph, ids, own)
-    return Data(features, built, labels, classes), Stored(ids, texts, labels)
+    marks = None
+    if "labels" in rows.column_names:
+        marks = np.zeros((len(labels), classes), dtype=bool)
+        for row, own in enumerate(rows["labels"].to_pylist()):
+            marks[row, own] = True
+    return Data(features, built, labels, classes, marks=marks), Stored(ids, texts, labels, marks)
 
 
 def _trusted_manifest(directory: Path) -> dict[str, Any]:

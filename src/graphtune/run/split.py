@@ -57,6 +57,9 @@ def split_rows(table: Table, seed: int) -> Split:
     train = np.flatnonzero(np.isin(named, ["train", ""]))
     val = np.flatnonzero((named == "val") & (table.labels >= 0))
     seen = np.unique(table.labels[train][table.labels[train] >= 0])
+    if table.marks is not None:
+        _check_marks(table, train)
+        return Split(train, val, np.flatnonzero(named == "test"), tuple(notes), aside)
     if len(seen) < 2:
         rows = "training rows" if table.weights is None else "labelled training rows that weigh more than 0"
         raise TableError(
@@ -75,6 +78,16 @@ def split_rows(table: Table, seed: int) -> Split:
             fix="label more training rows, or val rows of the same classes.",
         )
     return Split(train, val, np.flatnonzero(named == "test"), tuple(notes), aside)
+
+
+def _check_marks(table: Table, train: Int64[np.ndarray, " T"]) -> None:
+    assert table.marks is not None
+    marks = table.marks[train[table.labels[train] >= 0]]
+    if len(marks) < 4 or not (marks.any(axis=0) & ~marks.all(axis=0)).any():
+        raise TableError(
+            f"Of {len(marks)} labelled training rows none can be told from the others by a label.",
+            fix="label more training rows, some with and some without a label (split = train, or no split).",
+        )
 
 
 def _set_aside(table: Table, seed: int) -> tuple[np.ndarray, str]:

@@ -193,7 +193,7 @@ class Work:
         extent = Extent(self.split["labelled"], nodes, self.classes, terms, width)
         return any(
             probe.view in views and loss in (None, probe.loss) and extent.allows(probe)
-            for probe in probes(few=self.few, same=self.same)
+            for probe in probes(few=self.few, same=self.same, several=self.plan.separator is not None)
         )
 
 

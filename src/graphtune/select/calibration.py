@@ -9,7 +9,7 @@ logits; the shares of the classes are held back towards those of the labels, and
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 
 _LOWEST = 1e-9
 _FAR = 0.25  # share of texts that would have to change class; nearer estimates are not told from errors
@@ -24,14 +24,23 @@ class Calibration:
 
     temperature: float
     weights: tuple[float, ...] | None = None  # of the classes, after the temperature; None = all alike
+    # Above which a text has each label, where it may have several: then probabilities are taken as they are.
+    thresholds: tuple[float, ...] | None = None
 
     def apply(self, probabilities: Float32[np.ndarray, "B C"]) -> Float32[np.ndarray, "B C"]:
         """Return calibrated probabilities."""
+        if self.thresholds is not None:
+            return probabilities
         found = calibrated(probabilities, self.temperature)
         if self.weights is None:
             return found
         weighted = found * np.array(self.weights, dtype=np.float32)
         return weighted / weighted.sum(axis=1, keepdims=True)
+
+    def claims(self, probabilities: Float32[np.ndarray, "B C"]) -> Bool[np.ndarray, "B C"]:
+        """Say which labels texts have, where they may have several."""
+        assert self.thresholds is not None
+        return probabilities > np.array(self.thresholds, dtype=np.float32)
 
 
 def class_shares(

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32, Int64
+import torch
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
+from graphtune.errors import PlanError
 from graphtune.graph import AttachedLinks, Attachment, BuiltGraph, Hops, Rows
 from graphtune.select.features import Features, View
 
@@ -34,6 +36,7 @@ class Data:
     labels: Int64[np.ndarray, " N"]  # −1 = unknown
     classes: int
     weights: Float32[np.ndarray, " N"] | None = None
+    marks: Bool[np.ndarray, "N C"] | None = None  # which labels a node has, where it may have several
     deadline: float | None = None  # on the clock of time.monotonic; what takes long then gives up
     _fitted: OrderedDict[tuple[object, bytes, int], "Predictor"] = field(
         default_factory=OrderedDict, repr=False
@@ -53,6 +56,29 @@ class Data:
                 self._fitted.popitem(last=False)
         self._fitted.move_to_end(key)
         return self._fitted[key]
+
+    @property
+    def several(self) -> bool:
+        """Whether a text may have several labels, so that each class has a probability of its own."""
+        return self.marks is not None
+
+    def check_single(self, reader: str) -> None:
+        """See that every text has one label.
+
+        Raises:
+            PlanError: it may have several, which ``reader`` cannot learn.
+        """
+        if self.several:
+            raise PlanError(
+                f"{reader} cannot learn texts with several labels.",
+                fix="name Probe, Propagated, Smoothed, Nearest, Majority or a Mean of them.",
+            )
+
+    def targets(self, rows: Int64[np.ndarray, " T"]) -> Float32[Tensor, "T C"]:
+        """Return 1 for each label that a row has, else 0."""
+        if self.marks is not None:
+            return torch.from_numpy(self.marks[rows].astype(np.float32))
+        return torch.nn.functional.one_hot(torch.from_numpy(self.labels[rows]), self.classes).float()
 
     def forget(self, rows: Int64[np.ndarray, " T"]) -> None:
         """Let go of propagated features, and of every candidate that was fitted on other rows than these."""

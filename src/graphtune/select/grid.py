@@ -23,8 +23,16 @@ _NEAR, _FAR, _ALONG_LINKS = Hops(2, 0.3), Hops(6, 0.2), Hops(10, 0.1)
 _SPREAD, _SPREAD_NEAR = Hops(10, 0.3), Hops(5, 0.5)
 
 
-def probes(*, few: bool, same: bool) -> list[Probe]:
-    """Return the graph-free candidates; ``same`` = the encoder is the TF-IDF itself."""
+def probes(*, few: bool, same: bool, several: bool = False) -> list[Probe]:
+    """Return the graph-free candidates; ``same`` = the encoder is the TF-IDF itself.
+
+    Where texts have ``several`` labels, words alone are read by linear SVMs too, whatever their number: each
+    label is learned by itself, of rows that are mostly without it.
+    """
+    if several:
+        sparse: tuple[View, ...] = ("words",) if same else ("words", "all")
+        margins = [Probe(view, strength, "squared hinge") for strength in (1.0, 3.0) for view in sparse]
+        return [Probe("meaning", 50.0), *margins, Probe("meaning", 5.0)]
     strengths = (50.0,) if few else (5.0, 50.0)
     views: tuple[View, ...] = ("meaning", "words")
     found = [Probe(view, strength) for view in views for strength in strengths]
@@ -32,8 +40,8 @@ def probes(*, few: bool, same: bool) -> list[Probe]:
         # Of few rows the dense fusion tells as much as the sparse one, in a fraction of the time.
         return found if same else [*found, Probe("both", 50.0)]
     # The hinge costs a fraction of the likelihood's time on sparse rows, and is often the better of the two.
-    sparse: View = "words" if same else "all"
-    found += [Probe(sparse, strength, "squared hinge") for strength in (0.3, 1.0, 3.0)]
+    joined: View = "words" if same else "all"
+    found += [Probe(joined, strength, "squared hinge") for strength in (0.3, 1.0, 3.0)]
     return found if same else [*found, Probe("all", 20.0)]
 
 

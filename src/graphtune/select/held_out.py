@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data, NewRows
@@ -24,6 +24,7 @@ class Part:
     held: Int64[np.ndarray, " M"]  # nodes that judge; empty where new rows judge
     new: NewRows | None  # rows outside the graph that judge
     labels: Int64[np.ndarray, " B"]  # of the rows that judge
+    marks: Bool[np.ndarray, "B C"] | None = None  # theirs, where they may have several
 
     def predict(self, candidate: Candidate, data: Data, seed: int) -> Float32[np.ndarray, "B C"]:
         """Fit ``candidate`` on the learning rows and return its probabilities of the judging rows."""
@@ -99,6 +100,19 @@ class HeldOut:
     def labels(self) -> Int64[np.ndarray, " B"]:
         """The labels of all judging rows, part after part."""
         return np.concatenate([part.labels for part in self.parts])
+
+    @property
+    def marks(self) -> Bool[np.ndarray, "B C"] | None:
+        """Which labels the judging rows have, where they may have several."""
+        found = [part.marks for part in self.parts if part.marks is not None]
+        return np.concatenate(found) if found else None
+
+    def marked(self, marks: Bool[np.ndarray, "N C"]) -> "HeldOut":
+        """Let the rows that folds hold out be judged by all their labels, ``marks`` of the nodes."""
+        parts = tuple(
+            part if part.marks is not None else replace(part, marks=marks[part.held]) for part in self.parts
+        )
+        return replace(self, parts=parts)
 
     @property
     def ends(self) -> Int64[np.ndarray, " T"]:

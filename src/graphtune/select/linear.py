@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import scipy.sparse
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
+    from graphtune.select.data import Data
+
 _NEVER = -30.0  # logit of a class without training rows
 _TOLERANCE = 1e-4  # largest entry of the gradient at which the optimum is reached
+_STEEPNESS = 3.0  # of the sigmoid of a margin, so that means can be taken with other probabilities
 _SHARE_OF_SLOPE = 0.05  # the same as a share of the gradient at zero weights
 
 Matrix = Tensor | scipy.sparse.csr_array
@@ -25,10 +28,11 @@ Loss = Literal["logistic", "squared hinge"]
 
 @dataclass(frozen=True, eq=False)
 class LinearHead:
-    """``softmax(x W + b)``."""
+    """``softmax(x W + b)``; with ``each``, the sigmoid of each class by itself."""
 
     weight: Float32[Tensor, "F C"]
     bias: Float32[Tensor, " C"]
+    each: bool = False
 
     @classmethod
     def fit(
@@ -76,19 +80,71 @@ class LinearHead:
         bias[seen] = torch.from_numpy(offset.astype(np.float32))
         return cls(weight, bias)
 
+    @classmethod
+    def fit_each(
+        cls,
+        x: Matrix,
+        marks: Bool[np.ndarray, "T C"],
+        *,
+        strength: float,
+        weights: Float32[np.ndarray, " T"] | None = None,
+        loss: Loss = "logistic",
+    ) -> "LinearHead":
+        """Fit one logistic regression, or one squared hinge, for each class against all other rows.
+
+        A class that no row has, or every row, is answered alike for all texts.
+        """
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.svm import LinearSVC
+
+        width = tuple(x.shape or ())[1]
+        weight = torch.zeros(width, marks.shape[1])
+        bias = torch.from_numpy(np.where(marks.all(axis=0), -_NEVER, _NEVER).astype(np.float32))
+        matrix = x.numpy() if isinstance(x, Tensor) else x
+        learned = np.flatnonzero(marks.any(axis=0) & ~marks.all(axis=0))
+        with warnings.catch_warnings(), _blas().limit(limits=1, user_api="blas"):
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            for column in learned:
+                if loss == "squared hinge":
+                    model, steepness = LinearSVC(C=strength, random_state=0), _STEEPNESS
+                else:
+                    model, steepness = LogisticRegression(C=strength, max_iter=200), 1.0
+                model.fit(matrix, marks[:, column], sample_weight=weights)
+                weight[:, column] = torch.from_numpy((steepness * model.coef_[0]).astype(np.float32))
+                bias[column] = steepness * float(np.ravel(model.intercept_)[0])
+        return cls(weight, bias, each=True)
+
+    @classmethod
+    def learned(
+        cls,
+        x: Matrix,
+        data: "Data",
+        rows: Int64[np.ndarray, " T"],
+        *,
+        strength: float,
+        loss: Loss = "logistic",
+    ) -> "LinearHead":
+        """Learn from the labels of ``rows``, of which ``x`` holds the features of all nodes."""
+        own, weights = rows_of(x, rows), None if data.weights is None else data.weights[rows]
+        if data.marks is not None:
+            return cls.fit_each(own, data.marks[rows], strength=strength, weights=weights, loss=loss)
+        return cls.fit(own, data.labels[rows], data.classes, strength=strength, weights=weights, loss=loss)
+
     def probabilities(self, x: Matrix) -> Float32[np.ndarray, "N C"]:
         """Return the class probabilities of every row of ``x``."""
         scores = x @ self.weight if isinstance(x, Tensor) else torch.from_numpy(x @ self.weight.numpy())
-        return torch.softmax(scores + self.bias, dim=1).numpy()
+        scores = scores + self.bias
+        return (torch.sigmoid(scores) if self.each else torch.softmax(scores, dim=1)).numpy()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the parameters by name."""
         return {"weight": self.weight, "bias": self.bias}
 
     @classmethod
-    def restored(cls, tensors: Mapping[str, Tensor]) -> "LinearHead":
+    def restored(cls, tensors: Mapping[str, Tensor], *, each: bool = False) -> "LinearHead":
         """Return a saved head."""
-        return cls(tensors["weight"], tensors["bias"])
+        return cls(tensors["weight"], tensors["bias"], each=each)
 
 
 @lru_cache(maxsize=1)

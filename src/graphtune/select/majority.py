@@ -25,6 +25,9 @@ class Majority(GraphFree):
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedMajority":
         """Count the labels of ``rows``, each as often as it weighs; ``seed`` is not used."""
         weights = None if data.weights is None else data.weights[rows]
+        if data.marks is not None:
+            shares = np.average(data.marks[rows], axis=0, weights=weights)
+            return FittedMajority(torch.from_numpy(shares.astype(np.float32)))
         counts = np.bincount(data.labels[rows], weights, data.classes)
         return FittedMajority(torch.from_numpy((counts / counts.sum()).astype(np.float32)))
 

@@ -45,14 +45,14 @@ class Nearest(GraphFree):
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedNearest":
         """Keep the labelled rows; ``seed`` is not used."""
         features = data.features.dense(self.view)[torch.from_numpy(rows)]
-        votes = torch.nn.functional.one_hot(torch.from_numpy(data.labels[rows]), data.classes).float()
+        votes = data.targets(rows)
         if data.weights is not None:
             votes *= torch.from_numpy(data.weights[rows])[:, None]
-        return FittedNearest(self, features, votes)
+        return FittedNearest(self, features, votes, several=data.several)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedNearest":
         """Return a saved predictor."""
-        return FittedNearest(self, tensors["features"], tensors["votes"])
+        return FittedNearest(self, tensors["features"], tensors["votes"], several=data.several)
 
     def __str__(self) -> str:
         return f"nearest({self.view}, k={self.k})"
@@ -65,6 +65,7 @@ class FittedNearest:
     candidate: Nearest
     features: Float32[Tensor, "T F"]
     votes: Float32[Tensor, "T C"]
+    several: bool = False  # whether each class has a probability of its own
 
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
         """Return class probabilities of some nodes; one that was kept votes for itself."""
@@ -97,5 +98,7 @@ class FittedNearest:
         cosines, near = (x @ self.features.T).topk(min(self.candidate.k, len(self.features)), dim=1)
         # A hair above zero: a text that is like none of them still gets a distribution.
         weight = cosines.clamp_min(1e-6)
+        if self.several:
+            return (weight[:, :, None] * self.votes[near]).sum(dim=1) / weight.sum(dim=1, keepdim=True)
         summed = (weight[:, :, None] * self.votes[near]).sum(dim=1) + 1e-6 / self.votes.shape[1]
         return summed / summed.sum(dim=1, keepdim=True)

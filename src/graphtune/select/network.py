@@ -97,6 +97,7 @@ class Network:
         Raises:
             OutOfTime: the data's deadline came before the end of training.
         """
+        data.check_single("Network")
         learned, spared = spare(rows, data.labels, data.classes, seed)
         labels = np.full_like(data.labels, -1)
         labels[rows] = data.labels[rows]

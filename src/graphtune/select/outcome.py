@@ -126,4 +126,5 @@ class Outcome:
     seconds: dict[str, float]  # by stage
     notes: tuple[str, ...]
     text_column: str | None = None
+    measure: Literal["accuracy", "micro-F1"] = "accuracy"  # what every field called accuracy holds
     unknown: UnknownReport | None = None

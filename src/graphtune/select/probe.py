@@ -29,20 +29,12 @@ class Probe(GraphFree):
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedProbe":
         """Learn from the labels of ``rows`` only; the solution is unique, so ``seed`` is not used."""
         x = data.features.view(self.view)
-        weights = None if data.weights is None else data.weights[rows]
-        head = LinearHead.fit(
-            rows_of(x, rows),
-            data.labels[rows],
-            data.classes,
-            strength=self.strength,
-            weights=weights,
-            loss=self.loss,
-        )
+        head = LinearHead.learned(x, data, rows, strength=self.strength, loss=self.loss)
         return FittedProbe(self, head)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedProbe":
         """Return a saved probe."""
-        return FittedProbe(self, LinearHead.restored(tensors))
+        return FittedProbe(self, LinearHead.restored(tensors, each=data.several))
 
     def __str__(self) -> str:
         kind = "probe" if self.loss == "logistic" else "SVM"

@@ -53,15 +53,12 @@ class Propagated:
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedPropagated":
         """Learn from the labels of ``rows`` only; the solution is unique, so ``seed`` is not used."""
         x = data.propagated(self.view, self.graph, self.hops)
-        weights = None if data.weights is None else data.weights[rows]
-        head = LinearHead.fit(
-            rows_of(x, rows), data.labels[rows], data.classes, strength=self.strength, weights=weights
-        )
+        head = LinearHead.learned(x, data, rows, strength=self.strength)
         return FittedPropagated(self, head)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedPropagated":
         """Return a saved predictor."""
-        return FittedPropagated(self, LinearHead.restored(tensors))
+        return FittedPropagated(self, LinearHead.restored(tensors, each=data.several))
 
     def __str__(self) -> str:
         how = f"{self.hops.count} hops α={self.hops.alpha:g}"

@@ -51,7 +51,7 @@ class Search:
         linear = grid.propagated(named, few=few)
         with progress.bar("candidates", float(len(linear) + 8 + 3 * len(named)), "tried") as bar:
             extent = Extent.of(self.data, same=same)
-            every = grid.probes(few=few, same=same)
+            every = grid.probes(few=few, same=same, several=self.data.several)
             probes = [probe for probe in every if extent.allows(probe)]
             self.too_large.extend(probe for probe in every if not extent.allows(probe))
             # Whatever the time, the simplest candidates with and without a graph are there to compare.
@@ -61,7 +61,7 @@ class Search:
             if not few:
                 self._try_all(grid.smoothed(standing.first("graph-free").candidate, named), bar)
             best = standing.best("graph")
-            if best is not None and up_to == "network":
+            if best is not None and up_to == "network" and not self.data.several:
                 self._try_all(grid.networks(*self._place(best.candidate), few=few), bar)
             self._try_means(named)
             if not few:

@@ -113,8 +113,9 @@ def encoder_of(data: Data, reader: str) -> Transformer:
     """Return the encoder whose blocks are read.
 
     Raises:
-        PlanError: it has none.
+        PlanError: it has none, or texts may have several labels.
     """
+    data.check_single(reader)
     encoder = data.features.maker.encoder
     if not isinstance(encoder, Transformer):
         raise PlanError(

@@ -56,7 +56,7 @@ class Smoothed:
         base = data.fitted(self.base, rows, seed)
         start = torch.from_numpy(base.at(data, np.arange(len(data.labels))))
         known = torch.from_numpy(rows)
-        truth = torch.nn.functional.one_hot(torch.from_numpy(data.labels[rows]), data.classes).float()
+        truth = data.targets(rows)
         error = None
         if self.correct:
             error = torch.zeros_like(start)
@@ -64,7 +64,7 @@ class Smoothed:
             for some in _blocks(error):
                 spread = self.hops.last(data.graphs[self.graph].graph, error[:, some])
                 start[:, some] += self.correct * spread
-            start = _distribution(start)
+            start = _probabilities(start, each=data.several)
         start[known] = truth
         return FittedSmoothed(self, base, start, error)
 
@@ -97,7 +97,7 @@ class FittedSmoothed:
         """Return class probabilities of some nodes."""
         graph, rows = data.graphs[self.candidate.graph].graph, torch.from_numpy(nodes)
         spread = [self.candidate.hops.last(graph, self.start[:, some])[rows] for some in _blocks(self.start)]
-        return _distribution(torch.cat(spread, dim=1)).numpy()
+        return _probabilities(torch.cat(spread, dim=1), each=data.several).numpy()
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of new rows, through the same hops as the stored ones."""
@@ -107,8 +107,9 @@ class FittedSmoothed:
         own = torch.from_numpy(self.base.attach(data, new))
         if self.error is not None:
             spread = _attached(hops, of_error, graph.graph, links, self.error, torch.zeros_like(own))
-            own = _distribution(own + candidate.correct * spread)
-        return _distribution(_attached(hops, of_start, graph.graph, links, self.start, own)).numpy()
+            own = _probabilities(own + candidate.correct * spread, each=data.several)
+        spread = _attached(hops, of_start, graph.graph, links, self.start, own)
+        return _probabilities(spread, each=data.several).numpy()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the base's tensors and the start values."""
@@ -150,6 +151,8 @@ def _attached(
     return torch.cat(parts, dim=1)
 
 
-def _distribution(values: Tensor) -> Tensor:
+def _probabilities(values: Tensor, *, each: bool) -> Tensor:
+    if each:
+        return values.clamp(0.0, 1.0)
     positive = values.clamp_min(1e-9)
     return positive / positive.sum(dim=1, keepdim=True)

@@ -12,6 +12,7 @@ from graphtune.select.candidate import Candidate
 from graphtune.select.held_out import HeldOut
 from graphtune.select.mean import Mean
 from graphtune.select.outcome import GIVEN_UP, LEFT_OUT, NOT_FINAL, TOO_LARGE, Family, Scored
+from graphtune.select.thresholds import by_row, losses, thresholds
 
 SURE: Final = 1.0  # standard errors of a lead at which the more involved of two candidates is taken
 _SURE_OF_FEW = 2.0  # of a lead, with few labels, at which the usual choice is given up
@@ -25,11 +26,13 @@ class Tried:
 
     candidate: Candidate
     probabilities: Float32[np.ndarray, "B C"]
-    right: Bool[np.ndarray, " B"]
+    # Whether each row is right; of rows with several labels, a share whose mean is the micro-averaged F1.
+    right: Bool[np.ndarray, " B"] | Float64[np.ndarray, " B"]
     losses: Float64[np.ndarray, " B"]  # negative log-likelihood of each row after calibration, nats
     temperature: float
     parts: int
     seconds: float
+    thresholds: tuple[float, ...] | None = None  # of the labels, where a row may have several
 
     @property
     def accuracy(self) -> float:
@@ -65,6 +68,22 @@ class Standing:
     def judged(self, candidate: Candidate, probabilities: np.ndarray, seconds: float) -> Tried:
         """Return how right ``probabilities`` are; they cover whole parts, from the first on."""
         labels = self.held_out.labels[: len(probabilities)]
+        parts = int(np.searchsorted(self.held_out.ends, len(labels))) + 1
+        marks = self.held_out.marks
+        if marks is not None:
+            truth = marks[: len(probabilities)]
+            limits = thresholds(probabilities, truth)
+            claims = probabilities > limits
+            return Tried(
+                candidate,
+                probabilities,
+                by_row(claims, truth),
+                losses(probabilities, truth),
+                1.0,
+                parts,
+                seconds,
+                tuple(map(float, limits)),
+            )
         heat = temperature(probabilities, labels)
         truth = calibrated(probabilities, heat)[np.arange(len(labels)), labels]
         return Tried(
@@ -73,7 +92,7 @@ class Standing:
             probabilities.argmax(axis=1) == labels,
             -np.log(np.maximum(truth, 1e-9)).astype(np.float64),
             heat,
-            int(np.searchsorted(self.held_out.ends, len(labels))) + 1,
+            parts,
             seconds,
         )
 
@@ -147,6 +166,8 @@ class Standing:
     def _scored(self, tried: Tried, *, late: bool) -> Scored:
         rows = len(tried.right) / self.held_out.repeats
         error = float(np.sqrt(tried.accuracy * (1 - tried.accuracy) / max(rows, 1)))
+        if self.held_out.marks is not None:
+            error = float(tried.right.std() / np.sqrt(max(rows, 1)))
         note = ""
         if tried.parts < self.parts:
             # Finals are for the best; nothing was found against the others but that they are not.

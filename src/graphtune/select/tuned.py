@@ -60,7 +60,7 @@ class Tuned(GraphFree):
         """Learn from the labels of ``rows`` only.
 
         Raises:
-            PlanError: the encoder is no transformer.
+            PlanError: the encoder is no transformer, or texts may have several labels.
             OutOfTime: the data's deadline came before the end of training.
         """
         return self.learned(data, rows, data.labels[rows], None, seed=seed)
@@ -75,6 +75,7 @@ class Tuned(GraphFree):
         seed: int,
     ) -> "FittedTuned":
         """Learn labels of ``rows`` (−1 = unknown), or probabilities of their classes; errors as `fit`."""
+        data.check_single("Tuned")
         encoder = transformer_of(data, self)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

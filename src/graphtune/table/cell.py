@@ -35,6 +35,25 @@ def as_label(value: object) -> str | None:
     return name if name and not name.isspace() else None
 
 
+def as_labels(value: object, separator: str) -> tuple[str, ...] | None:
+    """Return several class names, without blanks around them, in order; None where nothing is known of them.
+
+    A list holds one name each; the names in a text stand between separators. An empty list, or a text of
+    separators and blanks alone, says that no label applies; a missing or empty cell says nothing.
+
+    Raises:
+        CellError: the cell holds a mapping or the like, or a list with something in it that is no name.
+    """
+    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
+        names = [as_label(part) for part in value]
+    else:
+        text = as_label(value)
+        if text is None:
+            return None
+        names = text.split(separator)
+    return tuple(sorted({name.strip() for name in names if name and not name.isspace()}))
+
+
 def as_identifier(value: object) -> str:
     """Return an id as text: 12 and 12.0 are both ``"12"``; a missing one is empty.
 

@@ -11,6 +11,8 @@ def digest_of(table: Table, links: Links | None) -> bytes:
     for part in (table.ids, table.texts, table.split, table.classes):
         digest.update("\0".join(part).encode("utf-8", "surrogatepass") + b"\1")
     digest.update(table.labels.tobytes())
+    if table.marks is not None:
+        digest.update(table.marks.tobytes())
     if table.weights is not None:
         digest.update(table.weights.tobytes())
     if links is not None:

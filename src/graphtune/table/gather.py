@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from graphtune.table.cell import CellError, as_identifier, as_label, as_text, as_weight, undecodable
+from graphtune.table.cell import (
+    CellError,
+    as_identifier,
+    as_label,
+    as_labels,
+    as_text,
+    as_weight,
+    undecodable,
+)
 from graphtune.table.columns import Columns
 from graphtune.table.encoding import conversion, likely_encoding
 from graphtune.table.problems import Problems, Tally, counted, listed
@@ -11,6 +19,7 @@ from graphtune.table.reader import Batch, Reader
 from graphtune.table.table import Note
 
 LONGEST = 1_000_000  # letters of one text
+JOINT = "\1"  # between the labels of a text; alone, it says that the text has none
 _SPLITS = {
     **dict.fromkeys(("train", "training", "unsupervised", "unlabelled", "unlabeled"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "development"), "val"),
@@ -36,18 +45,24 @@ class Gathered:
 
 
 def gather(
-    reader: Reader, columns: Columns, problems: Problems, split_notes: list[Note] | None = None
+    reader: Reader,
+    columns: Columns,
+    problems: Problems,
+    split_notes: list[Note] | None = None,
+    *,
+    separator: str | None = None,
 ) -> Gathered:
     """Read all rows, adding every cell that cannot be used to ``problems``.
 
-    Unknown splits are a problem, or with ``split_notes`` a warning there.
+    Unknown splits are a problem, or with ``split_notes`` a warning there. With a ``separator`` a text may
+    have several labels; they are joined by ``JOINT``.
     """
     rows = Gathered(
         reader.name,
         ids=None if columns.id is None else [],
         weights=None if columns.weight is None else [],
     )
-    checks = _Checks()
+    checks = _Checks(separator)
     wanted = [name for name in vars(columns).values() if name is not None]
     for batch in reader.batches(list(dict.fromkeys(wanted))):
         _take(batch, columns, rows, checks)
@@ -76,10 +91,15 @@ def _take(batch: Batch, columns: Columns, rows: Gathered, checks: "_Checks") -> 
         rows.weights += [checks.weight(cell, start + at + 1) for at, cell in enumerate(cells[columns.weight])]
 
 
+def _joined(names: tuple[str, ...] | None) -> str | None:
+    return None if names is None else JOINT.join(names) or JOINT
+
+
 class _Checks:
     """One tally for each thing that can be wrong with a cell."""
 
-    def __init__(self) -> None:
+    def __init__(self, separator: str | None) -> None:
+        self.separator = separator
         self.not_text, self.undecodable, self.nul, self.long = Tally(), Tally(), Tally(), Tally()
         self.not_label, self.bad_label, self.bad_split, self.bad_weight = Tally(), Tally(), Tally(), Tally()
         self.no_id, self.bad_id = Tally(), Tally()
@@ -113,7 +133,7 @@ class _Checks:
 
     def label(self, cell: object, row: int) -> str | None:
         try:
-            label = as_label(cell)
+            label = as_label(cell) if self.separator is None else _joined(as_labels(cell, self.separator))
         except CellError as error:
             self.not_label.add(row, str(error))
             return None
@@ -166,7 +186,9 @@ class _Checks:
             (
                 self.not_label,
                 f"label column {columns.label!r} holds no names",
-                "give each row one class, as text or a number",
+                "give each row one class, as text or a number (fit --multi-label takes several)"
+                if self.separator is None
+                else "give each row a list of names, or names between separators",
             ),
             (
                 self.bad_weight,

@@ -7,7 +7,9 @@ from typing import Literal
 import numpy as np
 
 from graphtune.table.gather import Gathered
+from graphtune.table.names import in_order, is_whole, judge_case
 from graphtune.table.problems import SHOWN, Problems, Tally, counted, listed, rows_named
+from graphtune.table.several import judge_several, marked
 from graphtune.table.table import UNLABELLED, Note, Table
 
 Purpose = Literal["fit", "predict", "evaluate", "check"]
@@ -22,16 +24,17 @@ def judge(
     *,
     exact: bool = False,
     keep_rare: bool = False,
+    several: bool = False,
 ) -> Table:
     """Join the rows of all files into one table, adding what is wrong to ``problems``.
 
     ``exact`` takes class names as they are: blanks and case tell classes apart, as they do in Python.
-    ``keep_rare`` lets classes with one training row pass.
+    ``keep_rare`` lets classes with one training row pass. With ``several``, texts may have several labels.
     """
     notes = list(notes)
     for rows in files:
         _judge_texts(rows, problems, notes)
-    if purpose != "predict" and not exact:
+    if purpose != "predict" and not exact and not several:
         _tidy_labels(files, notes)
     ids = _identifiers(files, problems)
     texts = [text for rows in files for text in rows.texts]
@@ -40,9 +43,24 @@ def judge(
     sound = [at not in rows.broken for rows in files for at in range(len(rows))]
     if purpose != "predict" and any(sound):
         judged = [(label, part) for label, part, good in zip(labels, split, sound, strict=True) if good]
-        _judge_labels(files[0].name, judged, purpose, problems, notes, exact=exact, keep_rare=keep_rare)
+        if several:
+            judge_several(files[0].name, judged, purpose, problems, notes)
+        else:
+            _judge_labels(files[0].name, judged, purpose, problems, notes, exact=exact, keep_rare=keep_rare)
     _note_duplicates(texts, labels, split, notes)
-    classes = _in_order({label for label in labels if label is not None})
+    if several:
+        names, marks, strata = marked(labels)
+        return Table(
+            ids=tuple(ids),
+            texts=tuple(texts),
+            labels=strata,
+            classes=names,
+            split=tuple(split),
+            weights=_weights(files),
+            notes=tuple(notes),
+            marks=marks,
+        )
+    classes = in_order({label for label in labels if label is not None})
     place = {label: number for number, label in enumerate(classes)}
     return Table(
         ids=tuple(ids),
@@ -81,7 +99,7 @@ def _tidy_labels(files: Sequence[Gathered], notes: list[Note]) -> None:
                 clean = label.strip()
                 stripped += clean != label
                 rows.labels[at] = clean
-                numbers = numbers and _is_whole(clean)
+                numbers = numbers and is_whole(clean)
     if stripped:
         text = f"blanks around {counted(stripped, 'label')} were removed"
         notes.append(Note("warning", f"{files[0].name}: {text}"))
@@ -154,24 +172,8 @@ def _judge_labels(
         )
         return
     if not exact:
-        _judge_case(name, counts, problems)
+        judge_case(name, counts, problems)
     _judge_rare(name, rows, problems, notes, keep=keep_rare)
-
-
-def _judge_case(name: str, counts: Counter[str], problems: Problems) -> None:
-    alike: defaultdict[str, list[str]] = defaultdict(list)
-    for label in sorted(counts):
-        alike[" ".join(label.casefold().split())].append(label)
-    groups = [
-        " / ".join(f"{label!r} ({counted(counts[label], 'row')})" for label in group)
-        for group in alike.values()
-        if len(group) > 1
-    ]
-    if groups:
-        problems.add(
-            f"{name}: labels that differ only in case or blanks: {listed(groups, len(groups), name=str)}.",
-            fix="write each class in one way.",
-        )
 
 
 def _judge_rare(
@@ -250,16 +252,6 @@ def _weights(files: Sequence[Gathered]) -> np.ndarray | None:
             for rows in files
         ]
     )
-
-
-def _in_order(labels: set[str]) -> list[str]:
-    """Sort as numbers if all are, so that class 10 comes after 9."""
-    return sorted(labels, key=int) if all(map(_is_whole, labels)) else sorted(labels)
-
-
-def _is_whole(label: str) -> bool:
-    digits = label.removeprefix("-")
-    return digits.isascii() and digits.isdigit() and label == str(int(label))
 
 
 def _stem(name: str) -> str:

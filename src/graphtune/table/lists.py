@@ -4,9 +4,11 @@ import math
 import numbers
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
+
 from graphtune.table.cell import CellError, as_label
 from graphtune.table.columns import Columns
-from graphtune.table.gather import gather
+from graphtune.table.gather import JOINT, gather
 from graphtune.table.judge import judge
 from graphtune.table.problems import Problems, counted
 from graphtune.table.reader import Batch
@@ -21,11 +23,13 @@ def from_lists(
     weights: Iterable[object] | None = None,
     *,
     keep_rare: bool = False,
+    several: bool = False,
 ) -> Table:
     """Make a table of parallel lists; without labels, one to predict.
 
     Labels are any scalars; None, NaN and the number -1 mean "unlabelled". Class names are their ``str``,
-    taken as they are. A class with one training row is wrong unless ``keep_rare``.
+    taken as they are. A class with one training row is wrong unless ``keep_rare``. With ``several``, each
+    text has a list of labels, which may be empty.
 
     Raises:
         TableError: with everything that is wrong with them.
@@ -45,14 +49,14 @@ def from_lists(
             )
     problems.raise_all()
     if "label" in cells:
-        cells["label"] = [_label(value) for value in cells["label"]]
+        cells["label"] = [_labels(value) if several else _label(value) for value in cells["label"]]
     names = tuple(cells)
     columns = Columns(**{name: name for name in names})
-    gathered = gather(_Lists(cells, rows), columns, problems)
+    gathered = gather(_Lists(cells, rows), columns, problems, separator=JOINT if several else None)
     if labels is not None and rows == 0:
         problems.add("there are no texts.", fix="give some.")
     purpose = "predict" if labels is None else "fit"
-    table = judge([gathered], purpose, problems, [], exact=True, keep_rare=keep_rare)
+    table = judge([gathered], purpose, problems, [], exact=True, keep_rare=keep_rare, several=several)
     problems.raise_all()
     return table
 
@@ -71,6 +75,14 @@ class _Lists:
 
     def close(self) -> None:
         pass
+
+
+def _labels(value: object) -> object:
+    """Return a list of labels, of one label a list with it, of nothing None."""
+    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
+        return [_label(part) for part in value]
+    one = _label(value)
+    return None if one is None else [one]
 
 
 def _label(value: object) -> object:

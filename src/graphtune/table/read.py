@@ -22,17 +22,23 @@ _READS = {
 
 
 def read_table(
-    source: Source, columns: Columns | None = None, *, purpose: Purpose, keep_rare: bool = False
+    source: Source,
+    columns: Columns | None = None,
+    *,
+    purpose: Purpose,
+    keep_rare: bool = False,
+    separator: str | None = None,
 ) -> Table:
     """Read one table: a path, ``-`` for standard input, or a frame of pandas or polars.
 
     Empty labels become -1, splits "train", "val", "test" or "", absent ids the row numbers from "0".
-    A class with one training row is wrong unless ``keep_rare``.
+    A class with one training row is wrong unless ``keep_rare``. With a ``separator`` a text may have several
+    labels: a cell is a list of them, or text in which it stands between them.
 
     Raises:
         TableError: with everything that is wrong with it.
     """
-    return read_tables(source, columns, purpose=purpose, keep_rare=keep_rare)
+    return read_tables(source, columns, purpose=purpose, keep_rare=keep_rare, separator=separator)
 
 
 def read_tables(
@@ -43,6 +49,7 @@ def read_tables(
     unlabelled: Sequence[Source] = (),
     test: Source | None = None,
     keep_rare: bool = False,
+    separator: str | None = None,
 ) -> Table:
     """Read a table as `read_table`; append unlabelled files (split "train") and a test file (split "test").
 
@@ -55,16 +62,17 @@ def read_tables(
     given = columns or Columns()
     problems, notes = Problems(), list[Note]()
     files: list[Gathered] = []
-    first = _read(source, given, purpose, purpose, problems, notes)
+    first = _read(source, given, purpose, purpose, problems, notes, separator)
     for more in unlabelled:
-        rows = _read(more, given, "unlabelled", purpose, problems, notes)
+        rows = _read(more, given, "unlabelled", purpose, problems, notes, separator)
         rows.splits = ["train"] * len(rows)
         files.append(rows)
     if test is not None:
-        rows = _read(test, given, "test", purpose, problems, notes)
+        rows = _read(test, given, "test", purpose, problems, notes, separator)
         _mark_test(first, rows, notes)
         files.append(rows)
-    table = judge([first, *files], purpose, problems, notes, keep_rare=keep_rare)
+    several = separator is not None
+    table = judge([first, *files], purpose, problems, notes, keep_rare=keep_rare, several=several)
     problems.raise_all()
     return table
 
@@ -79,7 +87,13 @@ def _mark_test(first: Gathered, test: Gathered, notes: list[Note]) -> None:
 
 
 def _read(
-    source: Source, given: Columns, part: str, purpose: Purpose, problems: Problems, notes: list[Note]
+    source: Source,
+    given: Columns,
+    part: str,
+    purpose: Purpose,
+    problems: Problems,
+    notes: list[Note],
+    separator: str | None,
 ) -> Gathered:
     name = name_of(source)
     try:
@@ -92,7 +106,8 @@ def _read(
             chosen, guesses = choose(given, reader, problems, needs=needs, reads=_READS[part])
             notes += guesses
             # Figures need no split, so that another meaning of such a column does no harm there.
-            rows = gather(reader, chosen, problems, notes if purpose == "evaluate" else None)
+            remarks = notes if purpose == "evaluate" else None
+            rows = gather(reader, chosen, problems, remarks, separator=separator)
         finally:
             reader.close()
     except TableError as error:

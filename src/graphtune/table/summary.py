@@ -47,6 +47,8 @@ def summarise(table: Table) -> Summary:
     labelled = table.labels != UNLABELLED
     parts = np.array(table.split, dtype=object)
     counts = Counter(table.classes[label] for label in table.labels[labelled])
+    if table.marks is not None:
+        counts = Counter(dict(zip(table.classes, table.marks.sum(axis=0).tolist(), strict=True)))
     within, across = _duplicates(table.texts, table.split)
     return Summary(
         rows=len(table),

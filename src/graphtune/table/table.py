@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 UNLABELLED = -1
 
@@ -22,11 +22,14 @@ class Table:
 
     ids: tuple[str, ...]
     texts: tuple[str, ...]
-    labels: Int64[np.ndarray, " T"]  # index into classes; -1 = unlabelled
+    # Index into classes; -1 = unlabelled. Where texts have several labels: the rarest of them, by which rows
+    # are divided; the commonest of all for a text without any.
+    labels: Int64[np.ndarray, " T"]
     classes: tuple[str, ...]  # in sorted order
     split: tuple[str, ...]  # "train", "val" or "test"; "" where the table does not say
     weights: Float32[np.ndarray, " T"] | None = None
     notes: tuple[Note, ...] = ()
+    marks: Bool[np.ndarray, "T C"] | None = None  # which labels a text has, where it may have several
 
     def __len__(self) -> int:
         return len(self.texts)
