@@ -157,7 +157,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         told[scores > np.float32(self.unknown_threshold_)] = unknown
         return told
 
-    def score(self, texts: Iterable[object], labels: Iterable[object], sample_weight: Any = None) -> float:
+    def score(  # type: ignore[override] # texts and labels are what others call X and y
+        self, texts: Iterable[object], labels: Iterable[object], sample_weight: Any = None
+    ) -> float:
         """Return the accuracy, 0 … 1; where texts may have several labels, the micro-averaged F1.
 
         ``sample_weight`` is one weight a text, as for `fit`; it is for the accuracy only.
