@@ -295,7 +295,7 @@ def test_a_seed_or_flag_that_is_none_ends_with_usage(table, capsys):
         "graphtune.run.ready.build",
         "graphtune.select.journal.Journal.keep",
         "graphtune.run.fit.choose",
-        "graphtune.run.fit.figures",
+        "graphtune.run.evaluated.figures",
         "graphtune.run.saved.digests",
         "graphtune.artefact._swap",
     ],
