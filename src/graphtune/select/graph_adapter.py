@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32, Int64
 from torch import Tensor, nn
 
 from graphtune.encoder import Transformer
-from graphtune.layer import SAGE, GraphLayer
+from graphtune.layer import GCN, GraphLayer
 from graphtune.model import AdapterRung, SideNetwork
 from graphtune.select.data import Data
 from graphtune.select.linear import LinearHead
@@ -41,12 +41,12 @@ class GraphAdapter(BesideEncoder):
     compared_as: ClassVar[str] = "encoder-graph"
     of_transformers: ClassVar[bool] = True  # other encoders have no blocks
 
-    layer: type[GraphLayer] = SAGE
+    layer: type[GraphLayer] = GCN
     graph: str = "meaning"
     blocks: tuple[int, ...] = ()  # of the encoder, 0 = its embedding; none = up to six, evenly spaced
     width: int = 64
     dropout: float = 0.2
-    strategy: Strategy = Full(rate=3e-3, decay=0.01, epochs=60)
+    strategy: Strategy = Full(rate=1e-3, decay=0.01, epochs=60)
     sampled_from: int = 1 << 30  # edges × adapters × width above which a step reads a sample of the graph
     fanouts: tuple[int, ...] = (10, 5, 2)  # neighbours drawn at each hop; further hops take the last
 
