@@ -45,6 +45,8 @@ def came_to(
     fake: Fake,
     seconds: float = 60.0,
     taught: Fake | None = None,
+    *,
+    alone: bool = True,
 ):
     monkeypatch.setattr(tuning, "Transformer", object)
     monkeypatch.setattr(tuning, "Tuned", lambda blocks: fake)
@@ -58,7 +60,7 @@ def came_to(
     search = Search(data, HeldOut.folds(np.arange(stored), data.labels, 0), 0, time.monotonic() + 60)
     search.run_only(frozen)
     teach = np.arange(stored)
-    return tuned(search, choose(search.standing), teach, Limits(time.monotonic() + seconds))
+    return tuned(search, choose(search.standing), teach, Limits(time.monotonic() + seconds, alone=alone))
 
 
 UNLABELLED = 30
@@ -100,9 +102,9 @@ def test_the_tuned_encoder_alone_has_to_lead_the_average_clearly(few):
 
     most = len(held_out.labels)
     bad, middle, good = tried("bad", most // 2), tried("middle", most // 3), tried("good", 0)
-    assert tuning._best(standing, bad, middle, good) is good
+    assert tuning._best(standing, bad, middle, good, usual=few == 45) is good
     nearly = tried("nearly", most // 3 - 1)
-    assert tuning._best(standing, bad, middle, nearly) is middle
+    assert tuning._best(standing, bad, middle, nearly, usual=few == 45) is middle
 
 
 def test_the_verdict_on_the_graph_compares_tuned_with_tuned(monkeypatch):
@@ -152,16 +154,35 @@ def test_fewer_epochs_are_gone_through_where_there_is_no_time_for_all(monkeypatc
 
 
 def test_with_few_labels_a_teacher_goes_on_to_teach_all_texts(monkeypatch):
-    fake, taught = (Fake(name, "graph", wrong=9, texts=None) for name in ("tuned", "taught"))
+    fake, taught = Fake("tuned", "graph", wrong=9, texts=None), Fake("taught", "graph", 0.99, texts=None)
     made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, taught=taught)
     assert len(made.stages) == len(made.said) == 2
     assert "of all texts" not in made.said[0]
-    members = made.choice.chosen.candidate.members
-    assert str(members[1]) == "taught"
-    assert fake in members[0].members
+    assert taught in (made.choice.chosen.candidate, *getattr(made.choice.chosen.candidate, "members", ()))
     assert made.alone.candidate == taught
     assert len(made.alone.right) == 18  # two parts are enough
     assert [one.name for one in made.scored][:2] != [one.name for one in made.scored][2:]
+
+
+def test_what_a_teacher_taught_has_to_lead(monkeypatch):
+    fake, taught = Fake("tuned", "graph", wrong=9, texts=None), Fake("taught", "graph", wrong=40, texts=None)
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, taught=taught)
+    assert "left as it was" in made.said[1]
+    assert made.choice.chosen.candidate.members[1] == fake
+    assert made.alone.candidate == taught
+
+
+def test_a_teacher_is_asked_where_the_encoder_is_wanted_or_has_learned_something(monkeypatch):
+    taught = Fake("taught", "graph", 0.99, texts=None)
+    behind, ahead = (Fake("tuned", "graph-free", wrong=wrong, texts=None) for wrong in (20, 0))
+    stages = {
+        (fake.wrong, alone): len(
+            came_to(monkeypatch, 45, (FREE, GRAPH), fake, taught=taught, alone=alone).stages
+        )
+        for fake in (behind, ahead)
+        for alone in (True, False)
+    }
+    assert stages == {(20, True): 2, (20, False): 1, (0, True): 2, (0, False): 2}
 
 
 def test_ctrl_c_ends_tuning_with_what_there_is(monkeypatch):

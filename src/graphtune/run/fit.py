@@ -101,7 +101,8 @@ class _Fit:
         if self._tunes(ready):
             with self.clock.stage("tune"):
                 finish = begin + SHARE_TO_FIT * self.plan.budget_seconds
-                tuning = tuned(search, choice, ready.teach, Limits(finish, len(ready.split.test)))
+                limits = Limits(finish, len(ready.split.test), alone=self.plan.serve_as == "encoder")
+                tuning = tuned(search, choice, ready.teach, limits)
         choice = self._served(tuning)
         data.forget(ready.teach)
         for said in (*tuning.said, choice.verdict.text):

@@ -18,7 +18,7 @@ from graphtune.select.candidate import Candidate
 from graphtune.select.mean import Mean, mean
 from graphtune.select.outcome import Scored
 from graphtune.select.search import Search
-from graphtune.select.standing import Standing, Tried
+from graphtune.select.standing import SURE, Standing, Tried
 from graphtune.select.taught import Taught
 from graphtune.select.tuned import Pace, Tuned
 from graphtune.select.verdict import Choice, between
@@ -36,6 +36,7 @@ class Limits:
 
     finish: float  # when the last fit must have ended
     judged_rows: int = 0  # that the tuned encoder has to read after that
+    alone: bool = False  # whether an encoder that serves by itself is what is wanted
 
     @property
     def left(self) -> float:
@@ -67,10 +68,13 @@ class Tuning:
     choice: Choice
     stages: tuple[Stage, ...] = ()
     alone: Tried | None = None  # the latest encoder that was tuned, serving by itself
+    ahead: bool = False  # whether it was right more often than what there was before
 
     def then(self, stage: Stage, choice: Choice | None = None, alone: Tried | None = None) -> "Tuning":
         """Return this with one more stage."""
-        return Tuning(choice or self.choice, (*self.stages, stage), alone or self.alone)
+        return replace(
+            self, choice=choice or self.choice, stages=(*self.stages, stage), alone=alone or self.alone
+        )
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -86,18 +90,21 @@ class Tuning:
 def tuned(search: Search, choice: Choice, teach: Int64[np.ndarray, " T"], limits: Limits) -> Tuning:
     """Judge a tuned encoder, alone and averaged with the choice, by as many parts as time allows.
 
-    It learns from labels first; with few of them, then from what the choice so far says of all texts. With
-    few labels the average is taken unless the choice leads it, for held-out rows seldom tell; with many,
-    only if it clearly leads. The tuned encoder alone has to lead clearly in any case. Ctrl-C ends it with
-    what was found so far.
+    It learns from labels first. With few labels the average is taken unless the choice leads it, for held-out
+    rows seldom tell; with many, only if it clearly leads. The tuned encoder alone has to lead clearly in any
+    case. With few labels, the choice so far may then teach the encoder on all texts: where the encoder is
+    wanted by itself, or has learned what the graph did not know. On banking77 with 5 labels a class, where
+    the graph knew better, the average with what it taught was no better (85.6 % against 85.9). Ctrl-C ends
+    it with what was found so far.
     """
     tuning = Tuning(choice)
     if not isinstance(search.data.features.maker.encoder, Transformer):
         return tuning
     others = search.standing.few and bool((search.data.labels < 0).any())
     try:
-        for step in (_by_labels, _by_teacher)[: 1 + others]:
-            tuning = step(search, tuning, teach, limits)
+        tuning = _by_labels(search, tuning, teach, limits)
+        if others and (limits.alone or tuning.ahead):
+            tuning = _by_teacher(search, tuning, teach, limits)
     except KeyboardInterrupt:
         return tuning.then(Stage("Tuning was interrupted: what was chosen before is saved."))
     return tuning
@@ -193,13 +200,14 @@ def _decided(standing: Standing, before: Tuning, judged: Tried) -> Tuning:
             Mean((frozen.candidate, alone.candidate), heats), mean(tables, heats), alone.seconds
         )
         seen[id(frozen)] = [first, both]
-        return _best(standing, first, both, alone)
+        return _best(standing, first, both, alone, usual=standing.few and not before.stages)
 
     graph = better(choice.graph)
     free = graph if choice.free is choice.graph else better(choice.free)
     assert free is not None
     chosen = graph if graph is not None and choice.chosen is choice.graph else free
     first, number = seen[id(choice.chosen)][0], len(before.stages)
+    before = replace(before, ahead=alone.accuracy > first.accuracy)
     if chosen is first:
         stage = Stage(_said(number, first, alone, chosen), (alone,), standing)
         return before.then(stage, alone=alone)
@@ -211,12 +219,13 @@ def _decided(standing: Standing, before: Tuning, judged: Tried) -> Tuning:
     return before.then(stage, new, alone)
 
 
-def _best(standing: Standing, frozen: Tried, both: Tried, alone: Tried) -> Tried:
-    if standing.few:
-        usual = frozen if standing.clearly(frozen, both) else both
+def _best(standing: Standing, frozen: Tried, both: Tried, alone: Tried, *, usual: bool) -> Tried:
+    """Return the best of three; ``usual``: whether it is the average, unless it clearly loses."""
+    if usual:
+        first = frozen if standing.clearly(frozen, both) else both
     else:
-        usual = both if standing.clearly(both, frozen) else frozen
-    return alone if standing.clearly(alone, usual) else usual
+        first = both if standing.lead(both, frozen) > SURE else frozen
+    return alone if standing.clearly(alone, first) else first
 
 
 def _said(number: int, frozen: Tried, alone: Tried, chosen: Tried) -> str:
