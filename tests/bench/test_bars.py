@@ -16,7 +16,7 @@ import table
 from graphtune.table import from_lists
 
 COMMITTED = table.committed()
-USUAL = ["bars", "encoding", "kernels", "latency", "nearest", "sampling", "static", "word_graph"]
+USUAL = ["bars", "encoding", "kernels", "ladder", "latency", "nearest", "sampling", "static", "word_graph"]
 ONLY_NAMED = ["comparison", "few_labels", "million", "multi_label", "trainer", "unknown"]
 
 

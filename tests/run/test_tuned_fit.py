@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from graphtune import TextClassifier
 from graphtune.cli.app import main
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
 from graphtune.plan import Plan
-from graphtune.run import TextClassifier, fit_table, load
+from graphtune.run import fit_table, load
 from graphtune.run.saved import save
 from graphtune.select import Ladder, Mean, Probe, Taught, Tuned, served
 from graphtune.strategy import EncoderTuning, EveryExit, GraphTeacher, LoRA
