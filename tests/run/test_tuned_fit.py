@@ -103,7 +103,8 @@ def test_an_encoder_that_serves_alone_is_a_directory_of_its_own(tmp_path):
 
 
 def test_an_encoder_that_learned_from_a_teacher_serves_without_the_graph(tmp_path):
-    outcome = fit_table(table(24), plan=plan(tune=True), into=None).outcome
+    wanted = plan(tune=True, serve_as="encoder")
+    outcome = fit_table(table(24), plan=wanted, into=None).outcome
     assert any("of all texts" in note for note in outcome.notes)
     taught = Taught(blocks=1, strategy=GraphTeacher(rate=1e-3, epochs=3))
     asked = plan(candidates=(taught,), exactly=True)

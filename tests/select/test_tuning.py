@@ -172,6 +172,23 @@ def test_what_a_teacher_taught_has_to_lead(monkeypatch):
     assert made.alone.candidate == taught
 
 
+def test_what_a_graph_taught_is_held_against_what_never_saw_one(monkeypatch):
+    @dataclass(frozen=True)
+    class Without(Fake):
+        graphs = frozenset()
+
+    free = Without("free", "graph-free", wrong=12)
+    tuned_, taught = (
+        Without("tuned", "graph-free", wrong=9, texts=None),
+        Fake("taught", "graph", 0.99, texts=None),
+    )
+    made = came_to(monkeypatch, 45, (free, GRAPH), tuned_, taught=taught)
+    names = str(made.choice.free.candidate)
+    assert "taught" not in names
+    assert made.choice.verdict.gain > 0
+    assert len(made.choice.free.right) == len(made.choice.graph.right) == 18
+
+
 def test_a_teacher_is_asked_where_the_encoder_is_wanted_or_has_learned_something(monkeypatch):
     taught = Fake("taught", "graph", 0.99, texts=None)
     behind, ahead = (Fake("tuned", "graph-free", wrong=wrong, texts=None) for wrong in (20, 0))

@@ -18,6 +18,7 @@ from graphtune.run import fit_table
 from graphtune.run.fitted import FittedModel
 from graphtune.run.saved import save
 from graphtune.select.features import OF_MEANING
+from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.table import Links, Table
 
 _TRAINING = ("words", "graphs", "select", "tune", "final")  # stages whose seconds count
@@ -53,7 +54,7 @@ def run(cell: Cell, conditions: Conditions, *, alone: bool) -> Scores:
             wall_seconds=time.monotonic() - start,
             peak_bytes=peak,
             learned=learned,
-            parameters=learned + (model.maker.encoder.parameters if model.views & OF_MEANING else 0),
+            parameters=_parameters(model),
             size_bytes=size,
             latency_ms=latency,
             chosen=outcome.chosen,
@@ -61,6 +62,13 @@ def run(cell: Cell, conditions: Conditions, *, alone: bool) -> Scores:
             graphs=tuple(asdict(graph) for graph in outcome.graphs),
         ),
     )
+
+
+def _parameters(model: FittedModel) -> int:
+    encoder = model.maker.encoder.parameters if model.views & OF_MEANING else 0
+    if isinstance(model.predictor, FittedTuned):
+        return encoder + model.predictor.head.weight.numel() + model.predictor.head.bias.numel()
+    return encoder + model.predictor.learned
 
 
 def _probabilities(
@@ -94,7 +102,8 @@ def _latency(model: FittedModel, table: Table, rows: Int64[np.ndarray, " B"]) ->
     """Return the median time of one text, in milliseconds, links aside."""
     model.probabilities([table.texts[rows[0]]])
     seconds: list[float] = []
-    for row in rows[:_ASKED]:
+    # A tuned encoder need not read again what it was asked last.
+    for row in rows[1 : _ASKED + 1] if len(rows) > 1 else rows:
         start = time.monotonic()
         model.probabilities([table.texts[row]])
         seconds.append(time.monotonic() - start)

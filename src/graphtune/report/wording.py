@@ -117,6 +117,8 @@ def surely_helps(outcome: "Outcome") -> bool:
 
 def gain_title(outcome: "Outcome") -> str:
     """Say whether the graph helps, in a few words."""
+    if outcome.verdict.asked:
+        return "What was asked for is saved"
     if outcome.verdict.graph_helps:
         return "The graph helps" if surely_helps(outcome) else "The graph is used, though not sure to help"
     best = chosen(outcome)

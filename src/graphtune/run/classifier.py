@@ -172,7 +172,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             return float(super().score(texts, labels, sample_weight))
         if sample_weight is not None:
             raise TableError("The micro-averaged F1 of texts takes no weights.", fix="leave them out.")
-        pairs = [(set(own), set(true)) for own, true in zip(self.predict(texts), labels, strict=True)]  # type: ignore[call-overload]
+        given, found = list(labels), self.predict(texts)
+        wrong = [one for one in given if not isinstance(one, list | tuple | set | frozenset | np.ndarray)]
+        if wrong or len(given) != len(found):
+            raise TableError(
+                f"There are {len(found)} texts and {len(given)} labels"
+                + (f", among them {wrong[0]!r}, which is no list of labels." if wrong else "."),
+                fix="give one list of labels for each text; an empty one where none applies.",
+            )
+        pairs = [(set(own), set(true)) for own, true in zip(found, given, strict=True)]
         every = sum(len(own) + len(true) for own, true in pairs)
         return 2 * sum(len(own & true) for own, true in pairs) / every if every else 1.0
 

@@ -178,18 +178,20 @@ class _Fit:
                 raise PlanError(
                     'serve_as = "graph", but no candidate with a graph was tried.', fix="leave it out."
                 )
-            text = f"The graph is used, as was asked for. {choice.verdict.text}"
-            verdict = replace(choice.verdict, graph_helps=True, text=text)
-            return replace(choice, chosen=choice.graph, verdict=verdict)
+            if not served(choice.graph.candidate).graphs:
+                raise PlanError(
+                    'serve_as = "graph", but what the graph taught serves without it, and leads it.',
+                    fix='leave it out, or give tune = false (--frozen) beside serve_as = "graph".',
+                )
+            return _asked(choice, choice.graph, "The graph is used, as was asked for")
         if tuning.alone is None:
             more = round(_MORE_TIME * self.plan.budget_seconds)
             raise PlanError(
-                f'serve_as = "encoder", but {tuning.said[-1][0].lower()}{tuning.said[-1][1:]}',
-                fix=f"give more time, such as --budget {more}s; or leave serve_as out.",
+                f'serve_as = "encoder", but there is no tuned encoder: {tuning.said[-1]}',
+                fix=f"give time, such as --budget {more}s, and let it end (--resume uses what was found); or "
+                "leave serve_as out.",
             )
-        text = f"The tuned encoder serves by itself, as was asked for. {choice.verdict.text}"
-        verdict = replace(choice.verdict, graph_helps=False, text=text)
-        return replace(choice, chosen=tuning.alone, verdict=verdict)
+        return _asked(choice, tuning.alone, "The tuned encoder serves by itself, as was asked for")
 
     def _class_weights(self, ready: Ready, search: Search, tried: Tried) -> tuple[float, ...] | None:
         """Return the weights of the classes where few labels were drawn unlike the texts."""
@@ -245,6 +247,15 @@ class _Fit:
             text_column=self.text_column,
             measure="micro-F1" if data.several else "accuracy",
         )
+
+
+def _asked(choice: Choice, chosen: Tried, said: str) -> Choice:
+    """Return a choice of what was asked for, whatever held-out rows say of it."""
+    old = choice.verdict
+    worth = f"{old.gain:+.1f} points (95 % interval {old.gain_low:+.1f} to {old.gain_high:+.1f})"
+    text = f"{said}. On held-out rows the graph's worth was {worth}."
+    helps = bool(served(chosen.candidate).graphs)
+    return replace(choice, chosen=chosen, verdict=replace(old, graph_helps=helps, text=text, asked=True))
 
 
 def share_to_search(*, tunes: bool) -> float:

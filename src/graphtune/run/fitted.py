@@ -164,7 +164,7 @@ class FittedModel:
         """
         if not self.candidate.graphs:
             raise ModelError(
-                "This model was saved without a graph, since none helped: it has no neighbours.",
+                "This model was saved without a graph: it has no neighbours.",
                 fix="leave --neighbours out; predictions and confidences are there without it.",
             )
         names = [f"\0{number}" for number in range(len(texts))] if ids is None else ids

@@ -163,7 +163,7 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     rejection = _read_rejection(directory)
     if own.is_dir():
         predictor = FittedTuned.by_itself(maker.encoder, own, tensors)
-        # Distances are those of the encoder that was tuned, which need not be there to predict.
+        # Distances are those of the encoder that was tuned, which may have become another since.
         rejection = rejection if _still(maker.encoder, fingerprint) else None
     else:
         predictor = candidate.restored(data, tensors)

@@ -95,6 +95,7 @@ class Distilled:
             PlanError: it has no teacher.
             OutOfTime: the data's deadline came before the end of training.
         """
+        data.check_single("Distilled")
         if self.usual is None:
             raise PlanError(
                 "Distilled has no teacher: a saved model does not keep it.",

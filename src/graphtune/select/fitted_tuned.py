@@ -110,9 +110,11 @@ class FittedTuned:
 
     def _probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
         # Several candidates may hold this one, and be asked of the same texts.
-        if self._last is None or self._last[0] != texts:
-            self._last = texts, self._read(texts)
-        return self._last[1].copy()
+        # It is read once, for another thread may put its own in place.
+        last = self._last
+        if last is None or last[0] != texts:
+            last = self._last = texts, self._read(texts)
+        return last[1].copy()
 
     def _read(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
         rows = torch.zeros(len(texts), self.encoder.width)

@@ -73,6 +73,7 @@ class Verdict:
     gain_low: float  # 95 % interval, paired over rows
     gain_high: float
     text: str
+    asked: bool = False  # whether what is saved was asked for, whatever held-out rows say
 
 
 @dataclass(frozen=True)

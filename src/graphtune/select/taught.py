@@ -96,6 +96,7 @@ class Taught:
             PlanError: it has no teacher, or the encoder is no transformer.
             OutOfTime: the data's deadline came before the end of training.
         """
+        data.check_single("Taught")
         if self.teacher is None:
             raise PlanError(
                 "Taught has no teacher: a saved model does not keep it.",

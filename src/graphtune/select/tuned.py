@@ -75,7 +75,6 @@ class Tuned(GraphFree):
         seed: int,
     ) -> "FittedTuned":
         """Learn labels of ``rows`` (−1 = unknown), or probabilities of their classes; errors as `fit`."""
-        data.check_single("Tuned")
         encoder = transformer_of(data, self)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

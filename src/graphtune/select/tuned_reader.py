@@ -52,8 +52,9 @@ def transformer_of(data: Data, reader: object) -> Transformer:
     """Return the encoder that is to be tuned.
 
     Raises:
-        PlanError: it is no transformer.
+        PlanError: it is no transformer, or texts may have several labels.
     """
+    data.check_single(type(reader).__name__)
     encoder = data.features.maker.encoder
     if not isinstance(encoder, Transformer):
         name = type(reader).__name__

@@ -26,6 +26,7 @@ from graphtune.select.verdict import Choice, between
 _HOLD = 100  # rows whose word on the temperature counts as much as the belief that it is 1
 _DEPTHS = (4, 2)  # blocks that learn: the second where there is no time for the first
 _FEWEST = 2  # epochs
+_LEAST_SECONDS = 1  # that must be left for any encoder to be tuned
 _LEAST_TEXTS = 2  # that a teacher labels, for each text that has a label
 _JUDGED_PARTS = 2  # that judge what learned from all texts: it takes long, and a few rows tell little
 
@@ -90,12 +91,12 @@ class Tuning:
 def tuned(search: Search, choice: Choice, teach: Int64[np.ndarray, " T"], limits: Limits) -> Tuning:
     """Judge a tuned encoder, alone and averaged with the choice, by as many parts as time allows.
 
-    It learns from labels first. With few labels the average is taken unless the choice leads it, for held-out
-    rows seldom tell; with many, only if it clearly leads. The tuned encoder alone has to lead clearly in any
-    case. With few labels, the choice so far may then teach the encoder on all texts: where the encoder is
-    wanted by itself, or has learned what the graph did not know. On banking77 with 5 labels a class, where
-    the graph knew better, the average with what it taught was no better (85.6 % against 85.9). Ctrl-C ends
-    it with what was found so far.
+    It learns from labels first. With few labels the average is taken unless the choice clearly leads it, for
+    held-out rows seldom tell; with many, only if it leads by one standard error. The tuned encoder alone has
+    to lead clearly in any case. With few labels, the choice so far may then teach the encoder on all texts:
+    where the encoder is wanted by itself, or has learned what the graph did not know. On banking77 with 5
+    labels a class, where the graph knew better, the average with what it taught was no better (85.6 % against
+    85.9). Ctrl-C ends it with what was found so far.
     """
     tuning = Tuning(choice)
     if not isinstance(search.data.features.maker.encoder, Transformer):
@@ -103,7 +104,7 @@ def tuned(search: Search, choice: Choice, teach: Int64[np.ndarray, " T"], limits
     others = search.standing.few and bool((search.data.labels < 0).any())
     try:
         tuning = _by_labels(search, tuning, teach, limits)
-        if others and (limits.alone or tuning.ahead):
+        if others and tuning.alone is not None and (limits.alone or tuning.ahead):
             tuning = _by_teacher(search, tuning, teach, limits)
     except KeyboardInterrupt:
         return tuning.then(Stage("Tuning was interrupted: what was chosen before is saved."))
@@ -111,10 +112,10 @@ def tuned(search: Search, choice: Choice, teach: Int64[np.ndarray, " T"], limits
 
 
 def _by_labels(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], limits: Limits) -> Tuning:
-    held_out, least = search.held_out, 0.0
+    held_out, least = search.held_out, float(_LEAST_SECONDS)
     parts = held_out.first // held_out.repeats
     first, reads = len(held_out.parts[0].train), len(held_out.parts[0].labels)
-    for candidate, pace in _by_depth(search, teach):
+    for candidate, pace in _by_depth(search, teach, limits):
         left = limits.left - pace.reading(limits.judged_rows + reads)
         texts = len(teach) + (first if first < len(teach) else 0)
         epochs = min(pace.epochs(len(teach)), int((left - 2 * pace.ready) / max(1e-9, texts * pace.text)))
@@ -132,11 +133,12 @@ def _by_labels(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], l
     return before.then(Stage(said))
 
 
-def _by_depth(search: Search, teach: Int64[np.ndarray, " T"]) -> Iterator[tuple[Tuned, Pace]]:
+def _by_depth(search: Search, teach: Int64[np.ndarray, " T"], limits: Limits) -> Iterator[tuple[Tuned, Pace]]:
     encoder = search.data.features.maker.encoder
     assert isinstance(encoder, Transformer)
     for blocks in _DEPTHS:
-        if blocks == _DEPTHS[0] or blocks < encoder.depth:
+        # To find out how long it takes, takes seconds too.
+        if limits.left > _LEAST_SECONDS and (blocks == _DEPTHS[0] or blocks < encoder.depth):
             candidate = Tuned(blocks)
             yield candidate, candidate.pace(search.data, teach)
 
@@ -194,7 +196,7 @@ def _decided(standing: Standing, before: Tuning, judged: Tried) -> Tuning:
     def better(frozen: Tried | None) -> Tried | None:
         if frozen is None:
             return None
-        first = standing.judged(frozen.candidate, frozen.probabilities[: len(alone.right)], frozen.seconds)
+        first = _first(standing, frozen, len(alone.right))
         tables, heats = (first.probabilities, alone.probabilities), (frozen.temperature, heat)
         both = standing.judged(
             Mean((frozen.candidate, alone.candidate), heats), mean(tables, heats), alone.seconds
@@ -203,7 +205,14 @@ def _decided(standing: Standing, before: Tuning, judged: Tried) -> Tuning:
         return _best(standing, first, both, alone, usual=standing.few and not before.stages)
 
     graph = better(choice.graph)
-    free = graph if choice.free is choice.graph else better(choice.free)
+    # What a graph taught is not free of it, and is not averaged with what is.
+    taught = alone.candidate.family != "graph-free" and choice.chosen is not choice.free
+    if choice.free is choice.graph:
+        free = graph
+    elif taught and choice.free is not None:
+        free = _first(standing, choice.free, len(alone.right))
+    else:
+        free = better(choice.free)
     assert free is not None
     chosen = graph if graph is not None and choice.chosen is choice.graph else free
     first, number = seen[id(choice.chosen)][0], len(before.stages)
@@ -211,12 +220,17 @@ def _decided(standing: Standing, before: Tuning, judged: Tried) -> Tuning:
     if chosen is first:
         stage = Stage(_said(number, first, alone, chosen), (alone,), standing)
         return before.then(stage, alone=alone)
-    if graph is alone and not alone.candidate.graphs:
+    if graph is alone and not taught:
         # Then it serves without a graph, and leads what the graph is averaged with.
         graph, free = seen[id(choice.graph)][1], alone
     new = between(graph, free, standing)
     stage = Stage(_said(number, first, alone, new.chosen), (alone, *seen[id(choice.chosen)][1:]), standing)
     return before.then(stage, new, alone)
+
+
+def _first(standing: Standing, tried: Tried, rows: int) -> Tried:
+    """Return a candidate as the first ``rows`` judge it."""
+    return standing.judged(tried.candidate, tried.probabilities[:rows], tried.seconds)
 
 
 def _best(standing: Standing, frozen: Tried, both: Tried, alone: Tried, *, usual: bool) -> Tried:
