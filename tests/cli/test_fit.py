@@ -221,7 +221,8 @@ def test_a_class_seen_once_is_learned_where_asked(how, tmp_path, refused, capsys
     assert "--keep-rare" in fix
     (tmp_path / "rare.toml").write_text("keep_rare = true\n")
     asked = ["--keep-rare"] if how == "option" else ["--plan", "rare.toml"]
-    assert main(["fit", "rows.csv", "--encoder", "tfidf", *asked, "--into", "made"]) == 0
+    quick = ["--encoder", "tfidf", "--budget", "6s", "--into", "made"]
+    assert main(["fit", "rows.csv", *quick, *asked]) == 0
     assert "learned from, but never checked" in capsys.readouterr().err
     found = metrics(tmp_path / "made")
     assert found["classes"] == ["animal", "bill", "box"]

@@ -301,7 +301,9 @@ def test_what_cannot_be_learned_from_is_refused(said, labels, problem):
         TextClassifier(plan=PLAN).fit(said, labels)
 
 
-@pytest.mark.parametrize("how", [{"plan": plan(keep_rare=True)}, {"encoder": "tfidf", "keep_rare": True}])
+@pytest.mark.parametrize(
+    "how", [{"plan": plan(keep_rare=True)}, {"encoder": "tfidf", "keep_rare": True, "budget": "6s"}]
+)
 def test_a_class_seen_once_is_learned_only_where_asked(how):
     said, labels = [*FEW, "zebra stripes"], [*LABELS[:24], "animal"]
     with pytest.raises(TableError, match="one training row only: 'animal'") as refused:

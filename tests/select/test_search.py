@@ -71,7 +71,7 @@ def test_the_verdict_says_when_it_is_not_sure():
 
 def test_few_labels_are_answered_by_the_mean_over_every_graphs_best_smoothed_candidate():
     made = search(45)
-    made.run((NAMED["meaning"], NAMED["both"]), same=False)
+    made.run((NAMED["meaning"], NAMED["both"]), same=False, up_to="graph")
     best = made.standing.first("graph")
     assert isinstance(made.standing.team, Mean)
     assert best.candidate == made.standing.team or made.standing.clearly(
@@ -89,7 +89,7 @@ def test_few_labels_are_answered_by_the_mean_over_every_graphs_best_smoothed_can
 
 def test_with_the_users_links_the_mean_is_over_graphs_that_hold_them():
     made = search(45)
-    made.run((NAMED["links"], NAMED["fused"], NAMED["meaning"]), same=False)
+    made.run((NAMED["links"], NAMED["fused"], NAMED["meaning"]), same=False, up_to="graph")
     assert isinstance(made.standing.team, Mean)
     assert made.standing.team.graphs <= {"links", "fused"}
 
