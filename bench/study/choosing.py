@@ -66,8 +66,9 @@ ENGLISH = Words(
         "# Choosing a strategy\n\n[简体中文](choosing-a-strategy.zh-CN.md)\n\n"
         "How an encoder is tuned, with a graph or without: what each way learns, what it costs, and what it "
         "was worth here. Accuracy in percent on test rows that no training saw, new texts being attached "
-        "one by one (inductive); {limit} seconds for a training, all alike; seeds: {seeds}. A cell is empty "
-        "where that time was not enough. The best of a column is bold; the first two rows are what they are "
+        "one by one (inductive); every strategy is trained to its own end, "
+        "`graphtune-tuned` has "
+        "{limit} seconds; seeds: {seeds}. A cell is empty where nothing was measured yet. The best of a column is bold; the first two rows are what they are "
         "held against, without any tuning. Seconds are the median of training alone, encoding apart.\n\n"
         "## What was measured"
     ),
@@ -115,8 +116,9 @@ CHINESE = Words(
         "# 选择策略\n\n[English](choosing-a-strategy.md)\n\n"
         "编码器怎样调整（用图或不用图）：每种方式学什么、花费多少、在这里值多少。"
         "准确率（百分数）在训练从未见过的测试行上测得，"
-        "新文本逐条接入（归纳式）；每次训练 {limit} 秒，一视同仁；种子数：{seeds}。"
-        "时间不够的格子为空。每列最佳者为粗体；"
+        "新文本逐条接入（归纳式）；各策略都训练到自己结束，`graphtune-tuned` 有 {limit} 秒；种子数："
+        "{seeds}。"
+        "尚未测量的格子为空。每列最佳者为粗体；"
         "前两行是比较的对象，没有任何调整。秒数为训练本身的中位数，不含编码。\n\n## 测得的数字"
     ),
     head=("方法", "思路", "学到的数", "秒"),
