@@ -68,7 +68,8 @@ ENGLISH = Words(
         "was worth here. Accuracy in percent on test rows that no training saw, new texts being attached "
         "one by one (inductive); every strategy is trained to its own end, "
         "`graphtune-tuned` has "
-        "{limit} seconds; seeds: {seeds}. A cell is empty where nothing was measured yet. The best of a column is bold; the first two rows are what they are "
+        "{limit} seconds; seeds: {seeds}. A cell is empty where nothing was measured yet. The best of a "
+        "column is bold; the first two rows are what they are "
         "held against, without any tuning. Seconds are the median of training alone, encoding apart.\n\n"
         "## What was measured"
     ),
