@@ -172,7 +172,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             return float(super().score(texts, labels, sample_weight))
         if sample_weight is not None:
             raise TableError("The micro-averaged F1 of texts takes no weights.", fix="leave them out.")
-        given, found = list(labels), self.predict(texts)
+        given: list[Any] = list(labels)
+        found = self.predict(texts)
         wrong = [one for one in given if not isinstance(one, list | tuple | set | frozenset | np.ndarray)]
         if wrong or len(given) != len(found):
             raise TableError(
