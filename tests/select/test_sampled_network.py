@@ -8,7 +8,7 @@ from corpus import setting
 from graphtune.errors import PlanError
 from graphtune.layer import APPNP, GAT, GCN, SAGE
 from graphtune.plan import Plan
-from graphtune.select import Network, network
+from graphtune.select import Network, trained
 from graphtune.strategy import Full
 from graphtune.train import Training
 
@@ -18,13 +18,13 @@ ROWS = np.arange(0, 45, 2)
 @pytest.fixture
 def trainings(monkeypatch) -> list[Training]:
     seen = []
-    original = network.train
+    original = trained.train
 
     def watched(strategy, model, task, settings, **more):
         seen.append(settings)
         return original(strategy, model, task, settings, **more)
 
-    monkeypatch.setattr(network, "train", watched)
+    monkeypatch.setattr(trained, "train", watched)
     return seen
 
 

@@ -20,9 +20,10 @@ from graphtune.graph import Attachment, BuiltGraph, Neighbours, Rows, TextGraph
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import CoupledModel, Model, TextTask
 from graphtune.model.coupled import mixed
-from graphtune.select.data import Data, NewRows, OutOfTime
+from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
 from graphtune.select.outcome import Family
+from graphtune.select.trained import trained
 from graphtune.select.tuned_reader import (
     TunedReader,
     cut_model,
@@ -32,7 +33,7 @@ from graphtune.select.tuned_reader import (
     transformer_of,
 )
 from graphtune.strategy import CoupledStrategy, Staged
-from graphtune.train import Training, train
+from graphtune.train import Training
 
 _BUILT = "built."  # what names of a graph's tensors begin with
 _FACTS = "facts"  # share of the network, and how many numbers were learned
@@ -100,9 +101,7 @@ class Coupled:
         start_head(model.text, data, rows)
         task = self._task(data, rows, model.text.encoder.frozen)
         settings = Training(self.batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0)
-        history = train(self.strategy, model, task, settings, seed=seed, deadline=data.deadline)
-        if any(phase.stopped == "deadline" for phase in history.phases):
-            raise OutOfTime
+        history = trained(self.strategy, model, task, settings, data, seed)
         learned = max(phase.learned for phase in history.phases)
         built = None if self.rebuilt is None else model.built()
         return FittedCoupled(self, data, model, built, learned)
@@ -132,8 +131,7 @@ class Coupled:
         return CoupledModel(text, network, texts, builder=self.rebuilt).eval()
 
     def _task(self, data: Data, rows: Int64[np.ndarray, " T"], frozen: int) -> TextTask:
-        labels = np.full_like(data.labels, -1)
-        labels[rows] = data.labels[rows]
+        labels = data.known(rows)
         known = torch.from_numpy(labels)
         return TextTask(
             tokens_of(transformer_of(data, self), data.features.texts, frozen),

@@ -74,6 +74,12 @@ class Data:
                 fix="name Probe, Propagated, Smoothed, Nearest, Majority or a Mean of them.",
             )
 
+    def known(self, rows: Int64[np.ndarray, " T"]) -> Int64[np.ndarray, " N"]:
+        """Return the labels of ``rows``; those of all other nodes are −1."""
+        labels = np.full_like(self.labels, -1)
+        labels[rows] = self.labels[rows]
+        return labels
+
     def targets(self, rows: Int64[np.ndarray, " T"]) -> Float32[Tensor, "T C"]:
         """Return 1 for each label that a row has, else 0."""
         if self.marks is not None:

@@ -19,14 +19,15 @@ from graphtune.errors import PlanError
 from graphtune.graph import Hops, TextGraph
 from graphtune.model import Model, Task
 from graphtune.select.candidate import Candidate
-from graphtune.select.data import Data, NewRows, OutOfTime
+from graphtune.select.data import Data, NewRows
 from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
 from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
+from graphtune.select.trained import trained
 from graphtune.strategy import Distil
 from graphtune.strategy.graph_teacher import sharpened
-from graphtune.train import Training, train
+from graphtune.train import Training
 
 _BATCH_ROWS = 1024  # of tables that have more
 
@@ -102,8 +103,7 @@ class Distilled:
                 fix="name one, or the graph that the usual one is to read.",
             )
         every = np.arange(len(data.labels))
-        labels = np.full_like(data.labels, -1)
-        labels[rows] = data.labels[rows]
+        labels = data.known(rows)
         known, nodes = torch.from_numpy(labels), torch.from_numpy(every)
         said = torch.from_numpy(data.fitted(self.usual, rows, seed).at(data, every))
         x = _scaled(data.features.dense(self.view))
@@ -121,9 +121,7 @@ class Distilled:
             torch.manual_seed(seed)
             model = self._model(x.shape[1], data.classes)
         settings = Training(_BATCH_ROWS, patience=None, schedule="cosine")
-        history = train(self.strategy, model, task, settings, seed=seed, deadline=data.deadline)
-        if any(phase.stopped == "deadline" for phase in history.phases):
-            raise OutOfTime
+        trained(self.strategy, model, task, settings, data, seed)
         return FittedDistilled(self, model)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedDistilled":

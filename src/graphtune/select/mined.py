@@ -18,15 +18,16 @@ from graphtune.errors import PlanError
 from graphtune.graph import Hops
 from graphtune.model import TextTask
 from graphtune.select.candidate import Candidate
-from graphtune.select.data import Data, OutOfTime
+from graphtune.select.data import Data
 from graphtune.select.features import View
 from graphtune.select.fitted_tuned import LEARNED, FittedTuned
 from graphtune.select.outcome import Family
 from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
+from graphtune.select.trained import trained
 from graphtune.select.tuned_reader import cut_model, put_back, start_head, tokens_of, transformer_of
 from graphtune.strategy import MinedStrategy, PseudoLabels
-from graphtune.train import Training, train
+from graphtune.train import Training
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,7 @@ class Mined:
         start_head(model, data, rows)
         task = self._task(data, rows, seed, model.encoder.frozen)
         settings = Training(self.batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0)
-        history = train(self.strategy, model, task, settings, seed=seed, deadline=data.deadline)
-        if any(phase.stopped == "deadline" for phase in history.phases):
-            raise OutOfTime
+        history = trained(self.strategy, model, task, settings, data, seed)
         able = {id(parameter) for parameter in model.body}
         moved = [name for name, parameter in model.named_parameters() if id(parameter) in able]
         return FittedTuned.of(encoder, model, moved, max(phase.learned for phase in history.phases))
@@ -126,8 +125,7 @@ class Mined:
                 fix='name the graph it is to learn with, such as graph = "meaning".',
             )
         every = np.arange(len(data.labels))
-        labels = np.full_like(data.labels, -1)
-        labels[rows] = data.labels[rows]
+        labels = data.known(rows)
         known = torch.from_numpy(labels)
         weights = None
         if data.weights is not None:

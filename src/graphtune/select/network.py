@@ -15,12 +15,13 @@ from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import Model, Task
-from graphtune.select.data import Data, NewRows, OutOfTime
+from graphtune.select.data import Data, NewRows
 from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
 from graphtune.select.spared import scaled, spare
+from graphtune.select.trained import trained
 from graphtune.strategy import Full, Strategy
-from graphtune.train import Training, train
+from graphtune.train import Training
 
 OF_LAYERS: Final = ("heads", "hops")  # what a network can tell its layers
 
@@ -99,8 +100,7 @@ class Network:
         """
         data.check_single("Network")
         learned, spared = spare(rows, data.labels, data.classes, seed)
-        labels = np.full_like(data.labels, -1)
-        labels[rows] = data.labels[rows]
+        labels = data.known(rows)
         weights = None if data.weights is None else torch.from_numpy(data.weights)
         graph = data.graphs[self.graph].graph
         x = scaled(data.features.dense(self.view))
@@ -119,9 +119,7 @@ class Network:
         sampler = self._sampler(graph, model.hops)
         batch_rows = None if sampler is None else _SAMPLED_ROWS
         settings = Training(batch_rows=batch_rows, sampler=sampler, patience=15)
-        history = train(self.strategy, model, task, settings, seed=seed, deadline=data.deadline)
-        if any(phase.stopped == "deadline" for phase in history.phases):
-            raise OutOfTime
+        history = trained(self.strategy, model, task, settings, data, seed)
         nodes = _probabilities(model, x, graph, in_blocks=sampler is not None)
         learned = max(phase.learned for phase in history.phases)
         return FittedNetwork(self, model, nodes.numpy(), learned)

@@ -20,12 +20,13 @@ from graphtune.graph import Sampler, TextGraph
 from graphtune.model import SideNetwork, Task
 from graphtune.model.graph import hops_of
 from graphtune.model.side import Exchange
-from graphtune.select.data import Data, NewRows, OutOfTime
+from graphtune.select.data import Data, NewRows
 from graphtune.select.features import Features, View
 from graphtune.select.outcome import Family
 from graphtune.select.spared import scaled, spare
+from graphtune.select.trained import trained
 from graphtune.strategy import Strategy
-from graphtune.train import Training, train
+from graphtune.train import Training
 
 _SAMPLED_ROWS = 1024  # training rows a batch, where the graph is sampled
 _MOST_BLOCKS = 6  # that are read where none are named, evenly spaced
@@ -159,8 +160,7 @@ def fitted(
         OutOfTime: the data's deadline came before the end of training.
     """
     learned, spared = spare(rows, data.labels, data.classes, seed)
-    labels = np.full_like(data.labels, -1)
-    labels[rows] = data.labels[rows]
+    labels = data.known(rows)
     weights = None if data.weights is None else torch.from_numpy(data.weights)
     graph = data.graphs[candidate.graph].graph
     x = block_rows(encoder_of(data, type(candidate).__name__), data.features, blocks)
@@ -168,9 +168,7 @@ def fitted(
     task = Task(x, graph, known, data.classes, teach, judge, weights)
     sampler = _sampler(candidate, model, graph)
     settings = Training(batch_rows=_SAMPLED_ROWS if sampler else None, sampler=sampler, patience=15)
-    history = train(candidate.strategy, model, task, settings, seed=seed, deadline=data.deadline)
-    if any(phase.stopped == "deadline" for phase in history.phases):
-        raise OutOfTime
+    history = trained(candidate.strategy, model, task, settings, data, seed)
     sent: list[Tensor] = []
     scores = model.every_in_blocks(x, graph, sent=sent)
     count = max(phase.learned for phase in history.phases)

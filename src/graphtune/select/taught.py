@@ -103,8 +103,7 @@ class Taught:
                 fix="name one as its teacher, such as Smoothed or Mean.",
             )
         told = data.fitted(self.teacher, rows, seed)
-        known = np.full(len(data.labels), -1, dtype=np.int64)
-        known[rows] = data.labels[rows]
+        known = data.known(rows)
         nodes = self._nodes(known, seed)
         likely = torch.from_numpy(calibrated(told.at(data, nodes), self.temperature))
         targets = sharpened(likely, torch.from_numpy(known[nodes])).numpy()

@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
 from graphtune.model import TextModel, TextTask
-from graphtune.select.data import Data, OutOfTime
+from graphtune.select.data import Data
 from graphtune.select.features import View
 from graphtune.select.fitted_tuned import LEARNED, FittedTuned
 from graphtune.select.graph_free import GraphFree
+from graphtune.select.trained import trained
 from graphtune.select.tuned_reader import cut_model, start_head, tokens_of, transformer_of
 from graphtune.strategy import EncoderTuning, TextStrategy
 from graphtune.train import Training, train
@@ -85,9 +86,7 @@ class Tuned(GraphFree):
         task = replace(task, labels=torch.from_numpy(labels), targets=wanted)
         before = _digests(model)
         strategy = _for(self.strategy, self.passes(len(rows)))
-        history = train(strategy, model, task, self._settings, seed=seed, deadline=data.deadline)
-        if any(phase.stopped == "deadline" for phase in history.phases):
-            raise OutOfTime
+        history = trained(strategy, model, task, self._settings, data, seed)
         # What a strategy put in for a while is merged by now: only the encoder's own weights can differ.
         moved = {name for name, digest in _digests(model).items() if digest != before[name]}
         return FittedTuned.of(encoder, model, moved, max(phase.learned for phase in history.phases))
