@@ -28,12 +28,12 @@ from graphtune.select.tuned_reader import (
     TunedReader,
     cut_model,
     put_back,
+    settings_of,
     start_head,
     tokens_of,
     transformer_of,
 )
 from graphtune.strategy import CoupledStrategy, Staged
-from graphtune.train import Training
 
 _BUILT = "built."  # what names of a graph's tensors begin with
 _FACTS = "facts"  # share of the network, and how many numbers were learned
@@ -100,7 +100,7 @@ class Coupled:
             model = self._model(data, len(data.labels))
         start_head(model.text, data, rows)
         task = self._task(data, rows, model.text.encoder.frozen)
-        settings = Training(self.batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0)
+        settings = settings_of(self.batch_rows)
         history = trained(self.strategy, model, task, settings, data, seed)
         learned = max(phase.learned for phase in history.phases)
         built = None if self.rebuilt is None else model.built()

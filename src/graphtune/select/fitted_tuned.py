@@ -12,12 +12,11 @@ from torch import Tensor
 from graphtune.encoder import Transformer
 from graphtune.encoder.export import export
 from graphtune.encoder.loading import LoadedTransformer, load_model
-from graphtune.encoder.precision import chosen_format
-from graphtune.encoder.transformer import encoded
 from graphtune.errors import EncoderError
 from graphtune.model import TextModel
 from graphtune.select.data import Data, NewRows
 from graphtune.select.linear import LinearHead
+from graphtune.select.tuned_reader import put_back, released, rows_of_texts
 
 LEARNED = "learned"  # name of the tensor that says how many numbers were learned
 _WEIGHT, _BIAS = "head.weight", "head.bias"
@@ -61,12 +60,14 @@ class FittedTuned:
         """Take what ``model``, which is tuned no further, has learned; ``moved`` names what moved."""
         kept = {*moved, _WEIGHT, _BIAS}
         tensors = {n: p.detach().contiguous() for n, p in model.named_parameters() if n in kept}
-        base = encoder.loaded
-        number_format = chosen_format(encoder.precision, base.device)
-        # For good: what computes with the model itself would else meet the frozen blocks' stand-ins.
-        whole = model.encoder.released()
-        loaded = LoadedTransformer.of(base.tokenizer, whole, base.device, number_format)
-        return cls(encoder, loaded, {**tensors, LEARNED: torch.tensor(learned)})
+        return cls(encoder, released(encoder, model), {**tensors, LEARNED: torch.tensor(learned)})
+
+    @classmethod
+    def restored(cls, encoder: Transformer, model: TextModel, tensors: Mapping[str, Tensor]) -> "FittedTuned":
+        """Put saved `tensors` into a fresh model."""
+        own = {name: tensor for name, tensor in tensors.items() if name != LEARNED}
+        put_back(own, model)
+        return cls.of(encoder, model, own, int(tensors[LEARNED]))
 
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
         """Return class probabilities of some nodes."""
@@ -113,14 +114,6 @@ class FittedTuned:
         # It is read once, for another thread may put its own in place.
         last = self._last
         if last is None or last[0] != texts:
-            last = self._last = texts, self._read(texts)
+            rows = rows_of_texts(self.encoder, self.loaded, texts)
+            last = self._last = texts, self.head.probabilities(rows)
         return last[1].copy()
-
-    def _read(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
-        rows = torch.zeros(len(texts), self.encoder.width)
-        last = self.encoder.depth
-        there = [row for row, text in enumerate(texts) if text.strip()]
-        if there:
-            for numbers, found in encoded(self.loaded, self.encoder, texts, there, (last,)):
-                rows[numbers] = found[last]
-        return self.head.probabilities(rows)

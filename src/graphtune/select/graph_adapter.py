@@ -19,7 +19,6 @@ from graphtune.encoder import Transformer
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import AdapterRung, SideNetwork
 from graphtune.select.data import Data
-from graphtune.select.linear import LinearHead
 from graphtune.select.side import (
     BesideEncoder,
     FittedSide,
@@ -29,9 +28,8 @@ from graphtune.select.side import (
     fitted,
     restored,
 )
+from graphtune.select.tuned_reader import linear_start
 from graphtune.strategy import Full, Strategy
-
-_STRENGTH = 10.0  # scikit-learn's C of the head that training starts from
 
 
 @dataclass(frozen=True)
@@ -61,17 +59,11 @@ class GraphAdapter(BesideEncoder):
             EncoderError: it has not all of the blocks.
             OutOfTime: the data's deadline came before the end of training.
         """
-        encoder = encoder_of(data, "GraphAdapter")
+        encoder = encoder_of(data, self)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._model(encoder, data.classes)
-        start = LinearHead.fit(
-            data.features.meaning[torch.from_numpy(rows)],
-            data.labels[rows],
-            data.classes,
-            strength=_STRENGTH,
-            weights=None if data.weights is None else data.weights[rows],
-        )
+        start = linear_start(data, rows)
         with torch.no_grad():
             # Its rows have L2 norm 1, those of the network entries near 1.
             model.head.weight.copy_(start.weight.T / math.sqrt(encoder.width))
@@ -80,7 +72,7 @@ class GraphAdapter(BesideEncoder):
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> FittedSide:
         """Return a saved one."""
-        encoder = encoder_of(data, "GraphAdapter")
+        encoder = encoder_of(data, self)
         return restored(self, self._model(encoder, data.classes), self._blocks(encoder), tensors)
 
     @property

@@ -101,11 +101,11 @@ class Ladder(BesideEncoder):
         return f"ladder({self.layer.__name__} at {which} over {self.graph}, {self.width} wide{sure}{agreed})"
 
     def _blocks(self, data: Data) -> tuple[int, ...]:
-        return blocks_of(encoder_of(data, "Ladder"), self.blocks)
+        return blocks_of(encoder_of(data, self), self.blocks)
 
     def network(self, data: Data) -> SideNetwork:
         """Return an untrained one, with torch's default random numbers."""
-        width = encoder_of(data, "Ladder").width
+        width = encoder_of(data, self).width
         # A protocol's constructor is not part of it: every layer is made as layer(inputs, outputs).
         make = cast(Callable[..., nn.Module], self.layer)
         rungs = [

@@ -20,14 +20,13 @@ from graphtune.model import TextTask
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data
 from graphtune.select.features import View
-from graphtune.select.fitted_tuned import LEARNED, FittedTuned
+from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.outcome import Family
 from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
 from graphtune.select.trained import trained
-from graphtune.select.tuned_reader import cut_model, put_back, start_head, tokens_of, transformer_of
+from graphtune.select.tuned_reader import cut_model, settings_of, start_head, tokens_of, transformer_of
 from graphtune.strategy import MinedStrategy, PseudoLabels
-from graphtune.train import Training
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Mined:
             model = cut_model(encoder, self.blocks, data.classes)
         start_head(model, data, rows)
         task = self._task(data, rows, seed, model.encoder.frozen)
-        settings = Training(self.batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0)
+        settings = settings_of(self.batch_rows)
         history = trained(self.strategy, model, task, settings, data, seed)
         able = {id(parameter) for parameter in model.body}
         moved = [name for name, parameter in model.named_parameters() if id(parameter) in able]
@@ -108,10 +107,7 @@ class Mined:
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> FittedTuned:
         """Return a saved one."""
         encoder = transformer_of(data, self)
-        model = cut_model(encoder, self.blocks, data.classes)
-        own = {name: tensor for name, tensor in tensors.items() if name != LEARNED}
-        put_back(own, model)
-        return FittedTuned.of(encoder, model, own, int(tensors[LEARNED]))
+        return FittedTuned.restored(encoder, cut_model(encoder, self.blocks, data.classes), tensors)
 
     def __str__(self) -> str:
         over = "" if self.graph is None else f" over {self.graph}"

@@ -25,6 +25,7 @@ from graphtune.select.features import Features, View
 from graphtune.select.outcome import Family
 from graphtune.select.spared import scaled, spare
 from graphtune.select.trained import trained
+from graphtune.select.tuned_reader import transformer_of
 from graphtune.strategy import Strategy
 from graphtune.train import Training
 
@@ -110,20 +111,9 @@ def check_blocks(blocks: Sequence[int], reader: str) -> None:
         )
 
 
-def encoder_of(data: Data, reader: str) -> Transformer:
-    """Return the encoder whose blocks are read.
-
-    Raises:
-        PlanError: it has none, or texts may have several labels.
-    """
-    data.check_single(reader)
-    encoder = data.features.maker.encoder
-    if not isinstance(encoder, Transformer):
-        raise PlanError(
-            f"{reader} reads the blocks of a transformer, and this encoder is none.",
-            fix=f"use minilm or a Hugging Face directory as the encoder, or leave {reader} out.",
-        )
-    return encoder
+def encoder_of(data: Data, reader: object) -> Transformer:
+    """Return the encoder whose blocks are read; errors as `transformer_of`."""
+    return transformer_of(data, reader, "reads the blocks of a transformer")
 
 
 def blocks_of(encoder: Transformer, named: Sequence[int]) -> tuple[int, ...]:
@@ -163,7 +153,7 @@ def fitted(
     labels = data.known(rows)
     weights = None if data.weights is None else torch.from_numpy(data.weights)
     graph = data.graphs[candidate.graph].graph
-    x = block_rows(encoder_of(data, type(candidate).__name__), data.features, blocks)
+    x = block_rows(encoder_of(data, candidate), data.features, blocks)
     known, teach, judge = (torch.from_numpy(part) for part in (labels, learned, spared))
     task = Task(x, graph, known, data.classes, teach, judge, weights)
     sampler = _sampler(candidate, model, graph)
@@ -212,7 +202,7 @@ class FittedSide:
         # Rows that receive from one another have to climb together.
         if new.features.cached or not self.candidate.hurried or among.nnz:
             return _left(self.candidate, self.every(data, new))
-        encoder, texts = encoder_of(data, type(self.candidate).__name__), new.features.texts
+        encoder, texts = encoder_of(data, self.candidate), new.features.texts
         blank = torch.tensor([row for row, text in enumerate(texts) if not text.strip()], dtype=torch.int64)
         read = torch.tensor([row for row, text in enumerate(texts) if text.strip()], dtype=torch.int64)
         nothing = torch.zeros(len(blank), encoder.width)
@@ -228,7 +218,7 @@ class FittedSide:
     @torch.inference_mode()
     def every(self, data: Data, new: NewRows) -> list[Float32[Tensor, "B C"]]:
         """Return the scores of new rows at every exit."""
-        x = block_rows(encoder_of(data, type(self.candidate).__name__), new.features, self.blocks)
+        x = block_rows(encoder_of(data, self.candidate), new.features, self.blocks)
         exchange = self._exchange(data, new, torch.arange(len(new.features)))
         return list(self.model.scores(self.model.climb(self.model.split(x), exchange)))
 

@@ -22,12 +22,12 @@ from graphtune.errors import PlanError
 from graphtune.model import TextModel, TextTask
 from graphtune.select.data import Data
 from graphtune.select.features import View
-from graphtune.select.fitted_tuned import LEARNED, FittedTuned
+from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.graph_free import GraphFree
 from graphtune.select.trained import trained
-from graphtune.select.tuned_reader import cut_model, start_head, tokens_of, transformer_of
+from graphtune.select.tuned_reader import cut_model, settings_of, start_head, tokens_of, transformer_of
 from graphtune.strategy import EncoderTuning, TextStrategy
-from graphtune.train import Training, train
+from graphtune.train import train
 
 _TRIED_STEPS = 4
 _FEWEST = 2  # epochs
@@ -86,7 +86,7 @@ class Tuned(GraphFree):
         task = replace(task, labels=torch.from_numpy(labels), targets=wanted)
         before = _digests(model)
         strategy = _for(self.strategy, self.passes(len(rows)))
-        history = trained(strategy, model, task, self._settings, data, seed)
+        history = trained(strategy, model, task, settings_of(self.batch_rows), data, seed)
         # What a strategy put in for a while is merged by now: only the encoder's own weights can differ.
         moved = {name for name, digest in _digests(model).items() if digest != before[name]}
         return FittedTuned.of(encoder, model, moved, max(phase.learned for phase in history.phases))
@@ -111,26 +111,19 @@ class Tuned(GraphFree):
         task = self._task(encoder, data, rows, model.encoder.frozen)
         task = replace(task, targets=nn.functional.one_hot(task.labels, data.classes).float())
         ready = time.monotonic()
-        train(_for(self.strategy, 1), model, task, self._settings, seed=0)
+        train(_for(self.strategy, 1), model, task, settings_of(self.batch_rows), seed=0)
         return ready - start, time.monotonic() - ready
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedTuned":
         """Return a saved one."""
         encoder = transformer_of(data, self)
-        model = self._model(encoder, data.classes)
-        own = {name: tensor for name, tensor in tensors.items() if name != LEARNED}
-        model.load_state_dict(own, strict=False)
-        return FittedTuned.of(encoder, model, own, int(tensors[LEARNED]))
+        return FittedTuned.restored(encoder, self._model(encoder, data.classes), tensors)
 
     def __str__(self) -> str:
         usual = isinstance(self.strategy, EncoderTuning)
         return (
             f"encoder tuned (top {self.blocks} blocks{'' if usual else f', {type(self.strategy).__name__}'})"
         )
-
-    @property
-    def _settings(self) -> Training:
-        return Training(self.batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0)
 
     def _task(self, encoder: Transformer, data: Data, rows: Int64[np.ndarray, " T"], frozen: int) -> TextTask:
         texts = [data.features.texts[row] for row in rows]
@@ -151,9 +144,9 @@ class Pace:
     text: float  # seconds to learn from a text once
     epochs: Callable[[int], int]  # by the number of texts
 
-    def training(self, texts: int) -> float:
-        """Return the seconds to train on so many texts."""
-        return self.ready + self.epochs(texts) * texts * self.text
+    def training(self, texts: int, epochs: int | None = None) -> float:
+        """Return the seconds to train on so many texts, as often as is usual unless told otherwise."""
+        return self.ready + (self.epochs(texts) if epochs is None else epochs) * texts * self.text
 
     def reading(self, texts: int) -> float:
         """Return the seconds to predict so many texts: less than to learn from them once."""

@@ -17,6 +17,7 @@ from graphtune.errors import PlanError
 from graphtune.model import TextModel
 from graphtune.select.data import Data
 from graphtune.select.linear import LinearHead
+from graphtune.train import Training
 
 _STRENGTH = 10.0  # scikit-learn's C of the head that tuning starts from
 
@@ -32,24 +33,37 @@ class TunedReader:
         wanted = {id(parameter) for parameter in model.body}
         named = model.named_parameters()
         self.tensors = {n: p.detach().clone().contiguous() for n, p in named if id(p) in wanted}
-        base = encoder.loaded
-        number_format = chosen_format(encoder.precision, base.device)
-        whole = model.encoder.released()
-        self.loaded = LoadedTransformer.of(base.tokenizer, whole, base.device, number_format)
+        self.loaded = released(encoder, model)
 
     def rows(self, texts: Sequence[str]) -> Float32[Tensor, "T F"]:
         """Return a row of L2 norm 1 for every text; zeros for a blank one."""
-        found = torch.zeros(len(texts), self.encoder.width)
-        last = self.encoder.depth
-        there = [row for row, text in enumerate(texts) if text.strip()]
-        if there:
-            for numbers, rows in encoded(self.loaded, self.encoder, texts, there, (last,)):
-                found[numbers] = rows[last]
-        return found
+        return rows_of_texts(self.encoder, self.loaded, texts)
 
 
-def transformer_of(data: Data, reader: object) -> Transformer:
-    """Return the encoder that is to be tuned.
+def released(encoder: Transformer, model: TextModel) -> LoadedTransformer:
+    """Return what became of an encoder, ready to read; ``model`` cannot be trained any more."""
+    base = encoder.loaded
+    number_format = chosen_format(encoder.precision, base.device)
+    # For good: what computes with the model itself would else meet the frozen blocks' stand-ins.
+    whole = model.encoder.released()
+    return LoadedTransformer.of(base.tokenizer, whole, base.device, number_format)
+
+
+def rows_of_texts(
+    encoder: Transformer, loaded: LoadedTransformer, texts: Sequence[str]
+) -> Float32[Tensor, "T F"]:
+    """Return a row of L2 norm 1 for every text; zeros for a blank one."""
+    found = torch.zeros(len(texts), encoder.width)
+    last = encoder.depth
+    there = [row for row, text in enumerate(texts) if text.strip()]
+    if there:
+        for numbers, rows in encoded(loaded, encoder, texts, there, (last,)):
+            found[numbers] = rows[last]
+    return found
+
+
+def transformer_of(data: Data, reader: object, does: str = "tunes a transformer") -> Transformer:
+    """Return the encoder that ``reader`` is to tune, or whatever else it does with it.
 
     Raises:
         PlanError: it is no transformer, or texts may have several labels.
@@ -59,7 +73,7 @@ def transformer_of(data: Data, reader: object) -> Transformer:
     if not isinstance(encoder, Transformer):
         name = type(reader).__name__
         raise PlanError(
-            f"{name} tunes a transformer, and this encoder is none.",
+            f"{name} {does}, and this encoder is none.",
             fix=f"use minilm or a Hugging Face directory as the encoder, or leave {name} out.",
         )
     return encoder
@@ -82,16 +96,28 @@ def start_head(
 
     It learns their own labels, unless others are given.
     """
-    start = LinearHead.fit(
+    start = linear_start(data, rows, labels)
+    with torch.no_grad():
+        model.head.weight.copy_(start.weight.T)
+        model.head.bias.copy_(start.bias)
+
+
+def linear_start(
+    data: Data, rows: Int64[np.ndarray, " T"], labels: Int64[np.ndarray, " T"] | None = None
+) -> LinearHead:
+    """Return the logistic regression that `start_head` sets a head to."""
+    return LinearHead.fit(
         data.features.meaning[torch.from_numpy(rows)],
         data.labels[rows] if labels is None else labels,
         data.classes,
         strength=_STRENGTH,
         weights=None if data.weights is None else data.weights[rows],
     )
-    with torch.no_grad():
-        model.head.weight.copy_(start.weight.T)
-        model.head.bias.copy_(start.bias)
+
+
+def settings_of(batch_rows: int) -> Training:
+    """Return how an encoder is trained, so many texts a step."""
+    return Training(batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0)
 
 
 def tokens_of(encoder: Transformer, texts: Sequence[str], frozen: int) -> TokenIds | TokenStates:

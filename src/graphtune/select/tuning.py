@@ -125,8 +125,8 @@ def _by_labels(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], l
                 if epochs < candidate.passes(len(teach))
                 else candidate
             )
-            cost = pace.ready + epochs * len(teach) * pace.text + pace.reading(limits.judged_rows)
-            each = pace.ready + epochs * first * pace.text + pace.reading(reads)
+            cost = pace.training(len(teach), epochs) + pace.reading(limits.judged_rows)
+            each = pace.training(first, epochs) + pace.reading(reads)
             return _judged(search, before, asked, (parts, each), limits.finish - cost)
         least = 2 * pace.ready + _FEWEST * texts * pace.text + limits.left - left
     said = f"The encoder was not tuned: there was no time for the {least:.0f} s it takes."
