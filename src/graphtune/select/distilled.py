@@ -16,14 +16,12 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
-from graphtune.graph import Hops, TextGraph
+from graphtune.graph import TextGraph
 from graphtune.model import Model, Task
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import DenseView, View, check_dense
-from graphtune.select.outcome import Family
-from graphtune.select.propagated import Propagated
-from graphtune.select.smoothed import Smoothed
+from graphtune.select.pupil import Pupil, usual_teacher
 from graphtune.select.trained import trained
 from graphtune.strategy import Distil
 from graphtune.strategy.graph_teacher import sharpened
@@ -33,7 +31,7 @@ _BATCH_ROWS = 1024  # of tables that have more
 
 
 @dataclass(frozen=True)
-class Distilled:
+class Distilled(Pupil):
     """A linear map, or a network of one hidden layer, on a dense view of each text by itself.
 
     Raises:
@@ -65,29 +63,12 @@ class Distilled:
     @property
     def usual(self) -> Candidate | None:
         """The teacher."""
-        if self.teacher is not None or self.graph is None:
-            return self.teacher
-        return Smoothed(Propagated("meaning", self.graph, Hops(6, 0.2)), self.graph)
+        return usual_teacher(self.teacher, self.graph)
 
     @property
-    def family(self) -> Family:
-        """The teacher's: what it knows of a graph came from there."""
-        return "graph-free" if self.usual is None else self.usual.family
-
-    @property
-    def graphs(self) -> frozenset[str]:
-        """The teacher's."""
-        return frozenset() if self.usual is None else self.usual.graphs
-
-    @property
-    def views(self) -> frozenset[View]:
-        """None: stored rows are not looked at again."""
-        return frozenset()
-
-    @property
-    def reads(self) -> frozenset[View]:
-        """The student's view, and the teacher's."""
-        return frozenset[View]({self.view}) | (frozenset() if self.usual is None else self.usual.reads)
+    def own(self) -> View:
+        """The student's."""
+        return self.view
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedDistilled":
         """Learn from the labels of ``rows`` only, and from all texts.

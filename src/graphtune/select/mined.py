@@ -15,22 +15,19 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from graphtune.errors import PlanError
-from graphtune.graph import Hops
 from graphtune.model import TextTask
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data
 from graphtune.select.features import View
 from graphtune.select.fitted_tuned import FittedTuned
-from graphtune.select.outcome import Family
-from graphtune.select.propagated import Propagated
-from graphtune.select.smoothed import Smoothed
+from graphtune.select.pupil import Pupil, usual_teacher
 from graphtune.select.trained import trained
 from graphtune.select.tuned_reader import cut_model, settings_of, start_head, tokens_of, transformer_of
 from graphtune.strategy import MinedStrategy, PseudoLabels
 
 
 @dataclass(frozen=True)
-class Mined:
+class Mined(Pupil):
     """The top blocks and the head learn labels or pairs that the strategy mines from all texts and a graph.
 
     Raises:
@@ -61,29 +58,17 @@ class Mined:
     @property
     def usual(self) -> Candidate | None:
         """The teacher."""
-        if self.teacher is not None or self.graph is None:
-            return self.teacher
-        return Smoothed(Propagated("meaning", self.graph, Hops(6, 0.2)), self.graph)
+        return usual_teacher(self.teacher, self.graph)
 
     @property
-    def family(self) -> Family:
-        """The teacher's: what it knows of a graph came from there."""
-        return "graph-free" if self.usual is None else self.usual.family
+    def own(self) -> View:
+        """What the head starts from."""
+        return "meaning"
 
     @property
     def graphs(self) -> frozenset[str]:
         """The teacher's, and the one that pairs are read off."""
         return frozenset() if self.graph is None or self.usual is None else self.usual.graphs | {self.graph}
-
-    @property
-    def views(self) -> frozenset[View]:
-        """None: stored rows are not looked at again."""
-        return frozenset()
-
-    @property
-    def reads(self) -> frozenset[View]:
-        """What the head starts from, and what the teacher reads."""
-        return frozenset[View]({"meaning"}) | (frozenset() if self.usual is None else self.usual.reads)
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> FittedTuned:
         """Learn from the labels of ``rows`` only, and from all texts.

@@ -19,8 +19,8 @@ from graphtune.select.calibration import calibrated
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data
 from graphtune.select.features import View
-from graphtune.select.outcome import Family
 from graphtune.select.propagated import Propagated
+from graphtune.select.pupil import Pupil
 from graphtune.select.smoothed import Smoothed
 from graphtune.select.tuned import FittedTuned, Pace, Tuned
 from graphtune.strategy import GraphTeacher
@@ -28,7 +28,7 @@ from graphtune.strategy.graph_teacher import sharpened
 
 
 @dataclass(frozen=True)
-class Taught:
+class Taught(Pupil):
     """The top blocks of the encoder and a head learn a teacher's probabilities of all texts.
 
     Raises:
@@ -70,24 +70,14 @@ class Taught:
         return replace(self, teacher=None)
 
     @property
-    def family(self) -> Family:
-        """The teacher's: what it knows of a graph came from there."""
-        return "graph-free" if self.teacher is None else self.teacher.family
+    def usual(self) -> Candidate | None:
+        """The teacher."""
+        return self.teacher
 
     @property
-    def graphs(self) -> frozenset[str]:
-        """The teacher's."""
-        return frozenset() if self.teacher is None else self.teacher.graphs
-
-    @property
-    def views(self) -> frozenset[View]:
-        """None: stored rows are not looked at again."""
-        return frozenset()
-
-    @property
-    def reads(self) -> frozenset[View]:
-        """What the teacher reads, and what the head starts from."""
-        return self.student.reads | (frozenset() if self.teacher is None else self.teacher.reads)
+    def own(self) -> View:
+        """What the head starts from."""
+        return "meaning"
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> FittedTuned:
         """Learn from the labels of ``rows``, and the texts of all.
