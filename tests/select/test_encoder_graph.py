@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from candidate_laws import only_its_rows_labels_count, the_seed_alone_decides
 
 from graphtune.encoder import Tfidf, Transformer
 from graphtune.errors import PlanError
@@ -120,23 +121,12 @@ def test_learns_what_there_is_to_learn(candidate):
 
 @each
 def test_labels_of_other_rows_change_no_bit_and_the_rows_own_do(candidate):
-    data, new = setting()
-    other = data.labels.copy()
-    other[24:] = (other[24:] + 1) % 3
-    first = candidate.fit(data, ROWS, seed=0).attach(data, new)
-    assert np.array_equal(first, candidate.fit(setting(other)[0], ROWS, seed=0).attach(data, new))
-    other[:3] = (other[:3] + 1) % 3
-    assert not np.array_equal(first, candidate.fit(setting(other)[0], ROWS, seed=0).attach(data, new))
+    only_its_rows_labels_count(candidate, setting, ROWS)
 
 
 @each
 def test_the_same_seed_gives_the_same_bits_and_leaves_torchs_own_random_state(candidate):
-    data, new = setting()
-    state = torch.random.get_rng_state()
-    first, second, third = (candidate.fit(data, ROWS, seed=seed).attach(data, new) for seed in (3, 3, 4))
-    assert np.array_equal(first, second)
-    assert not np.array_equal(first, third)
-    assert torch.equal(torch.random.get_rng_state(), state)
+    the_seed_alone_decides(candidate, setting, ROWS)
 
 
 @each

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
+from candidate_laws import only_its_rows_labels_count, the_seed_alone_decides
 
 from graphtune.encoder import Tfidf
 from graphtune.errors import PlanError
@@ -57,22 +57,11 @@ def test_all_blocks_and_the_embedding_learn_where_more_are_asked_for_than_there_
 
 
 def test_labels_of_other_rows_change_no_bit_and_the_rows_own_do():
-    data, new = setting()
-    other = data.labels.copy()
-    other[36:] = (other[36:] + 1) % 3
-    first = QUICK.fit(data, ROWS, seed=0).attach(data, new)
-    assert np.array_equal(first, QUICK.fit(setting(other)[0], ROWS, seed=0).attach(data, new))
-    other[:3] = (other[:3] + 1) % 3
-    assert not np.array_equal(first, QUICK.fit(setting(other)[0], ROWS, seed=0).attach(data, new))
+    only_its_rows_labels_count(QUICK, setting, ROWS)
 
 
 def test_the_same_seed_gives_the_same_bits_and_leaves_torchs_own_random_state():
-    data, new = setting()
-    state = torch.random.get_rng_state()
-    first, second, third = (QUICK.fit(data, ROWS, seed=seed).attach(data, new) for seed in (3, 3, 4))
-    assert np.array_equal(first, second)
-    assert not np.array_equal(first, third)
-    assert torch.equal(torch.random.get_rng_state(), state)
+    the_seed_alone_decides(QUICK, setting, ROWS)
 
 
 def test_a_text_is_read_alike_as_a_node_and_as_a_new_row_and_among_others():
