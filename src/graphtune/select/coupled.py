@@ -15,7 +15,6 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
-from graphtune.errors import PlanError
 from graphtune.graph import Attachment, BuiltGraph, Neighbours, Rows, TextGraph
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import CoupledModel, Model, TextTask
@@ -26,6 +25,7 @@ from graphtune.select.outcome import Family
 from graphtune.select.trained import trained
 from graphtune.select.tuned_reader import (
     TunedReader,
+    check_counts,
     cut_model,
     put_back,
     settings_of,
@@ -64,9 +64,7 @@ class Coupled:
     batch_rows: int = 16  # texts of a step
 
     def __post_init__(self) -> None:
-        for name in ("width", "depth", "blocks", "batch_rows"):
-            if getattr(self, name) < 1:
-                raise PlanError(f"Coupled.{name} = {getattr(self, name)} is too few.", fix="use 1 or more.")
+        check_counts(self, "width", "depth", "blocks", "batch_rows")
 
     @property
     def family(self) -> Family:

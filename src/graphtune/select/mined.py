@@ -22,7 +22,14 @@ from graphtune.select.features import View
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.pupil import Pupil, usual_teacher
 from graphtune.select.trained import trained
-from graphtune.select.tuned_reader import cut_model, settings_of, start_head, tokens_of, transformer_of
+from graphtune.select.tuned_reader import (
+    check_counts,
+    cut_model,
+    settings_of,
+    start_head,
+    tokens_of,
+    transformer_of,
+)
 from graphtune.strategy import MinedStrategy, PseudoLabels
 
 
@@ -46,9 +53,7 @@ class Mined(Pupil):
     batch_rows: int = 32  # texts of a step
 
     def __post_init__(self) -> None:
-        for name in ("blocks", "batch_rows"):
-            if getattr(self, name) < 1:
-                raise PlanError(f"Mined.{name} = {getattr(self, name)} is too few.", fix="use 1 or more.")
+        check_counts(self, "blocks", "batch_rows")
 
     @property
     def served(self) -> "Mined":

@@ -18,14 +18,20 @@ from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
 from graphtune.encoder import Transformer
-from graphtune.errors import PlanError
 from graphtune.model import TextModel, TextTask
 from graphtune.select.data import Data
 from graphtune.select.features import View
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.graph_free import GraphFree
 from graphtune.select.trained import trained
-from graphtune.select.tuned_reader import cut_model, settings_of, start_head, tokens_of, transformer_of
+from graphtune.select.tuned_reader import (
+    check_counts,
+    cut_model,
+    settings_of,
+    start_head,
+    tokens_of,
+    transformer_of,
+)
 from graphtune.strategy import EncoderTuning, TextStrategy
 from graphtune.train import train
 
@@ -48,9 +54,7 @@ class Tuned(GraphFree):
     checkpointed: bool = False  # hold less in memory while learning, for a third more time
 
     def __post_init__(self) -> None:
-        for name in ("blocks", "batch_rows"):
-            if getattr(self, name) < 1:
-                raise PlanError(f"Tuned.{name} = {getattr(self, name)} is too few.", fix="use 1 or more.")
+        check_counts(self, "blocks", "batch_rows")
 
     @property
     def reads(self) -> frozenset[View]:

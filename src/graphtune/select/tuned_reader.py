@@ -62,6 +62,18 @@ def rows_of_texts(
     return found
 
 
+def check_counts(candidate: object, *names: str) -> None:
+    """See that fields of a candidate are counts of something.
+
+    Raises:
+        PlanError: one is below 1.
+    """
+    for name in names:
+        value = getattr(candidate, name)
+        if value < 1:
+            raise PlanError(f"{type(candidate).__name__}.{name} = {value} is too few.", fix="use 1 or more.")
+
+
 def transformer_of(data: Data, reader: object, does: str = "tunes a transformer") -> Transformer:
     """Return the encoder that ``reader`` is to tune, or whatever else it does with it.
 
