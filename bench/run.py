@@ -4,8 +4,8 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but comparison, few_labels, million, multi_label, trainer and unknown, which take
-long and are run only where named.
+Without a NAME all are run but class_names, comparison, few_labels, million, multi_label, trainer and unknown,
+which take long and are run only where named.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import bars
+import class_names
 import comparison
 import encoding
 import few_labels
@@ -29,10 +30,22 @@ import unknown
 import word_graph
 
 BENCHMARKS = (
-    *(bars, comparison, encoding, few_labels, kernels, ladder, latency, million, multi_label, nearest),
+    *(
+        bars,
+        class_names,
+        comparison,
+        encoding,
+        few_labels,
+        kernels,
+        ladder,
+        latency,
+        million,
+        multi_label,
+        nearest,
+    ),
     *(sampling, static, trainer, unknown, word_graph),
 )
-_ONLY_NAMED = (comparison, few_labels, million, multi_label, trainer, unknown)
+_ONLY_NAMED = (class_names, comparison, few_labels, million, multi_label, trainer, unknown)
 RESULTS = Path(__file__).parent / "results"
 
 

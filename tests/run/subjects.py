@@ -17,7 +17,14 @@ QUICK = (NamedGraph("meaning", Neighbours(5)),)
 
 def plan(*candidates: Candidate, **settings) -> Plan:
     chosen = candidates or (Probe(), Propagated("meaning", "meaning"))
-    defaults = {"encoder": "tfidf", "budget_seconds": 60.0, "graphs": QUICK, "candidates": chosen}
+    # Without names of classes, nodes are the table's texts and nothing else.
+    defaults = {
+        "encoder": "tfidf",
+        "budget_seconds": 60.0,
+        "graphs": QUICK,
+        "candidates": chosen,
+        "class_names": False,
+    }
     return Plan(**(defaults | settings))
 
 

@@ -133,6 +133,7 @@ def test_parameters_and_clones():
         "tune": None,
         "serve_as": "auto",
         "class_shares": "estimated",
+        "class_names": None,
         "keep_rare": False,
         "unknown_label": None,
         "multi_label": False,

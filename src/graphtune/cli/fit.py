@@ -79,6 +79,14 @@ def fit(
             show_default="estimated",
         ),
     ] = None,
+    class_names: Annotated[
+        bool | None,
+        typer.Option(
+            "--class-names/--no-class-names",
+            help="Read the name of each class as one more text of it.",
+            show_default="where labels are few",
+        ),
+    ] = None,
     tune: Annotated[
         bool | None,
         typer.Option(
@@ -148,6 +156,7 @@ def fit(
         "seed": seed,
         "transductive": transductive,
         "class_shares": class_shares,
+        "class_names": class_names,
         "tune": tune,
         "serve_as": serve_as,
         "keep_rare": keep_rare,

@@ -56,6 +56,7 @@ def families(offer: Offer) -> Mapping[str, tuple[Method, ...]]:
     tunable = isinstance(from_name(offer.encoder), Transformer)
     ours = (("graphtune-no-graph", replace(whole, up_to="graph-free")), ("graphtune", whole))
     found["graphtune"] = [Method(name, "graphtune", plan) for name, plan in ours]
+    found["class-names"] = [Method("graphtune-no-names", "class-names", replace(whole, class_names=False))]
     if tunable:
         found["encoder"] = [Method("graphtune-tuned", "encoder", replace(whole, tune=True))]
     for family, name, candidate in (*_variants(graph, view), *_others(graph, transformer=tunable)):

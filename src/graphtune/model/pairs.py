@@ -46,7 +46,7 @@ class PairTask:
 
     @property
     def device(self) -> torch.device:
-        """Where its labels are."""
+        """On which a step is worked out."""
         return self.task.device
 
     @property

@@ -71,7 +71,7 @@ class Problem(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where its tensors are."""
+        """On which a step is worked out."""
         ...
 
     @property

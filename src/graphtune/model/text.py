@@ -19,6 +19,7 @@ from graphtune.processor import fast_bfloat16
 
 _JUDGED_AT_ONCE = 64  # val rows
 _SORTED_AT_ONCE = 50  # steps whose rows are sorted by length
+_CPU = torch.device("cpu")
 
 
 @runtime_checkable
@@ -52,6 +53,15 @@ class TextBatch:
     weights: Float32[Tensor, " B"] | None = None
     targets: Float32[Tensor, "B C"] | None = None  # a teacher's probabilities
 
+    def to(self, device: torch.device) -> "TextBatch":
+        """Return it on a device; the numbers of its rows stay where they are."""
+        if device.type == "cpu":
+            return self
+        weights = None if self.weights is None else self.weights.to(device)
+        targets = None if self.targets is None else self.targets.to(device)
+        given, mask, labels = (tensor.to(device) for tensor in (self.given, self.mask, self.labels))
+        return TextBatch(given, mask, self.rows, labels, weights, targets)
+
 
 @dataclass(frozen=True, eq=False)
 class TextTask:
@@ -65,11 +75,7 @@ class TextTask:
     weights: Float32[Tensor, " T"] | None = None
     targets: Float32[Tensor, "T C"] | None = None  # a teacher's probabilities
     graph: TextGraph | None = None  # over the texts, where a strategy reads one
-
-    @property
-    def device(self) -> torch.device:
-        """Where its labels are."""
-        return self.labels.device
+    device: torch.device = _CPU  # on which a step is worked out; what is kept here is not there
 
     @property
     def held(self) -> tuple[Int64[Tensor, " V"], Float32[Tensor, " V"] | None]:
@@ -79,9 +85,10 @@ class TextTask:
     def batch(self, rows: Int64[Tensor, " B"]) -> TextBatch:
         """Return the texts of ``rows``, padded to the longest."""
         given, mask = self.texts.padded(rows.numpy())
+        labels = self.labels[rows]
         weights = None if self.weights is None else self.weights[rows]
         targets = None if self.targets is None else self.targets[rows]
-        return TextBatch(given, mask, rows, self.labels[rows], weights, targets)
+        return TextBatch(given, mask, rows, labels, weights, targets).to(self.device)
 
     def pieces(self, rows: Int64[Tensor, " M"], count: int) -> tuple[Int64[Tensor, " B"], ...]:
         """Return ``rows``, which come in a random order, in steps of ``count`` texts of similar length."""

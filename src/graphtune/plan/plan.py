@@ -57,6 +57,7 @@ class Plan:
     seed: int = 0
     transductive: bool = False  # whether unlabelled test texts join the graph
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few
+    class_names: bool | None = None  # whether names of classes teach; None: where labels are few, in a search
     tune: bool = False  # whether a search goes on to tune the encoder, as far as the budget reaches
     separator: str | None = None  # between the labels of a text that may have several; None = it has one
     serve_as: ServeAs = "auto"  # what is saved: the best by held-out rows, with a graph, or the tuned encoder

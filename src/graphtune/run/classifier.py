@@ -47,6 +47,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             whatever held-out texts say.
         class_shares: "estimated" lets the unlabelled texts correct how frequent few labels have each class,
             where they show far other shares; "labelled" leaves that alone.
+        class_names: whether the name of a class counts as one more text of it; None = where labels are few.
+            Names without words, such as numbers, never do.
         keep_rare: whether a class with one labelled text is learned, though nothing checks it; else such a
             class is refused.
         unknown_label: a label whose rows are of no class: they are no class of the model, and choose how such
@@ -72,6 +74,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tune: bool | None = None,
         serve_as: ServeAs = "auto",
         class_shares: ClassShares = "estimated",
+        class_names: bool | None = None,
         keep_rare: bool = False,
         unknown_label: object = None,
         multi_label: bool = False,
@@ -85,6 +88,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.tune = tune
         self.serve_as: ServeAs = serve_as
         self.class_shares: ClassShares = class_shares
+        self.class_names = class_names
         self.keep_rare = keep_rare
         self.unknown_label = unknown_label
         self.multi_label = multi_label
@@ -280,6 +284,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             plan.transductive,
             plan.tune,
             class_shares=plan.class_shares,
+            class_names=plan.class_names,
             keep_rare=plan.keep_rare,
             multi_label=plan.separator is not None,
             unknown_label=None if plan.unknown_labels is None else plan.unknown_labels[0],
@@ -334,6 +339,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 tune=tunes(self.encoder, self.tune, self.serve_as, timed=timed),
                 serve_as=self.serve_as,
                 class_shares=self.class_shares,
+                class_names=self.class_names,
                 keep_rare=self.keep_rare,
                 separator=SEPARATOR if self.multi_label else None,
                 unknown_labels=labels_of(self.unknown_label),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
@@ -203,7 +203,7 @@ class _Fit:
             # Many labels, or the table's own val rows, are taken to be drawn as the texts are.
             return None
         data, teach = ready.data, ready.teach
-        labelled = _shares(data, teach)
+        labelled = _shares(data)
         if not labelled.all():
             return None
         fitted = data.fitted(tried.candidate, teach, self.plan.seed)
@@ -214,8 +214,10 @@ class _Fit:
     def _outcome(self, ready: Ready, search: Search, tuning: Tuning, calibration: Calibration) -> Outcome:
         choice = tuning.choice
         split, data, classes = ready.split, ready.data, ready.classes[: ready.data.classes]
-        labelled = len(ready.teach)
+        labelled = len(data.labelled)
         notes = [note.text for note in self.table.notes if note.kind == "warning"]
+        if len(data.names):
+            notes.append(_names_note(ready))
         notes += tuning.said
         if calibration.weights is not None:
             notes.append(_weights_note(calibration.weights, data, classes, aside=split.aside))
@@ -226,7 +228,7 @@ class _Fit:
             seed=self.plan.seed,
             rows={
                 "labelled": labelled,
-                "unlabelled": len(split.train) - labelled,
+                "unlabelled": len(split.train) - len(ready.teach),
                 "val": len(split.val),
                 "test": len(split.test),
             },
@@ -234,7 +236,7 @@ class _Fit:
             selection=search.said,
             chosen=str(choice.chosen.candidate),
             candidates=(*tuning.scored, *search.scored()),
-            graphs=tuple(_graph_report(name, built, data.labels) for name, built in data.graphs.items()),
+            graphs=tuple(_graph_report(name, built, data) for name, built in data.graphs.items()),
             verdict=choice.verdict,
             test=None,
             test_graph_free=None,
@@ -263,15 +265,24 @@ def share_to_search(*, tunes: bool) -> float:
     return _BEFORE_TUNING if tunes else _TO_SEARCH
 
 
-def _shares(data: Data, rows: Int64[np.ndarray, " T"]) -> Float64[np.ndarray, " C"]:
-    """Return which share of the labels each class has, as learning counts them."""
+def _shares(data: Data) -> Float64[np.ndarray, " C"]:
+    """Return which share of the labelled texts each class has, as learning counts them."""
+    rows = data.labelled
     weights = None if data.weights is None else data.weights[rows]
     counts = np.bincount(data.labels[rows], weights, data.classes)
     return (counts / counts.sum()).astype(np.float64)
 
 
+def _names_note(ready: Ready) -> str:
+    texts = [ready.data.features.texts[node] for node in ready.data.names]
+    return (
+        f"The names of {len(texts)} classes were read as one more text each ({texts[0]!r}, {texts[-1]!r}). "
+        "Where they mean something else, fit with --no-class-names."
+    )
+
+
 def _weights_note(weights: tuple[float, ...], data: Data, classes: tuple[str, ...], *, aside: bool) -> str:
-    labelled = _shares(data, np.flatnonzero(data.labels >= 0))
+    labelled = _shares(data)
     shares = labelled * weights
     most = int(np.abs(shares - labelled).argmax())
     tested = " The test rows were set aside from the labelled ones and have their shares." if aside else ""
@@ -283,8 +294,8 @@ def _weights_note(weights: tuple[float, ...], data: Data, classes: tuple[str, ..
     )
 
 
-def _graph_report(name: str, built: BuiltGraph, labels: Int64[np.ndarray, " N"]) -> GraphReport:
-    found = homophily(built.graph, labels)
+def _graph_report(name: str, built: BuiltGraph, data: Data) -> GraphReport:
+    found = homophily(built.graph, data.known(data.labelled))
     said = getattr(built, "report", "")
     return GraphReport(
         name, built.graph.nodes, built.graph.edges, found.share, found.links, found.expected, str(said)

@@ -14,6 +14,7 @@ from graphtune.errors import PlanError
 from graphtune.graph import Words
 from graphtune.plan import Plan
 from graphtune.progress import say
+from graphtune.run.class_names import with_class_names
 from graphtune.run.split import Split, split_rows
 from graphtune.select import Data, FeatureMaker, NamedGraph, NewRows
 from graphtune.select.features import OF_MEANING, OF_TOPICS, OF_WORDS, View
@@ -67,7 +68,7 @@ class Ready:
                 f"{'one label' if table.marks is None else 'several labels'} each.",
                 fix="read the table as the plan says (--multi-label; several=True), or mend the plan.",
             )
-        split = split_rows(table, plan.seed)
+        table, split = with_class_names(table, split_rows(table, plan.seed), plan)
         classes, labels, marks, seen = _seen_first(table, split)
         nodes = split.nodes(transductive=plan.transductive)
         texts = tuple(table.texts[row] for row in nodes)
@@ -89,13 +90,14 @@ class Ready:
         known = np.where(np.isin(nodes, split.train), labels[nodes], -1)
         weights = None if table.weights is None else table.weights[nodes]
         own = None if marks is None else marks[nodes][:, :seen] & (known >= 0)[:, None]
-        data = Data(features, graphs, known, seen, weights, own)
+        named_nodes = np.flatnonzero(np.isin(nodes, split.named))
+        data = Data(features, graphs, known, seen, weights, own, names=named_nodes)
         by_name = {one.name: one for one in named}
         return cls(table, plan, links, split, classes, labels, nodes, maker, data, by_name, marks)
 
     @property
     def teach(self) -> Int64[np.ndarray, " B"]:
-        """The labelled nodes."""
+        """The labelled nodes, names of classes among them."""
         return np.flatnonzero(self.data.labels >= 0)
 
     def ids(self, rows: Int64[np.ndarray, " N"]) -> tuple[str, ...]:
@@ -110,7 +112,7 @@ class Ready:
 
     def held_out(self) -> HeldOut:
         """Return the rows that judge candidates: the table's val rows, folds of the labelled, or both."""
-        split, teach, labels = self.split, self.teach, self.data.labels
+        split, teach, labels = self.split, self.data.labelled, self.data.labels
         if not len(split.val):
             found = HeldOut.folds(teach, labels, self.plan.seed)
         else:
@@ -122,6 +124,7 @@ class Ready:
                 new = self.new(split.val)
             part = Part(teach, held, new, self.labels[split.val], marks)
             found = HeldOut.given(part, labels, self.plan.seed)
+        found = found.taught(self.data.names)
         return found if self.data.marks is None else found.marked(self.data.marks)
 
 

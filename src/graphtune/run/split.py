@@ -1,6 +1,6 @@
 """Which rows teach, which choose, which only judge at the end."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Int64
@@ -11,6 +11,7 @@ from graphtune.table import Table
 _TEST_SHARE = 0.2
 _ROWS_TO_SPARE = 10  # labelled rows a class, on the mean, from which a test part is set aside
 _LEAST_TEST = 30  # rows; a smaller test part says nothing
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,7 @@ class Split:
     test: Int64[np.ndarray, " B"]  # labelled or not; may be empty
     notes: tuple[str, ...]
     aside: bool = False  # whether the test part was set aside here
+    named: Int64[np.ndarray, " K"] = field(default_factory=lambda: _NONE)  # of train: names of classes
 
     def nodes(self, *, transductive: bool) -> Int64[np.ndarray, " N"]:
         """Return the rows that are nodes of the graphs."""

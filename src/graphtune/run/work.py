@@ -15,6 +15,7 @@ from jaxtyping import Int64
 from graphtune.encoder import Encoder, Static, Tfidf, Transformer, from_name
 from graphtune.graph import Fuse, Given, GraphBuilder, Neighbours, Rows
 from graphtune.plan import Plan
+from graphtune.run.class_names import with_class_names
 from graphtune.run.fit import share_to_search
 from graphtune.run.pace import EncoderPace, WordPace, edge_seconds, encoder_pace, graph_seconds, word_pace
 from graphtune.run.ready import graphs_of
@@ -204,7 +205,8 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
         GraphtuneError: as `fit_table`, for the same tables and plans.
     """
     table = without_weightless(set_apart(table, plan.unknown_labels)[0])
-    split = split_rows(table, plan.seed)
+    rows = len(table)
+    table, split = with_class_names(table, split_rows(table, plan.seed), plan)
     nodes = split.nodes(transductive=plan.transductive)
     texts = _texts(table, nodes)
     words = word_pace(plan.words, texts)
@@ -212,15 +214,17 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
     named = graphs_of(plan, links=links is not None, same=same, nodes=len(nodes))
     judging = split.test[table.labels[split.test] >= 0]
     new = (split.val[:0], judging[:0]) if plan.transductive else (split.val, judging)
-    known = np.where(np.isin(nodes, split.train), table.labels[nodes], -1)
+    teaching = np.isin(nodes, split.train) & ~np.isin(nodes, split.named)
+    known = np.where(teaching, table.labels[nodes], -1)
     held_out = _held_out(table, split, known, plan.seed)
     labelled, every = int((known >= 0).sum()), len(held_out.parts)
-    counts = (labelled, len(split.train) - labelled, len(split.val), len(split.test))
+    unlabelled = len(split.train) - len(split.named) - labelled
+    counts = (labelled, unlabelled, len(split.val), len(split.test))
     first = every if plan.candidates else held_out.first
     begun = Work(
         plan=plan,
         texts=(texts, *(_texts(table, rows) for rows in new)),
-        rows=len(table),
+        rows=rows,
         split=dict(zip(("labelled", "unlabelled", "val", "test"), counts, strict=True)),
         classes=len(np.unique(known[known >= 0])),
         letters=sum(map(sys.getsizeof, table.texts)),

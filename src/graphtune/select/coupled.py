@@ -126,7 +126,8 @@ class Coupled:
         layers = [make(a, b) for a, b in pairwise(sizes)]
         network = Model(layers, nn.Linear(self.width, data.classes), dropout=self.dropout)
         text = cut_model(encoder, self.blocks, data.classes)
-        return CoupledModel(text, network, texts, builder=self.rebuilt).eval()
+        # Beside a graph, which is not on a GPU.
+        return CoupledModel(text.cpu(), network, texts, builder=self.rebuilt).eval()
 
     def _task(self, data: Data, rows: Int64[np.ndarray, " T"], frozen: int) -> TextTask:
         labels = data.known(rows)

@@ -38,6 +38,7 @@ class Data:
     weights: Float32[np.ndarray, " N"] | None = None
     marks: Bool[np.ndarray, "N C"] | None = None  # which labels a node has, where it may have several
     deadline: float | None = None  # on the clock of time.monotonic; what takes long then gives up
+    names: Int64[np.ndarray, " K"] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # of classes
     _fitted: OrderedDict[tuple[object, bytes, int], "Predictor"] = field(
         default_factory=OrderedDict, repr=False
     )
@@ -56,6 +57,11 @@ class Data:
                 self._fitted.popitem(last=False)
         self._fitted.move_to_end(key)
         return self._fitted[key]
+
+    @property
+    def labelled(self) -> Int64[np.ndarray, " T"]:
+        """The labelled nodes that are texts of the table, not `names` of classes."""
+        return np.setdiff1d(np.flatnonzero(self.labels >= 0), self.names)
 
     @property
     def several(self) -> bool:

@@ -28,7 +28,7 @@ class Extent:
     def of(cls, data: Data, *, same: bool) -> "Extent":
         """Measure ``data``; ``same`` = the encoder is the TF-IDF itself."""
         return cls(
-            labelled=int((data.labels >= 0).sum()),
+            labelled=len(data.labelled),
             nodes=len(data.labels),
             classes=data.classes,
             terms=len(data.features.maker.words.vocabulary),

@@ -59,7 +59,7 @@ class FittedTuned:
     ) -> "FittedTuned":
         """Take what ``model``, which is tuned no further, has learned; ``moved`` names what moved."""
         kept = {*moved, _WEIGHT, _BIAS}
-        tensors = {n: p.detach().contiguous() for n, p in model.named_parameters() if n in kept}
+        tensors = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters() if n in kept}
         return cls(encoder, released(encoder, model), {**tensors, LEARNED: torch.tensor(learned)})
 
     @classmethod

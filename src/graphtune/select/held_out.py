@@ -96,6 +96,13 @@ class HeldOut:
         repeats = self.repeats if count == len(self.parts) else 1
         return replace(self, parts=self.parts[:count], repeats=repeats, first=count)
 
+    def taught(self, rows: Int64[np.ndarray, " K"]) -> "HeldOut":
+        """Let every part learn from ``rows`` too, which judge nothing."""
+        if not len(rows):
+            return self
+        parts = tuple(replace(part, train=np.union1d(part.train, rows)) for part in self.parts)
+        return replace(self, parts=parts)
+
     @property
     def labels(self) -> Int64[np.ndarray, " B"]:
         """The labels of all judging rows, part after part."""

@@ -118,8 +118,9 @@ class Mined(Pupil):
             # A row without a label counts as much as one with a label does on average.
             weights = torch.full((len(labels),), float(data.weights[rows].mean()))
             weights[torch.from_numpy(rows)] = torch.from_numpy(data.weights[rows])
+        encoder = transformer_of(data, self)
         return TextTask(
-            tokens_of(transformer_of(data, self), data.features.texts, frozen),
+            tokens_of(encoder, data.features.texts, frozen),
             known,
             data.classes,
             torch.from_numpy(every),
@@ -127,4 +128,5 @@ class Mined(Pupil):
             weights,
             torch.from_numpy(data.fitted(self.usual, rows, seed).at(data, every)),
             data.graphs[self.graph].graph,
+            encoder.loaded.device,
         )

@@ -134,7 +134,8 @@ class Tuned(GraphFree):
         given = tokens_of(encoder, texts, frozen)
         weights = None if data.weights is None else torch.from_numpy(data.weights[rows])
         every = torch.arange(len(rows))
-        return TextTask(given, torch.from_numpy(data.labels[rows]), data.classes, every, every[:0], weights)
+        labels, device = torch.from_numpy(data.labels[rows]), encoder.loaded.device
+        return TextTask(given, labels, data.classes, every, every[:0], weights, device=device)
 
     def _model(self, encoder: Transformer, classes: int) -> TextModel:
         return cut_model(encoder, self.blocks, classes, checkpointed=self.checkpointed)

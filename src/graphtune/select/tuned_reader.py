@@ -92,10 +92,14 @@ def transformer_of(data: Data, reader: object, does: str = "tunes a transformer"
 
 
 def cut_model(encoder: Transformer, blocks: int, classes: int, *, checkpointed: bool = False) -> TextModel:
-    """Return the encoder with its top blocks free to learn, and a head with weights at random."""
+    """Return the encoder with its top blocks free to learn, and a head with weights at random.
+
+    They are where the encoder is: on a GPU, if there is one.
+    """
     frozen = max(0, encoder.depth - blocks)
     cut = TunableTransformer.load(encoder.directory, frozen, checkpointed=checkpointed)
-    return TextModel(cut, encoder.pooled_by, nn.Linear(encoder.width, classes)).eval()
+    model = TextModel(cut, encoder.pooled_by, nn.Linear(encoder.width, classes)).eval()
+    return model.to(encoder.loaded.device)
 
 
 def start_head(

@@ -97,7 +97,7 @@ def search_table(
     deadline = begin + asked.budget_seconds
     _check_time(begin, asked)
     held_out = ready.held_out()
-    few = int((ready.data.labels >= 0).sum()) <= FEW * ready.data.classes
+    few = len(ready.data.labelled) <= FEW * ready.data.classes
     mark = f"{fingerprint(ready, held_out)} {asked.space}"
     with opened(into, mark, "minimize" if few else "maximize", plan.seed) as study:
         journal = Journal.opened(into / "held-out", mark, resume=True)

@@ -1,0 +1,125 @@
+"""What it is worth to read the names of classes as texts, with five labels a class.
+
+    python bench/class_names.py [SET...]
+
+Two models, each with and without names: logistic regression on the encoder's features, and propagated
+features, smoothed. Rows that are not drawn for a label stay in as unlabelled texts. Nothing is chosen. The
+names are what the sets call their classes; those of trec6 and r8 are mostly no words.
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import protocols
+import smoke
+import surroundings
+from graphtune import progress
+from graphtune.artefact import write_json
+from graphtune.plan import Plan
+from graphtune.run import fit_table
+from graphtune.select import Candidate, Probe, Propagated, Smoothed
+
+NAME = "class_names"
+RESULTS = Path(__file__).parent / "results"
+SEEDS = (0, 1, 2)
+LABELS = 5  # a class
+MODELS: dict[str, Candidate] = {
+    "embeddings-lr": Probe("meaning", 10.0),
+    "propagated-smoothed": Smoothed(Propagated("meaning", "meaning"), "meaning"),
+}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A data set, and a folder of GRAPHTUNE_ENCODERS where the usual encoder cannot read it."""
+
+    name: str
+    directory: str | None = None
+
+
+_CHINESE = "bge-small-zh-v1.5"
+SETS = (
+    *map(Corpus, ("banking77", "clinc150", "snips", "atis", "trec6", "trec50", "agnews_test7600", "r8")),
+    *map(Corpus, ("20ng", "dbpedia14k", "cr", "sst2", "subj", "mr", "cora", "citeseer", "webkb")),
+    Corpus("smp2019", _CHINESE),
+)
+
+
+def run(out: Path, names: tuple[str, ...] = ()) -> None:
+    """Run the sets that are named, or all, as far as the data are there."""
+    for one in SETS:
+        if names and one.name not in names:
+            continue
+        try:
+            result = measured(one)
+        except protocols.AbsentDataError as absent:
+            print(f"skipped {one.name}: {absent}", file=sys.stderr)
+            continue
+        facts = {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
+        write_json(out / NAME / f"{one.name}.json", result | facts)
+        for name, found in result["models"].items():
+            print(f"{one.name} {name}: {found['without']} without, {found['with']} with names", flush=True)
+
+
+def measured(one: Corpus, smoke_rows: int | None = None) -> dict[str, Any]:
+    """Return the test accuracies in %, by seed.
+
+    Raises:
+        AbsentDataError: the data, or the encoder, are not there.
+    """
+    encoder = "minilm" if one.directory is None else str(_directory(one.directory))
+    drawn: dict[str, dict[str, list[float]]] = {name: {"without": [], "with": []} for name in MODELS}
+    for seed in SEEDS:
+        table, _ = protocols.read(protocols.Protocol(one.name, per_class=LABELS), seed, smoke_rows)
+        for name, candidate in MODELS.items():
+            for how in ("without", "with"):
+                plan = Plan(
+                    encoder,
+                    candidates=(candidate,),
+                    exactly=True,
+                    seed=seed,
+                    keep_rare=True,
+                    class_names=how == "with",
+                )
+                test = fit_table(table, plan=plan, into=None, tells_unknown=False).outcome.test
+                assert test is not None
+                drawn[name][how].append(round(100 * test.accuracy, 2))
+    return {
+        "set": one.name,
+        "encoder": one.directory or encoder,
+        "protocol": "inductive",
+        "labels_a_class": LABELS,
+        "seeds": list(SEEDS),
+        "models": {
+            name: {how: round(float(np.mean(every)), 2) for how, every in found.items()} | {"drawn": found}
+            for name, found in drawn.items()
+        },
+    }
+
+
+def _directory(name: str) -> Path:
+    beside = Path(__file__).parents[2] / "shared/encoders"
+    place = Path(os.environ.get("GRAPHTUNE_ENCODERS", beside)) / name
+    if not place.is_dir():
+        raise protocols.AbsentDataError(f"{name} is not in {place.parent}; set GRAPHTUNE_ENCODERS.")
+    return place
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the sets that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    smoke.add_names(parser, "set", tuple(one.name for one in SETS))
+    given = parser.parse_args(arguments)
+    with progress.shown():
+        run(RESULTS, tuple(given.set))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
