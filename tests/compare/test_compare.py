@@ -200,9 +200,8 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("done", [1, 7])
-def test_killed_at_any_moment_and_run_again_it_is_the_same_table(made, tmp_path, done):
-    into = tmp_path / "killed"
+def test_killed_at_any_moment_and_run_again_it_is_the_same_table(made, tmp_path):
+    into, done = tmp_path / "killed", int(np.random.default_rng().integers(1, 9))
     script = tmp_path / "script.py"
     script.write_text(_KILLED.format(tests=str(Path(__file__).parent), into=str(into)))
     process = subprocess.Popen([sys.executable, script])

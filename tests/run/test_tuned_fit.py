@@ -52,12 +52,6 @@ def test_a_fit_goes_on_to_tune_and_says_what_came_of_it(tmp_path):
     assert not again.plan.tune
 
 
-def test_frozen_is_the_default_and_nothing_is_tuned():
-    outcome = fit_table(table(), plan=plan(), into=None).outcome
-    assert "tune" not in outcome.seconds
-    assert not any("encoder tuned" in one.name for one in outcome.candidates)
-
-
 @pytest.mark.parametrize(
     "chosen",
     [
@@ -114,10 +108,12 @@ def test_an_encoder_that_learned_from_a_teacher_serves_without_the_graph(tmp_pat
     np.testing.assert_array_equal(again.probabilities(ASKED), model.probabilities(ASKED))
 
 
-def test_a_graph_is_used_where_that_is_asked_for():
-    model = fit_table(table(), plan=plan(serve_as="graph"), into=None)
+def test_a_graph_is_used_where_that_is_asked_for_and_by_default_nothing_is_tuned():
+    model = fit_table(table(), plan=plan(serve_as="graph", up_to="graph"), into=None)
     assert model.candidate.graphs
     assert model.outcome.verdict.graph_helps
+    assert "tune" not in model.outcome.seconds
+    assert not any("encoder tuned" in one.name for one in model.outcome.candidates)
 
 
 def test_no_encoder_is_saved_that_there_was_no_time_to_tune(tmp_path):
