@@ -32,7 +32,7 @@ class Fake(Known):
         return super().fit(data, rows, seed=seed)
 
     def pace(self, data: Data, rows) -> Pace:
-        return Pace(self.seconds, self.epoch, lambda count: self.epochs)
+        return Pace(self.seconds, self.epoch, lambda count: self.epochs, self.epoch)
 
     def passes(self, count: int) -> int:
         return self.epochs
@@ -46,7 +46,7 @@ def came_to(
     seconds: float = 60.0,
     taught: Fake | None = None,
     *,
-    alone: bool = True,
+    alone: bool = False,
 ):
     monkeypatch.setattr(tuning, "Transformer", object)
     monkeypatch.setattr(tuning, "Tuned", lambda blocks: fake)
@@ -154,7 +154,7 @@ def test_fewer_epochs_are_gone_through_where_there_is_no_time_for_all(monkeypatc
 
 
 def test_with_few_labels_a_teacher_goes_on_to_teach_all_texts(monkeypatch):
-    fake, taught = Fake("tuned", "graph", wrong=9, texts=None), Fake("taught", "graph", 0.99, texts=None)
+    fake, taught = Fake("tuned", "graph", wrong=8, texts=None), Fake("taught", "graph", 0.99, texts=None)
     made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, taught=taught)
     assert len(made.stages) == len(made.said) == 2
     assert "of all texts" not in made.said[0]
@@ -165,11 +165,11 @@ def test_with_few_labels_a_teacher_goes_on_to_teach_all_texts(monkeypatch):
 
 
 def test_what_a_teacher_taught_has_to_lead(monkeypatch):
-    fake, taught = Fake("tuned", "graph", wrong=9, texts=None), Fake("taught", "graph", wrong=40, texts=None)
+    fake, taught = Fake("tuned", "graph", wrong=8, texts=None), Fake("taught", "graph", wrong=40, texts=None)
     made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, taught=taught)
     assert "left as it was" in made.said[1]
     assert made.choice.chosen.candidate.members[1] == fake
-    assert made.alone.candidate == taught
+    assert made.alone.candidate == fake
 
 
 def test_what_a_graph_taught_is_held_against_what_never_saw_one(monkeypatch):
@@ -179,7 +179,7 @@ def test_what_a_graph_taught_is_held_against_what_never_saw_one(monkeypatch):
 
     free = Without("free", "graph-free", wrong=12)
     tuned_, taught = (
-        Without("tuned", "graph-free", wrong=9, texts=None),
+        Without("tuned", "graph-free", wrong=8, texts=None),
         Fake("taught", "graph", 0.99, texts=None),
     )
     made = came_to(monkeypatch, 45, (free, GRAPH), tuned_, taught=taught)
@@ -199,7 +199,36 @@ def test_a_teacher_is_asked_where_the_encoder_is_wanted_or_has_learned_something
         for fake in (behind, ahead)
         for alone in (True, False)
     }
-    assert stages == {(20, True): 2, (20, False): 1, (0, True): 2, (0, False): 2}
+    assert stages == {(20, True): 2, (20, False): 1, (0, True): 1, (0, False): 2}
+
+
+def test_an_encoder_that_is_wanted_alone_is_judged_on_few_texts_and_taught_on_all(monkeypatch):
+    monkeypatch.setattr(tuning, "_LEAST_TEXTS", 0.2)
+    learned_from = []
+
+    @dataclass(frozen=True)
+    class Told(Fake):
+        def fit(self, data: Data, rows, *, seed: int) -> FittedKnown:
+            learned_from.append(self.texts)
+            return super().fit(data, rows, seed=seed)
+
+    fake = Fake("tuned", "graph-free", wrong=20, texts=None)
+    taught = Told("taught", "graph", 0.99, texts=None, epoch=0.002)
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, taught=taught, alone=True)
+    assert learned_from == [9]  # to be judged, by one part
+    assert len(made.alone.right) == 9
+    assert made.alone.candidate == taught  # with all texts
+    late = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 2.0, replace(taught, epoch=0.1), alone=True)
+    assert "no time" in late.said[1]
+    assert late.alone.candidate == fake
+
+
+def test_what_was_taught_worse_does_not_serve_alone(monkeypatch):
+    fake = Fake("tuned", "graph-free", wrong=10, texts=None)
+    worse = Fake("taught", "graph", wrong=75, texts=None)
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, taught=worse, alone=True)
+    assert len(made.stages) == 2
+    assert made.alone.candidate == fake
 
 
 def test_ctrl_c_ends_tuning_with_what_there_is(monkeypatch):
@@ -208,7 +237,7 @@ def test_ctrl_c_ends_tuning_with_what_there_is(monkeypatch):
         def fit(self, data: Data, rows, *, seed: int) -> FittedKnown:
             raise KeyboardInterrupt
 
-    fake = Fake("tuned", "graph", wrong=9, texts=None)
+    fake = Fake("tuned", "graph", wrong=8, texts=None)
     early = came_to(monkeypatch, 45, (FREE, GRAPH), Stopped("tuned", "graph"))
     assert "interrupted" in early.said[0]
     assert not isinstance(early.choice.chosen.candidate, Mean)
@@ -225,7 +254,7 @@ def test_a_teacher_is_not_asked_with_many_labels_or_without_other_texts(monkeypa
 
 def test_a_teacher_is_heard_on_as_many_texts_as_there_is_time_for(monkeypatch):
     monkeypatch.setattr(tuning, "_LEAST_TEXTS", 0.2)
-    fake, slow = (Fake(name, "graph", wrong=9, texts=None) for name in ("tuned", "taught"))
+    fake, slow = (Fake(name, "graph", wrong=8, texts=None) for name in ("tuned", "taught"))
     made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 2.0, replace(slow, epoch=0.0145))
     assert 5 < made.alone.candidate.texts < UNLABELLED
     late = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 2.0, replace(slow, epoch=0.1))

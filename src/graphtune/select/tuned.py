@@ -106,7 +106,9 @@ class Tuned(GraphFree):
         # What is loaded, read and settled once is no part of any later training.
         self._tried(encoder, data, some[: self.batch_rows])
         ready, taken = self._tried(encoder, data, some)
-        return Pace(ready, taken / len(some), self.passes)
+        text, learning = taken / len(some), min(self.blocks, encoder.depth)
+        # The way back through a block takes twice as long as the way there; blocks that are frozen have none.
+        return Pace(ready, text, self.passes, text * min(1.0, encoder.depth / (3 * learning)))
 
     def _tried(self, encoder: Transformer, data: Data, rows: Int64[np.ndarray, " T"]) -> tuple[float, float]:
         """Return the seconds until a training can begin, and of one epoch."""
@@ -148,14 +150,15 @@ class Pace:
     ready: float  # seconds to load the encoder, and to read some texts
     text: float  # seconds to learn from a text once
     epochs: Callable[[int], int]  # by the number of texts
+    read: float  # seconds to predict a text
 
     def training(self, texts: int, epochs: int | None = None) -> float:
         """Return the seconds to train on so many texts, as often as is usual unless told otherwise."""
         return self.ready + (self.epochs(texts) if epochs is None else epochs) * texts * self.text
 
     def reading(self, texts: int) -> float:
-        """Return the seconds to predict so many texts: less than to learn from them once."""
-        return texts * self.text
+        """Return the seconds to predict so many texts."""
+        return texts * self.read
 
 
 def _for(strategy: TextStrategy, epochs: int) -> TextStrategy:

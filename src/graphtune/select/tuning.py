@@ -68,8 +68,9 @@ class Tuning:
 
     choice: Choice
     stages: tuple[Stage, ...] = ()
-    alone: Tried | None = None  # the latest encoder that was tuned, serving by itself
+    alone: Tried | None = None  # the encoder that was tuned, serving by itself
     ahead: bool = False  # whether it was right more often than what there was before
+    leads: bool = False  # whether what is chosen is likelier on held-out rows than that encoder
 
     def then(self, stage: Stage, choice: Choice | None = None, alone: Tried | None = None) -> "Tuning":
         """Return this with one more stage."""
@@ -94,26 +95,29 @@ def tuned(search: Search, choice: Choice, teach: Int64[np.ndarray, " T"], limits
     It learns from labels first. With few labels the average is taken unless the choice clearly leads it, for
     held-out rows seldom tell; with many, only if it leads by one standard error. The tuned encoder alone has
     to lead clearly in any case. With few labels, the choice so far may then teach the encoder on all texts:
-    where the encoder is wanted by itself, or has learned what the graph did not know. On banking77 with 5
-    labels a class, where the graph knew better, the average with what it taught was no better (85.6 % against
-    85.9). Ctrl-C ends it with what was found so far.
+    where the encoder is wanted by itself and the choice leads it, or where it has learned what the graph did
+    not know. On banking77 with 5 labels a class, where the graph knew better, the average with what it taught
+    was no better (85.6 % against 85.9). Ctrl-C ends it with what was found so far.
     """
     tuning = Tuning(choice)
     if not isinstance(search.data.features.maker.encoder, Transformer):
         return tuning
     others = search.standing.few and bool((search.data.labels < 0).any())
     try:
-        tuning = _by_labels(search, tuning, teach, limits)
-        if others and tuning.alone is not None and (limits.alone or tuning.ahead):
+        tuning = _by_labels(search, tuning, teach, limits, followed=others and limits.alone)
+        if others and tuning.alone is not None and (tuning.leads if limits.alone else tuning.ahead):
             tuning = _by_teacher(search, tuning, teach, limits)
     except KeyboardInterrupt:
         return tuning.then(Stage("Tuning was interrupted: what was chosen before is saved."))
     return tuning
 
 
-def _by_labels(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], limits: Limits) -> Tuning:
+def _by_labels(
+    search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], limits: Limits, *, followed: bool
+) -> Tuning:
     held_out, least = search.held_out, float(_LEAST_SECONDS)
-    parts = held_out.first // held_out.repeats
+    # Where a taught encoder is wanted, the time is the teacher's.
+    parts = 1 if followed else held_out.first // held_out.repeats
     first, reads = len(held_out.parts[0].train), len(held_out.parts[0].labels)
     for candidate, pace in _by_depth(search, teach, limits):
         left = limits.left - pace.reading(limits.judged_rows + reads)
@@ -125,9 +129,11 @@ def _by_labels(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], l
                 if epochs < candidate.passes(len(teach))
                 else candidate
             )
-            cost = pace.training(len(teach), epochs) + pace.reading(limits.judged_rows)
+            # What learned from all labels, and val rows judge, is what serves.
+            again = pace.training(len(teach), epochs) if first < len(teach) else 0.0
             each = pace.training(first, epochs) + pace.reading(reads)
-            return _judged(search, before, asked, (parts, each), limits.finish - cost)
+            deadline = limits.finish - again - pace.reading(limits.judged_rows)
+            return _decided(search, before, asked, _by_parts(search, asked, (parts, each), deadline))
         least = 2 * pace.ready + _FEWEST * texts * pace.text + limits.left - left
     said = f"The encoder was not tuned: there was no time for the {least:.0f} s it takes."
     return before.then(Stage(said))
@@ -147,28 +153,41 @@ def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], 
     data, teacher = search.data, before.choice.chosen
     candidate = Taught(teacher.candidate, teacher.temperature)
     pace = candidate.pace(data, teach)
-    reads = len(search.held_out.parts[0].labels)
-    ready = pace.ready + teacher.seconds / teacher.parts
-    left = limits.left - pace.reading(limits.judged_rows + reads) - 2 * ready
-    # Texts, for the training that is judged and for the final one.
-    most = int(left / max(1e-9, 2 * pace.epochs(1) * pace.text))
-    unlabelled = len(data.labels) - len(teach)
-    if most < min(len(data.labels), (1 + _LEAST_TEXTS) * len(teach)):
-        said = "The encoder did not learn from a teacher: there was no time for it."
-        return before.then(Stage(said))
-    if most < len(data.labels):
-        candidate = replace(candidate, texts=most - len(teach))
-    texts = len(teach) + (unlabelled if candidate.texts is None else candidate.texts)
-    each = ready + pace.epochs(1) * texts * pace.text
-    parts = min(_JUDGED_PARTS, search.held_out.first // search.held_out.repeats, teacher.parts)
-    cost = each + pace.reading(limits.judged_rows)
-    return _judged(search, before, candidate, (parts, each + pace.reading(reads)), limits.finish - cost)
+    reads, unlabelled = len(search.held_out.parts[0].labels), len(data.labels) - len(teach)
+    a_text, fitting = pace.epochs(1) * pace.text, teacher.seconds / teacher.parts
+    # What serves takes so long before any text without a label.
+    end = pace.ready + fitting + len(teach) * a_text + pace.reading(limits.judged_rows)
+    least = min(unlabelled, int(_LEAST_TEXTS * len(teach)))
+
+    def most(trainings: int, before_it: float) -> int:
+        """Return how many texts each training has time for, those without a label alone."""
+        return min(unlabelled, int((limits.left - before_it) / max(1e-9, trainings * a_text)))
+
+    # The teachers that the first part needs are mostly there still.
+    judging = pace.ready + (0 if limits.alone else fitting) + len(teach) * a_text + pace.reading(reads)
+    texts = most(2, judging + end)
+    if texts < least:
+        return before.then(Stage("The encoder did not learn from a teacher: there was no time for it."))
+
+    def of(texts: int) -> Candidate:
+        return candidate if texts == unlabelled else replace(candidate, texts=texts)
+
+    if limits.alone:
+        # Some texts are enough to tell whether it learns; what serves has the time that is then left.
+        judged = _by_parts(search, of(least), (1, 0.0), limits.finish - end - least * a_text)
+        served = of(max(least, most(1, end)))
+    else:
+        parts = min(_JUDGED_PARTS, search.held_out.first // search.held_out.repeats, teacher.parts)
+        deadline = limits.finish - end - texts * a_text
+        judged = _by_parts(search, of(texts), (parts, judging + texts * a_text), deadline)
+        served = of(texts)
+    return _decided(search, before, served, judged)
 
 
-def _judged(
-    search: Search, before: Tuning, candidate: Candidate, parts: tuple[int, float], deadline: float
-) -> Tuning:
-    """Let up to so many parts judge ``candidate``, each of which takes so many seconds, and decide."""
+def _by_parts(
+    search: Search, candidate: Candidate, parts: tuple[int, float], deadline: float
+) -> Tried | None:
+    """Let up to so many parts judge ``candidate``, each of which takes so many seconds."""
     judged: Tried | None = None
     most, each = parts
     for _ in range(most):
@@ -179,15 +198,16 @@ def _judged(
         if more is None:
             break
         judged = more
+    return judged
+
+
+def _decided(search: Search, before: Tuning, candidate: Candidate, judged: Tried | None) -> Tuning:
+    """Decide on ``candidate`` by what judged it, or what differs from it only in how many texts there are."""
     if judged is None:
         return before.then(Stage(f"Of the {candidate} nothing is known: it took longer than there was time."))
     standing = Standing(search.held_out.only(judged.parts), search.standing.few, judged.parts)
-    return _decided(standing, before, judged)
-
-
-def _decided(standing: Standing, before: Tuning, judged: Tried) -> Tuning:
     choice = before.choice
-    alone = standing.judged(judged.candidate, judged.probabilities, judged.seconds)
+    alone = standing.judged(candidate, judged.probabilities, judged.seconds)
     # Of few rows a temperature is mostly noise: it is held back towards none.
     held = len(alone.right) / (len(alone.right) + _HOLD)
     heat = float(alone.temperature**held)
@@ -216,16 +236,22 @@ def _decided(standing: Standing, before: Tuning, judged: Tried) -> Tuning:
     assert free is not None
     chosen = graph if graph is not None and choice.chosen is choice.graph else free
     first, number = seen[id(choice.chosen)][0], len(before.stages)
-    before = replace(before, ahead=alone.accuracy > first.accuracy)
+    leads = standing.lead(chosen, alone) > 0
+    before = replace(before, ahead=alone.accuracy > first.accuracy, leads=leads)
+    serves = alone
+    if before.alone is not None and len(before.alone.right) >= len(alone.right):
+        # Of two encoders that can serve alone it is the later one, unless the earlier leads it.
+        earlier = _first(standing, before.alone, len(alone.right))
+        serves = before.alone if standing.lead(earlier, alone) > SURE else alone
     if chosen is first:
         stage = Stage(_said(number, first, alone, chosen), (alone,), standing)
-        return before.then(stage, alone=alone)
+        return before.then(stage, alone=serves)
     if graph is alone and not taught:
         # Then it serves without a graph, and leads what the graph is averaged with.
         graph, free = seen[id(choice.graph)][1], alone
     new = between(graph, free, standing)
     stage = Stage(_said(number, first, alone, new.chosen), (alone, *seen[id(choice.chosen)][1:]), standing)
-    return before.then(stage, new, alone)
+    return before.then(stage, new, serves)
 
 
 def _first(standing: Standing, tried: Tried, rows: int) -> Tried:
