@@ -49,9 +49,9 @@ def check(
     """
     from rich.console import Console
 
-    from graphtune.table import SEPARATOR, Columns, read_links, read_table, summarise
+    from graphtune.table import Columns, read_links, read_table, separator_of, summarise
 
-    mark = SEPARATOR if multi_label and separator is None else separator
+    mark = separator_of(separator, several=multi_label)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)
     read = read_table(table, columns, purpose="check", keep_rare=keep_rare, separator=mark)
     links = None if edges is None else read_links(edges, frozenset(read.ids), purpose="check")

@@ -146,12 +146,13 @@ def judged(
     from graphtune.metric import bootstrap, bootstrap_mean, expected_calibration_error, f1_macro, per_class
     from graphtune.run.figures import unknown_figures
 
-    known = np.array([label in set(classes) for label in labels])
+    ours = set(classes)
+    known = np.array([label in ours for label in labels])
     predicted = probabilities.argmax(axis=1).astype(np.int64)
     confidence = probabilities.max(axis=1, keepdims=True).astype(np.float64)
     names, told = classes, None
     if unknown is None or scores is None:
-        unseen = Counter(label for label in labels if label not in set(classes))
+        unseen = Counter(label for label in labels if label not in ours)
         names = (*classes, *sorted(unseen))
         place = {name: at for at, name in enumerate(names)}
         true = np.array([place[label] for label in labels], np.int64)

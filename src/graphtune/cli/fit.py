@@ -145,7 +145,7 @@ def fit(
     from graphtune.plan import Plan, tunes
     from graphtune.plan.budget import seconds
     from graphtune.run.saved import check_place
-    from graphtune.table import SEPARATOR, Columns, read_links, read_tables
+    from graphtune.table import Columns, read_links, read_tables, separator_of
     from graphtune.tracking import trackers
 
     check_place(Path(into))
@@ -160,7 +160,7 @@ def fit(
         "tune": tune,
         "serve_as": serve_as,
         "keep_rare": keep_rare,
-        "separator": SEPARATOR if multi_label and separator is None else separator,
+        "separator": separator_of(separator, several=multi_label),
         "unknown_labels": tuple(unknown_label) if unknown_label else None,
     }
     if plan is None:

@@ -21,7 +21,7 @@ from graphtune.run.fitted import FittedModel, Neighbour
 from graphtune.run.given import Edges, labels_of, links_of, table_of
 from graphtune.run.saved import load, save
 from graphtune.select import Outcome
-from graphtune.table import SEPARATOR, Links, Table, check_clash, from_lists
+from graphtune.table import Links, Table, check_clash, from_lists, separator_of
 from graphtune.table.cell import as_label
 
 _READ = {"text": str, "whole": int, "number": float, "truth": lambda name: name == "True"}
@@ -341,7 +341,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 class_shares=self.class_shares,
                 class_names=self.class_names,
                 keep_rare=self.keep_rare,
-                separator=SEPARATOR if self.multi_label else None,
+                separator=separator_of(None, several=self.multi_label),
                 unknown_labels=labels_of(self.unknown_label),
             )
         usual = inspect.signature(type(self)).parameters

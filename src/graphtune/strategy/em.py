@@ -67,7 +67,8 @@ class EM:
         yield self._encoder(model, "encoder", self.rate, self.epochs, on_labels)
         model.refresh(task)
         yield self._network(model, task, "network", on_labels)
-        best, kept = self._judged(model, task), _copied(model)
+        judges = len(task.val) > 0
+        best, kept = self._judged(model, task), _copied(model) if judges else {}
         for number in range(1, self.rounds + 1):
             own = mixed_task(task, _network_says(model), self.encoder_share)
             name = f"encoder, round {number}"
@@ -75,11 +76,12 @@ class EM:
             model.refresh(task)
             said = mixed_task(task, _encoder_says(model), self.network_share)
             yield self._network(model, said, f"network, round {number}", taught)
-            now = self._judged(model, task)
-            if len(task.val) and now <= best:
-                model.load_state_dict(kept)
-                break
-            best, kept = now, _copied(model)
+            if judges:
+                now = self._judged(model, task)
+                if now <= best:
+                    model.load_state_dict(kept)
+                    break
+                best, kept = now, _copied(model)
         model.share = self.serving
 
     def _encoder(

@@ -7,7 +7,7 @@ from graphtune.table.links import read_links
 from graphtune.table.lists import from_lists
 from graphtune.table.opening import Source
 from graphtune.table.read import read_table, read_tables
-from graphtune.table.several import SEPARATOR
+from graphtune.table.several import SEPARATOR, separator_of
 from graphtune.table.summary import Lengths, Summary, summarise
 from graphtune.table.table import UNLABELLED, Links, Note, Table
 from graphtune.table.write import check_ending, write_rows
@@ -29,6 +29,7 @@ __all__ = [
     "read_links",
     "read_table",
     "read_tables",
+    "separator_of",
     "summarise",
     "write_rows",
 ]

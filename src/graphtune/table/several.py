@@ -16,6 +16,11 @@ SEPARATOR = "|"  # of the labels of a text, unless another is named
 _LIKELY = "|;,/"  # what else labels may be separated by
 
 
+def separator_of(mark: str | None, *, several: bool) -> str | None:
+    """Return what separates labels: ``mark``, else the usual one where a text may have several, else None."""
+    return SEPARATOR if several and mark is None else mark
+
+
 def marked(
     labels: Sequence[str | None],
 ) -> tuple[tuple[str, ...], Bool[np.ndarray, "T C"], Int64[np.ndarray, " T"]]:
