@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from subjects import plan, table
+from subjects import imbalanced, linked, plan, table
 
 from graphtune.errors import PlanError
+from graphtune.graph import Given
 from graphtune.plan import Plan
+from graphtune.progress import shown
 from graphtune.run import fit_table, load
 from graphtune.run.class_names import readable, with_class_names
 from graphtune.run.classifier import TextClassifier
 from graphtune.run.ready import Clock, Ready
 from graphtune.run.split import split_rows
-from graphtune.select import Probe
+from graphtune.select import NamedGraph, Probe, Propagated
 from graphtune.table import Table, from_lists
 
 NAMED = plan(class_names=None)
@@ -34,6 +36,11 @@ NAMED = plan(class_names=None)
         (["体育", "财经_新闻"], ["体育", "财经 新闻"]),
         (["👍", "great"], [None, "great"]),
         (["group a", "group a 2", "other"], [None, None, "other"]),
+        (["1e-05", "inf", "0.5"], [None, None, None]),
+        (["A", "B"], [None, None]),
+        (["Class A", "Class B"], [None, None]),
+        (["not_spam", "not_ham"], ["not spam", "not ham"]),
+        (["好", "坏"], ["好", "坏"]),
     ],
 )
 def test_names_are_read_as_words(names, said):
@@ -136,7 +143,9 @@ def test_what_a_class_is_called_can_tell_its_texts(tmp_path):
     again = load(tmp_path / "True")
     assert np.array_equal(again.probabilities(asks), found[True].probabilities(asks))
     assert again.outcome.rows["labelled"] == 12
-    assert "'money back', 'password'" in " ".join(again.outcome.notes)
+    assert "Of 3 classes 3 have a name that was read as one more text: 'money back', 'password'." in " ".join(
+        again.outcome.notes
+    )
     assert "read as one more text" not in " ".join(found[False].outcome.notes)
 
 
@@ -159,3 +168,42 @@ def test_a_plan_keeps_what_was_asked_for():
     assert Plan.from_text(Plan().to_text()).class_names is None
     with pytest.raises(PlanError, match="class_names"):
         Plan.from_text('class_names = "yes"\n')
+    with pytest.raises(PlanError, match="class_names is set"):
+        Plan(separator="|", class_names=True)
+
+
+def test_it_is_said_where_names_were_asked_for_and_none_has_a_word(capsys):
+    rows = from_lists(["one", "two"] * 4, ["1", "2"] * 4, split=["train"] * 8)
+    with shown():
+        assert not len(given(rows, replace(NAMED, class_names=True))[1])
+    assert "no name of a class has a word" in capsys.readouterr().err
+
+
+def test_names_have_no_links_and_classes_of_given_graphs_are_learned_all_the_same():
+    rows, links, *_ = linked()
+    asked = plan(Probe(), Propagated("meaning", "links"), graphs=(), class_names=True)
+    model = fit_table(
+        rows, plan=replace(asked, graphs=(NamedGraph("links", Given()),)), into=None, links=links
+    )
+    assert model.outcome.rows["labelled"] == 24
+    assert model.outcome.graphs[0].nodes == len(rows) + 2
+    told = fit_table(
+        rows,
+        plan=replace(asked, graphs=(NamedGraph("links", Given()),), class_names=False),
+        into=None,
+        links=links,
+    )
+    assert model.outcome.graphs[0].homophily == told.outcome.graphs[0].homophily
+
+
+def test_the_shares_of_classes_are_corrected_from_those_that_were_learned():
+    plain, named = (
+        fit_table(
+            imbalanced(), plan=plan(Probe("words", 10.0), class_names=names), into=None
+        ).calibration.weights
+        for names in (False, None)
+    )
+    assert plain is not None
+    assert named is not None
+    # As many labels of each class: a name more of each changes no share.
+    np.testing.assert_allclose(named, plain, rtol=0.2)

@@ -63,7 +63,7 @@ def came_to(
     return tuned(search, choose(search.standing), teach, Limits(time.monotonic() + seconds, alone=alone))
 
 
-UNLABELLED = 30
+UNLABELLED = 45
 FREE, GRAPH = Known("free", "graph-free", wrong=12), Known("graph", "graph", wrong=9)
 
 
@@ -255,7 +255,7 @@ def test_a_teacher_is_not_asked_with_many_labels_or_without_other_texts(monkeypa
 def test_a_teacher_is_heard_on_as_many_texts_as_there_is_time_for(monkeypatch):
     monkeypatch.setattr(tuning, "_LEAST_TEXTS", 0.2)
     fake, slow = (Fake(name, "graph", wrong=8, texts=None) for name in ("tuned", "taught"))
-    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 2.0, replace(slow, epoch=0.0145))
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 2.0, replace(slow, epoch=0.0074))
     assert 5 < made.alone.candidate.texts < UNLABELLED
     late = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 2.0, replace(slow, epoch=0.1))
     assert "no time" in late.said[1]

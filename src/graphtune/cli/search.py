@@ -63,6 +63,14 @@ def search(
             help="mlflow:DIR, mlflow:URI or tensorboard:DIR: where trials are kept too; may be repeated.",
         ),
     ] = None,
+    class_names: Annotated[
+        bool | None,
+        typer.Option(
+            "--class-names/--no-class-names",
+            help="Read the name of each class as one more text of it.",
+            show_default="where labels are few",
+        ),
+    ] = None,
     keep_rare: Annotated[
         bool,
         typer.Option(
@@ -90,7 +98,7 @@ def search(
     check_optuna()
     told = trackers(track or ())
     check_place(Path(into))
-    plan = Plan(encoder=encoder, seed=seed, keep_rare=keep_rare)
+    plan = Plan(encoder=encoder, seed=seed, keep_rare=keep_rare, class_names=class_names)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)
     rows = read_tables(table, columns, purpose="fit", unlabelled=unlabelled or (), keep_rare=keep_rare)
     links = None if edges is None else read_links(edges, frozenset(rows.ids))

@@ -57,7 +57,7 @@ class Plan:
     seed: int = 0
     transductive: bool = False  # whether unlabelled test texts join the graph
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few
-    class_names: bool | None = None  # whether names of classes teach; None: where labels are few, in a search
+    class_names: bool | None = None  # whether names of classes teach; None: if labels are few, unless exactly
     tune: bool = False  # whether a search goes on to tune the encoder, as far as the budget reaches
     separator: str | None = None  # between the labels of a text that may have several; None = it has one
     serve_as: ServeAs = "auto"  # what is saved: the best by held-out rows, with a graph, or the tuned encoder
@@ -125,7 +125,7 @@ class Plan:
     def _check_separator(self) -> None:
         if not self.separator:
             raise PlanError("separator = '' separates nothing.", fix="use a sign such as | or ;.")
-        for name in ("tune", "unknown_labels"):
+        for name in ("tune", "unknown_labels", "class_names"):
             if getattr(self, name):
                 raise PlanError(
                     f"{name} is set, but texts may have several labels, or none (a separator is set).",

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from graphtune.plan import Plan
+from graphtune.progress import say
 from graphtune.run.split import Split
 from graphtune.select.grid import FEW
 from graphtune.table import Table
@@ -22,6 +23,8 @@ _BETWEEN = re.compile(r"[\s_\-/.:;,#+&|]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NO_WORD = re.compile(r"[\d\W_]+")
 _SAY_NOTHING = frozenset({"", "true", "false"})
+_NEGATIONS = frozenset({"no", "non", "not"})
+_LAST_ALPHABET = "\u2e80"  # from here on a sign can be a word
 
 
 def with_class_names(table: Table, split: Split, plan: Plan) -> tuple[Table, Split]:
@@ -41,6 +44,8 @@ def with_class_names(table: Table, split: Split, plan: Plan) -> tuple[Table, Spl
     }
     added = {one: name for one, name in names.items() if name is not None}
     if not added:
+        if plan.class_names:
+            say("note: no name of a class has a word of its own; none is read.")
         return table, split
     weights = None
     if table.weights is not None:
@@ -65,13 +70,28 @@ def readable(names: Sequence[str]) -> list[str | None]:
     ``class 2`` says nothing, nor do ``true`` and ``false``.
     """
     words = [_BETWEEN.sub(" ", _HUMP.sub(" ", name)).split() for name in names]
-    while len(words) > 1 and all(len(one) > 1 for one in words) and len({one[0] for one in words}) == 1:
+    while all(len(one) > 1 for one in words) and len({one[0] for one in words}) == 1 < len(words):
+        if words[0][0].casefold() in _NEGATIONS:
+            break
         words = [one[1:] for one in words]
     said = [" ".join(one) for one in words]
     bare = [_NO_WORD.sub("", one).casefold() for one in said]
     often = Counter(bare)
-    able = [own not in _SAY_NOTHING and often[own] == 1 for own in bare]
-    return [one if says else None for one, says in zip(said, able, strict=True)]
+    return [
+        one if often[own] == 1 and own not in _SAY_NOTHING and not _is_sign(name, own) else None
+        for name, one, own in zip(names, said, bare, strict=True)
+    ]
+
+
+def _is_sign(name: str, letters: str) -> bool:
+    """Say whether a name is a number, or a single letter of an alphabet."""
+    if len(letters) == 1 and letters < _LAST_ALPHABET:
+        return True
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _ids(classes: Sequence[str], taken: frozenset[str]) -> list[str]:

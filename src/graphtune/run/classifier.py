@@ -47,8 +47,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             whatever held-out texts say.
         class_shares: "estimated" lets the unlabelled texts correct how frequent few labels have each class,
             where they show far other shares; "labelled" leaves that alone.
-        class_names: whether the name of a class counts as one more text of it; None = where labels are few.
-            Names without words, such as numbers, never do.
         keep_rare: whether a class with one labelled text is learned, though nothing checks it; else such a
             class is refused.
         unknown_label: a label whose rows are of no class: they are no class of the model, and choose how such
@@ -57,6 +55,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             each text, `predict` gives one, and `predict_proba` has a probability of each label by itself.
         plan: a `Plan` or the path of one, in place of all of the above.
         verbose: whether progress is written to standard error.
+        class_names: whether the name of a class counts as one more text of it; None = where labels are few.
+            Names without words, such as numbers, never do.
     """
 
     # Texts and labels are what others call X and y: they are no metadata to be routed.
@@ -74,12 +74,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tune: bool | None = None,
         serve_as: ServeAs = "auto",
         class_shares: ClassShares = "estimated",
-        class_names: bool | None = None,
         keep_rare: bool = False,
         unknown_label: object = None,
         multi_label: bool = False,
         plan: Plan | str | Path | None = None,
         verbose: bool = False,
+        class_names: bool | None = None,
     ) -> None:
         self.encoder = encoder
         self.budget = budget

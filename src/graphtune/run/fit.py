@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
@@ -203,13 +203,14 @@ class _Fit:
             # Many labels, or the table's own val rows, are taken to be drawn as the texts are.
             return None
         data, teach = ready.data, ready.teach
-        labelled = _shares(data)
-        if not labelled.all():
+        # Names are among what was learned from, and so in what is to be corrected.
+        learned = _shares(data, teach)
+        if not learned.all():
             return None
         fitted = data.fitted(tried.candidate, teach, self.plan.seed)
         others = fitted.at(data, np.flatnonzero(data.labels < 0))
-        shares = class_shares(calibrated(others, tried.temperature), labelled)
-        return None if shares is None else tuple(map(float, shares / labelled))
+        shares = class_shares(calibrated(others, tried.temperature), learned)
+        return None if shares is None else tuple(map(float, shares / learned))
 
     def _outcome(self, ready: Ready, search: Search, tuning: Tuning, calibration: Calibration) -> Outcome:
         choice = tuning.choice
@@ -265,25 +266,25 @@ def share_to_search(*, tunes: bool) -> float:
     return _BEFORE_TUNING if tunes else _TO_SEARCH
 
 
-def _shares(data: Data) -> Float64[np.ndarray, " C"]:
-    """Return which share of the labelled texts each class has, as learning counts them."""
-    rows = data.labelled
+def _shares(data: Data, rows: Int64[np.ndarray, " T"]) -> Float64[np.ndarray, " C"]:
+    """Return which share of the labels each class has, as learning counts them."""
     weights = None if data.weights is None else data.weights[rows]
     counts = np.bincount(data.labels[rows], weights, data.classes)
     return (counts / counts.sum()).astype(np.float64)
 
 
 def _names_note(ready: Ready) -> str:
-    texts = [ready.data.features.texts[node] for node in ready.data.names]
+    texts = [repr(ready.data.features.texts[node]) for node in ready.data.names]
+    ends = ", ".join(dict.fromkeys((texts[0], texts[-1])))
     return (
-        f"The names of {len(texts)} classes were read as one more text each ({texts[0]!r}, {texts[-1]!r}). "
-        "Where they mean something else, fit with --no-class-names."
+        f"Of {ready.data.classes} classes {len(texts)} have a name that was read as one more text: {ends}. "
+        "Where names mean something else, fit with --no-class-names."
     )
 
 
 def _weights_note(weights: tuple[float, ...], data: Data, classes: tuple[str, ...], *, aside: bool) -> str:
-    labelled = _shares(data)
-    shares = labelled * weights
+    labelled = _shares(data, data.labelled)
+    shares = _shares(data, np.flatnonzero(data.labels >= 0)) * weights
     most = int(np.abs(shares - labelled).argmax())
     tested = " The test rows were set aside from the labelled ones and have their shares." if aside else ""
     return (

@@ -19,11 +19,12 @@ class Mean:
     """Members that err differently, averaged.
 
     ``temperatures``: at which each member's probabilities are taken, so that none counts for more because it
-    is bolder; none = as they are.
+    is bolder; none = as they are. ``weights``: what each counts, in all 1; none = the same.
     """
 
     members: tuple[Candidate, ...]
     temperatures: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()
 
     @property
     def served(self) -> "Mean":
@@ -56,7 +57,7 @@ class Mean:
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedMean":
         """Fit every member on the labels of ``rows``."""
         fitted = tuple(data.fitted(member, rows, seed) for member in self.members)
-        return FittedMean(fitted, self.temperatures)
+        return FittedMean(fitted, self.temperatures, self.weights)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedMean":
         """Return a saved predictor."""
@@ -65,10 +66,11 @@ class Mean:
             prefix = f"{number}."
             own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
             members.append(member.restored(data, own))
-        return FittedMean(tuple(members), self.temperatures)
+        return FittedMean(tuple(members), self.temperatures, self.weights)
 
     def __str__(self) -> str:
-        return "mean of " + " and ".join(f"[{member}]" for member in self.members)
+        counts = [f" × {weight:.2g}" for weight in self.weights] or [""] * len(self.members)
+        return "mean of " + " and ".join(f"[{m}]{c}" for m, c in zip(self.members, counts, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +79,15 @@ class FittedMean:
 
     members: tuple[Predictor, ...]
     temperatures: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()
 
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
         """Return the mean of the members' probabilities of some nodes."""
-        return mean([member.at(data, nodes) for member in self.members], self.temperatures)
+        return mean([member.at(data, nodes) for member in self.members], self.temperatures, self.weights)
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return the mean of the members' probabilities."""
-        return mean([member.attach(data, new) for member in self.members], self.temperatures)
+        return mean([member.attach(data, new) for member in self.members], self.temperatures, self.weights)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every member's tensors, under its number."""
@@ -105,9 +108,16 @@ class FittedMean:
 
 
 def mean(
-    tables: Sequence[Float32[np.ndarray, "N C"]], temperatures: Sequence[float] = ()
+    tables: Sequence[Float32[np.ndarray, "N C"]],
+    temperatures: Sequence[float] = (),
+    weights: Sequence[float] = (),
 ) -> Float32[np.ndarray, "N C"]:
-    """Return the mean of probability tables of the same shape, each at its temperature if there are any."""
+    """Return the mean of probability tables of the same shape, each at its temperature if there are any.
+
+    With ``weights``, which sum to 1, the weighted mean.
+    """
     if temperatures:
         tables = [calibrated(one, heat) for one, heat in zip(tables, temperatures, strict=True)]
+    if weights:
+        tables = [np.float32(len(tables) * weight) * one for weight, one in zip(weights, tables, strict=True)]
     return (sum(tables[1:], tables[0]) / np.float32(len(tables))).astype(np.float32)

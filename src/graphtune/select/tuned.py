@@ -107,8 +107,8 @@ class Tuned(GraphFree):
         self._tried(encoder, data, some[: self.batch_rows])
         ready, taken = self._tried(encoder, data, some)
         text, learning = taken / len(some), min(self.blocks, encoder.depth)
-        # The way back through a block takes twice as long as the way there; blocks that are frozen have none.
-        return Pace(ready, text, self.passes, text * min(1.0, encoder.depth / (3 * learning)))
+        # The way back through a block takes twice as long as the way there; frozen blocks have neither.
+        return Pace(ready, text, self.passes, text * encoder.depth / (3 * learning))
 
     def _tried(self, encoder: Transformer, data: Data, rows: Int64[np.ndarray, " T"]) -> tuple[float, float]:
         """Return the seconds until a training can begin, and of one epoch."""

@@ -14,8 +14,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from graphtune.encoder import Transformer
+from graphtune.select.calibration import calibrated
 from graphtune.select.candidate import Candidate
 from graphtune.select.mean import Mean, mean
+from graphtune.select.mixture import second_share
 from graphtune.select.outcome import Scored
 from graphtune.select.search import Search
 from graphtune.select.standing import SURE, Standing, Tried
@@ -27,7 +29,8 @@ _HOLD = 100  # rows whose word on the temperature counts as much as the belief t
 _DEPTHS = (4, 2)  # blocks that learn: the second where there is no time for the first
 _FEWEST = 2  # epochs
 _LEAST_SECONDS = 1  # that must be left for any encoder to be tuned
-_LEAST_TEXTS = 2  # that a teacher labels, for each text that has a label
+_LEAST_TEXTS = 1  # that a teacher labels, for each text that has a label
+_BEFORE_TEACHER = 1 / 3  # of the time, for learning from labels, where a taught encoder is wanted
 _JUDGED_PARTS = 2  # that judge what learned from all texts: it takes long, and a few rows tell little
 
 
@@ -102,7 +105,8 @@ def tuned(search: Search, choice: Choice, teach: Int64[np.ndarray, " T"], limits
     tuning = Tuning(choice)
     if not isinstance(search.data.features.maker.encoder, Transformer):
         return tuning
-    others = search.standing.few and bool((search.data.labels < 0).any())
+    unlabelled = int((search.data.labels < 0).sum())
+    others = search.standing.few and unlabelled >= _LEAST_TEXTS * len(teach)
     try:
         tuning = _by_labels(search, tuning, teach, limits, followed=others and limits.alone)
         if others and tuning.alone is not None and (tuning.leads if limits.alone else tuning.ahead):
@@ -122,19 +126,23 @@ def _by_labels(
     for candidate, pace in _by_depth(search, teach, limits):
         left = limits.left - pace.reading(limits.judged_rows + reads)
         texts = len(teach) + (first if first < len(teach) else 0)
-        epochs = min(pace.epochs(len(teach)), int((left - 2 * pace.ready) / max(1e-9, texts * pace.text)))
+        able, epoch = left - 2 * pace.ready, max(1e-9, texts * pace.text)
+        if followed:
+            able = max(_BEFORE_TEACHER * able, min(able, (_FEWEST + 0.01) * epoch))
+        epochs = min(pace.epochs(len(teach)), int(able / epoch))
         if epochs >= min(_FEWEST, pace.epochs(len(teach))):
             asked = (
                 replace(candidate, texts=epochs * len(teach))
                 if epochs < candidate.passes(len(teach))
                 else candidate
             )
-            # What learned from all labels, and val rows judge, is what serves.
-            again = pace.training(len(teach), epochs) if first < len(teach) else 0.0
-            each = pace.training(first, epochs) + pace.reading(reads)
-            deadline = limits.finish - again - pace.reading(limits.judged_rows)
-            return _decided(search, before, asked, _by_parts(search, asked, (parts, each), deadline))
-        least = 2 * pace.ready + _FEWEST * texts * pace.text + limits.left - left
+            each, end = pace.training(first, epochs), limits.finish - pace.reading(limits.judged_rows)
+            # What learned from all labels, and val rows judge, is what serves; further parts may push it out.
+            once = end if first == len(teach) else end - pace.training(len(teach), epochs)
+            ends = (once, end - pace.training(len(teach), epochs))
+            judged = _by_parts(search, asked, (parts, each + pace.reading(reads)), ends)
+            return _decided(search, before, asked, judged)
+        least = 2 * pace.ready + _FEWEST * epoch + limits.left - left
     said = f"The encoder was not tuned: there was no time for the {least:.0f} s it takes."
     return before.then(Stage(said))
 
@@ -154,9 +162,10 @@ def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], 
     candidate = Taught(teacher.candidate, teacher.temperature)
     pace = candidate.pace(data, teach)
     reads, unlabelled = len(search.held_out.parts[0].labels), len(data.labels) - len(teach)
-    a_text, fitting = pace.epochs(1) * pace.text, teacher.seconds / teacher.parts
+    # The teacher may have to read what it teaches; both then read the rows that judge at the end.
+    a_text, fitting = pace.epochs(1) * pace.text + pace.read, teacher.seconds / teacher.parts
     # What serves takes so long before any text without a label.
-    end = pace.ready + fitting + len(teach) * a_text + pace.reading(limits.judged_rows)
+    end = pace.ready + fitting + len(teach) * a_text + 2 * pace.reading(limits.judged_rows)
     least = min(unlabelled, int(_LEAST_TEXTS * len(teach)))
 
     def most(trainings: int, before_it: float) -> int:
@@ -174,23 +183,28 @@ def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], 
 
     if limits.alone:
         # Some texts are enough to tell whether it learns; what serves has the time that is then left.
-        judged = _by_parts(search, of(least), (1, 0.0), limits.finish - end - least * a_text)
+        deadline = limits.finish - end - least * a_text
+        judged = _by_parts(search, of(least), (1, 0.0), (deadline, deadline))
         served = of(max(least, most(1, end)))
     else:
         parts = min(_JUDGED_PARTS, search.held_out.first // search.held_out.repeats, teacher.parts)
         deadline = limits.finish - end - texts * a_text
-        judged = _by_parts(search, of(texts), (parts, judging + texts * a_text), deadline)
+        judged = _by_parts(search, of(texts), (parts, judging + texts * a_text), (deadline, deadline))
         served = of(texts)
     return _decided(search, before, served, judged)
 
 
 def _by_parts(
-    search: Search, candidate: Candidate, parts: tuple[int, float], deadline: float
+    search: Search, candidate: Candidate, parts: tuple[int, float], deadlines: tuple[float, float]
 ) -> Tried | None:
-    """Let up to so many parts judge ``candidate``, each of which takes so many seconds."""
+    """Let up to so many parts judge ``candidate``, each of which takes so many seconds.
+
+    ``deadlines``: of the first part, and of those that follow.
+    """
     judged: Tried | None = None
     most, each = parts
     for _ in range(most):
+        deadline = deadlines[judged is not None]
         # What fits by a hair is tried: the deadline ends what does not.
         if judged is not None and time.monotonic() + each > deadline:
             break
@@ -218,8 +232,13 @@ def _decided(search: Search, before: Tuning, candidate: Candidate, judged: Tried
             return None
         first = _first(standing, frozen, len(alone.right))
         tables, heats = (first.probabilities, alone.probabilities), (frozen.temperature, heat)
+        one, other = (calibrated(table, at) for table, at in zip(tables, heats, strict=True))
+        share = second_share(one, other, standing.held_out.labels, standing.held_out.repeats)
+        weights = () if share == 0.5 else (round(1 - share, 2), round(share, 2))
         both = standing.judged(
-            Mean((frozen.candidate, alone.candidate), heats), mean(tables, heats), alone.seconds
+            Mean((frozen.candidate, alone.candidate), heats, weights),
+            mean((one, other), (), weights),
+            alone.seconds,
         )
         seen[id(frozen)] = [first, both]
         return _best(standing, first, both, alone, usual=standing.few and not before.stages)
@@ -238,20 +257,26 @@ def _decided(search: Search, before: Tuning, candidate: Candidate, judged: Tried
     first, number = seen[id(choice.chosen)][0], len(before.stages)
     leads = standing.lead(chosen, alone) > 0
     before = replace(before, ahead=alone.accuracy > first.accuracy, leads=leads)
-    serves = alone
-    if before.alone is not None and len(before.alone.right) >= len(alone.right):
-        # Of two encoders that can serve alone it is the later one, unless the earlier leads it.
-        earlier = _first(standing, before.alone, len(alone.right))
-        serves = before.alone if standing.lead(earlier, alone) > SURE else alone
+    serves = _alone(standing, before.alone, alone)
+    less = "" if judged.candidate == candidate else " It was judged with few texts, and learns from more."
     if chosen is first:
-        stage = Stage(_said(number, first, alone, chosen), (alone,), standing)
+        stage = Stage(_said(number, first, alone, chosen) + less, (alone,), standing)
         return before.then(stage, alone=serves)
     if graph is alone and not taught:
         # Then it serves without a graph, and leads what the graph is averaged with.
         graph, free = seen[id(choice.graph)][1], alone
     new = between(graph, free, standing)
-    stage = Stage(_said(number, first, alone, new.chosen), (alone, *seen[id(choice.chosen)][1:]), standing)
+    said = _said(number, first, alone, new.chosen) + less
+    stage = Stage(said, (alone, *seen[id(choice.chosen)][1:]), standing)
     return before.then(stage, new, serves)
+
+
+def _alone(standing: Standing, earlier: Tried | None, later: Tried) -> Tried:
+    """Return which of two tuned encoders serves by itself: the later one, unless the earlier leads it."""
+    if earlier is None or len(earlier.right) < len(later.right):
+        return later
+    first = _first(standing, earlier, len(later.right))
+    return earlier if standing.lead(first, later) > SURE else later
 
 
 def _first(standing: Standing, tried: Tried, rows: int) -> Tried:
@@ -276,5 +301,10 @@ def _said(number: int, frozen: Tried, alone: Tried, chosen: Tried) -> str:
         return f"The encoder {how}, and is left as it was: {figures}, {rows}."
     if chosen.candidate == alone.candidate:
         return f"The encoder {how}, and serves by itself: {figures}, {rows}."
-    told = f"{figures}, {100 * chosen.accuracy:.1f} % averaged"
+    share = (
+        chosen.candidate.weights[1]
+        if isinstance(chosen.candidate, Mean) and chosen.candidate.weights
+        else 0.5
+    )
+    told = f"{figures}, {100 * chosen.accuracy:.1f} % averaged ({share:.0%} of it the encoder)"
     return f"The encoder {how}, and is averaged with what there was: {told}, {rows}."
