@@ -67,7 +67,7 @@ def run(out: Path, names: tuple[str, ...] = ()) -> None:
             print(f"{one.name} {name}: {found['without']} without, {found['with']} with names", flush=True)
 
 
-def measured(one: Corpus, smoke_rows: int | None = None) -> dict[str, Any]:
+def measured(one: Corpus) -> dict[str, Any]:
     """Return the test accuracies in %, by seed.
 
     Raises:
@@ -76,7 +76,7 @@ def measured(one: Corpus, smoke_rows: int | None = None) -> dict[str, Any]:
     encoder = "minilm" if one.directory is None else str(_directory(one.directory))
     drawn: dict[str, dict[str, list[float]]] = {name: {"without": [], "with": []} for name in MODELS}
     for seed in SEEDS:
-        table, _ = protocols.read(protocols.Protocol(one.name, per_class=LABELS), seed, smoke_rows)
+        table, _ = protocols.read(protocols.Protocol(one.name, per_class=LABELS), seed)
         for name, candidate in MODELS.items():
             for how in ("without", "with"):
                 plan = Plan(

@@ -4,8 +4,8 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but class_names, comparison, few_labels, million, multi_label, trainer and unknown,
-which take long and are run only where named.
+Without a NAME all are run but class_names, comparison, few_labels, million, multi_label, trainer, tuning and
+unknown, which take long and are run only where named.
 """
 
 import argparse
@@ -26,6 +26,7 @@ import nearest
 import sampling
 import static
 import trainer
+import tuning
 import unknown
 import word_graph
 
@@ -43,9 +44,9 @@ BENCHMARKS = (
         multi_label,
         nearest,
     ),
-    *(sampling, static, trainer, unknown, word_graph),
+    *(sampling, static, trainer, tuning, unknown, word_graph),
 )
-_ONLY_NAMED = (class_names, comparison, few_labels, million, multi_label, trainer, unknown)
+_ONLY_NAMED = (class_names, comparison, few_labels, million, multi_label, trainer, tuning, unknown)
 RESULTS = Path(__file__).parent / "results"
 
 

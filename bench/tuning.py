@@ -85,16 +85,16 @@ def run(out: Path, names: tuple[str, ...] = ()) -> None:
         print(f"{row.name}: {result['accuracy']} (bar {result['bar']}) in {result['seconds']} s", flush=True)
 
 
-def shown(row: Row, smoke_rows: int | None = None) -> Table:
+def shown(row: Row) -> Table:
     """Return what is learned from; clinc150 without its texts of no class, its val rows without labels.
 
     Raises:
         AbsentDataError: the data set is not there.
     """
-    table, _ = protocols.read(protocols.Protocol(row.dataset, flagged=row.flagged), 0, smoke_rows)
+    table, _ = protocols.read(protocols.Protocol(row.dataset, flagged=row.flagged), 0)
     if row.dataset != "clinc150":
         return table
-    whole, _ = protocols.read(protocols.Protocol(row.dataset), 0, smoke_rows)
+    whole, _ = protocols.read(protocols.Protocol(row.dataset), 0)
     names = dict(zip(whole.ids, (whole.classes[label] for label in whole.labels), strict=True))
     kept = [at for at, own in enumerate(table.ids) if names[own] != _NO_CLASS]
     val = np.array(table.split) == "val"

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import graphtune.strategy
+import tuning
+from graphtune.select import Tuned
+from graphtune.table import from_lists
+from text_tasks import texts, tiny
+
+
+def rows(labelled: int):
+    found, truth = texts(60)
+    names = [f"class {'abc'[number]}x" for number in truth.tolist()]
+    split = ["train"] * 45 + ["test"] * 15
+    return from_lists(
+        found, [name if at < labelled or at >= 45 else None for at, name in enumerate(names)], split=split
+    )
+
+
+def test_a_fit_is_held_against_full_fine_tuning_and_has_a_share_of_its_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path))
+    strategy = graphtune.strategy.EncoderTuning(rate=1e-3, head_rate=1e-3, epochs=3)
+    monkeypatch.setattr(tuning, "FULL", Tuned(99, strategy, texts=1 << 40))
+    row = tuning.Row("x-all", "x", share=0.5, below=0.3)
+    found = tuning.measured(row, rows(45), Path(tiny().name).as_posix())
+    assert found["bar"] == round(found["full"]["accuracy"] - 0.3, 2)
+    assert found["budget_seconds"] == round(0.5 * found["full"]["seconds"], 1)
+    assert found["rows"]["labelled"] == 45
+    assert found["chosen"]
+
+
+def test_with_few_labels_the_encoder_serves_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path))
+    monkeypatch.setattr(tuning, "_MINUTES", 30.0)
+    found = tuning.measured(tuning.Row("x-few", "x", 50.0, "few"), rows(15), Path(tiny().name).as_posix())
+    assert found["chosen"].startswith("encoder tuned")
+    assert "full" not in found
+    assert found["bar"] == 50.0
