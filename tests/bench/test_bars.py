@@ -17,7 +17,8 @@ from graphtune.table import from_lists
 
 COMMITTED = table.committed()
 USUAL = ["bars", "encoding", "kernels", "ladder", "latency", "nearest", "sampling", "static", "word_graph"]
-ONLY_NAMED = ["comparison", "few_labels", "million", "multi_label", "trainer", "unknown"]
+ONLY_NAMED = ["class_names", "comparison", "few_labels", "million"]
+ONLY_NAMED += ["multi_label", "trainer", "tuning", "unknown"]
 
 
 @pytest.fixture
