@@ -103,10 +103,16 @@ class Tuned(GraphFree):
         """Return how long training takes, by a few steps on some of ``rows`` that nothing is kept of."""
         encoder = transformer_of(data, self)
         some = np.random.default_rng(0).permutation(rows)[: _TRIED_STEPS * self.batch_rows]
+        first = some[: self.batch_rows]
         # What is loaded, read and settled once is no part of any later training.
-        self._tried(encoder, data, some[: self.batch_rows])
+        self._tried(encoder, data, first)
+        _, once = self._tried(encoder, data, first)
         ready, taken = self._tried(encoder, data, some)
         text, learning = taken / len(some), min(self.blocks, encoder.depth)
+        if len(some) > len(first):
+            # What a training takes however short it is counts as getting ready.
+            text = max(text / 4, (taken - once) / (len(some) - len(first)))
+            ready += max(0.0, once - len(first) * text)
         # The way back through a block takes twice as long as the way there; frozen blocks have neither.
         return Pace(ready, text, self.passes, text * encoder.depth / (3 * learning))
 
