@@ -163,7 +163,8 @@ def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], 
     pace = candidate.pace(data, teach)
     reads, unlabelled = len(search.held_out.parts[0].labels), len(data.labels) - len(teach)
     # The teacher may have to read what it teaches; both then read the rows that judge at the end.
-    a_text, fitting = pace.epochs(1) * pace.text + pace.read, teacher.seconds / teacher.parts
+    a_text = pace.epochs(1) * pace.text + pace.read
+    fitting = _fitting(search, before, teacher.candidate)
     # What serves takes so long before any text without a label.
     end = pace.ready + fitting + len(teach) * a_text + 2 * pace.reading(limits.judged_rows)
     least = min(unlabelled, int(_LEAST_TEXTS * len(teach)))
@@ -192,6 +193,16 @@ def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], 
         judged = _by_parts(search, of(texts), (parts, judging + texts * a_text), (deadline, deadline))
         served = of(texts)
     return _decided(search, before, served, judged)
+
+
+def _fitting(search: Search, before: Tuning, candidate: Candidate) -> float:
+    """Return the seconds that fitting takes, by what a part took; of a mean, those of its members."""
+    if isinstance(candidate, Mean):
+        return sum(_fitting(search, before, member) for member in candidate.members)
+    tried = search.standing.tried.get(candidate)
+    if tried is None and before.alone is not None and before.alone.candidate == candidate:
+        tried = before.alone
+    return 0.0 if tried is None else tried.seconds / tried.parts
 
 
 def _by_parts(
