@@ -8,7 +8,6 @@ names are what the sets call their classes; those of trec6 and r8 are mostly no 
 """
 
 import argparse
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +72,7 @@ def measured(one: Corpus) -> dict[str, Any]:
     Raises:
         AbsentDataError: the data, or the encoder, are not there.
     """
-    encoder = "minilm" if one.directory is None else str(_directory(one.directory))
+    encoder = "minilm" if one.directory is None else str(protocols.encoder_directory(one.directory))
     drawn: dict[str, dict[str, list[float]]] = {name: {"without": [], "with": []} for name in MODELS}
     for seed in SEEDS:
         table, _ = protocols.read(protocols.Protocol(one.name, per_class=LABELS), seed)
@@ -101,14 +100,6 @@ def measured(one: Corpus) -> dict[str, Any]:
             for name, found in drawn.items()
         },
     }
-
-
-def _directory(name: str) -> Path:
-    beside = Path(__file__).parents[2] / "shared/encoders"
-    place = Path(os.environ.get("GRAPHTUNE_ENCODERS", beside)) / name
-    if not place.is_dir():
-        raise protocols.AbsentDataError(f"{name} is not in {place.parent}; set GRAPHTUNE_ENCODERS.")
-    return place
 
 
 def main(arguments: list[str] | None = None) -> int:

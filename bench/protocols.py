@@ -44,6 +44,19 @@ def data_root() -> Path:
     return Path(os.environ.get("GRAPHTUNE_DATA", beside))
 
 
+def encoder_directory(name: str) -> Path:
+    """Return a folder of GRAPHTUNE_ENCODERS, else of the one beside the checkout.
+
+    Raises:
+        AbsentDataError: it is not there.
+    """
+    beside = Path(__file__).parents[2] / "shared/encoders"
+    place = Path(os.environ.get("GRAPHTUNE_ENCODERS", beside)) / name
+    if not place.is_dir():
+        raise AbsentDataError(f"{name} is not in {place.parent}; set GRAPHTUNE_ENCODERS.")
+    return place
+
+
 def read(protocol: Protocol, seed: int, smoke_rows: int | None = None) -> tuple[Table, Links | None]:
     """Return the table and, where the data set has them, its links.
 

@@ -13,7 +13,6 @@ others that the committed result has. ``bench/study/page.py`` makes ``docs/resul
 import argparse
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -30,7 +29,7 @@ from graphtune.artefact import write_json
 from graphtune.compare import Comparison, Offer, Settings, compare, methods
 from graphtune.errors import GraphtuneError
 from graphtune.plan.budget import seconds
-from protocols import AbsentDataError, read
+from protocols import AbsentDataError, encoder_directory, read
 
 HERE = Path(__file__).parent
 RESULTS, STRATEGIES, WORK = HERE / "results", HERE / "strategies", HERE.parent / "work/study"
@@ -130,11 +129,7 @@ def _rounded(value: Any) -> Any:
 def _encoder(one: Set) -> str:
     if one.directory is None:
         return "minilm"
-    beside = Path(__file__).parents[3] / "shared/encoders"
-    place = Path(os.environ.get("GRAPHTUNE_ENCODERS", beside)) / one.directory
-    if not place.is_dir():
-        raise AbsentDataError(f"{one.directory} is not in {place.parent}; set GRAPHTUNE_ENCODERS.")
-    return str(place)
+    return str(encoder_directory(one.directory))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -68,7 +68,7 @@ class EM:
         model.refresh(task)
         yield self._network(model, task, "network", on_labels)
         judges = len(task.val) > 0
-        best, kept = self._judged(model, task), _copied(model) if judges else {}
+        best, kept = (self._judged(model, task), _copied(model)) if judges else (0.0, {})
         for number in range(1, self.rounds + 1):
             own = mixed_task(task, _network_says(model), self.encoder_share)
             name = f"encoder, round {number}"
@@ -103,9 +103,7 @@ class EM:
         )
 
     def _judged(self, model: CoupledModel, task: TextTask) -> float:
-        """Return the accuracy on val rows of what would serve."""
-        if not len(task.val):
-            return 0.0
+        """Return the accuracy on val rows, of which there are some, of what would serve."""
         model.share = self.serving
         return float((task.judged(model, None).argmax(1) == task.held[0]).float().mean())
 
