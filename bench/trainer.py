@@ -125,7 +125,7 @@ def tune(settings: Settings, rows: int | None = None, directory: Path | None = N
     tokenizer = AutoTokenizer.from_pretrained(place)
     set_seed(_SEED)
     model = AutoModelForSequenceClassification.from_pretrained(place, num_labels=len(table.classes))
-    learn, judge, test = (_examples(table, one, tokenizer) for one in (parts.learn, parts.judge, parts.test))
+    learn, judge, test = (examples(table, one, tokenizer) for one in (parts.learn, parts.judge, parts.test))
     with tempfile.TemporaryDirectory() as name:
         arguments = TrainingArguments(
             output_dir=name,
@@ -181,7 +181,8 @@ def parted(table: Table, rows: int | None) -> Parts:
     return Parts(np.setdiff1d(known, judge)[:rows], judge[:rows], protocols.labelled(table, "test")[:rows])
 
 
-def _examples(table: Table, rows: np.ndarray, tokenizer: Any) -> list[dict[str, Any]]:
+def examples(table: Table, rows: np.ndarray, tokenizer: Any) -> list[dict[str, Any]]:
+    """Return tokenised rows with the numbers of their classes."""
     found = tokenizer([table.texts[row] for row in rows], truncation=True, max_length=_MOST_TOKENS)
     return [
         {**{name: values[at] for name, values in found.items()}, "labels": int(table.labels[row])}

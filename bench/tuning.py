@@ -3,10 +3,8 @@
     python bench/tuning.py [ROW...]
 
 With few labels the encoder serves alone, after five minutes in all. With all labels, full fine-tuning of the
-same encoder (every block and the embedding, three epochs, AdamW at 5e-5, 16 texts a step) is timed first; the
-fit then has a quarter or half of its time, encoding and search included. Full fine-tuning runs in the same
-loop, with texts of similar length together and a head that starts from logistic regression: both make it
-faster and better than its usual form. Nothing is chosen on test rows.
+same encoder is timed first (`full_tuning.py`); the fit then has a quarter or half of its time, encoding and
+search included. Nothing is chosen on test rows.
 """
 
 import argparse
@@ -25,19 +23,17 @@ import numpy as np
 import protocols
 import smoke
 import surroundings
+from full_tuning import full_tuning
 from graphtune import progress
 from graphtune.artefact import write_json
+from graphtune.encoder.directory import located
 from graphtune.plan import Plan
 from graphtune.run import fit_table
 from graphtune.run.fitted import FittedModel
-from graphtune.run.ready import Clock, Ready
-from graphtune.select import Tuned
-from graphtune.strategy import EncoderTuning
 from graphtune.table import Table, from_lists
 
 NAME = "tuning"
 RESULTS = Path(__file__).parent / "results"
-FULL = Tuned(99, EncoderTuning(rate=5e-5, head_rate=5e-5, epochs=3), texts=1 << 40)
 _MINUTES = 300.0  # seconds of a fit with few labels
 _NO_CLASS = "oos"  # clinc150's texts of no class
 
@@ -111,7 +107,8 @@ def measured(row: Row, table: Table, encoder: str = "minilm") -> dict[str, Any]:
     found: dict[str, Any] = {"row": row.name, "dataset": row.dataset, "protocol": "inductive", "seed": 0}
     bar, budget = row.bar, _MINUTES
     if row.share is not None:
-        found["full"] = full = full_tuning(table, encoder)
+        directory = located(encoder)
+        found["full"] = full = full_tuning(table, directory)
         budget = row.share * full["seconds"]
         bar = max(bar or 0.0, full["accuracy"] - row.below)
     asked = Plan(
@@ -125,25 +122,6 @@ def measured(row: Row, table: Table, encoder: str = "minilm") -> dict[str, Any]:
         model = fit_table(table, plan=asked, into=None, tells_unknown=False)
         seconds = time.monotonic() - start
     return found | _figures(model, budget, seconds) | {"bar": None if bar is None else round(bar, 2)}
-
-
-def full_tuning(table: Table, encoder: str) -> dict[str, Any]:
-    """Return the accuracy of full fine-tuning in % and its seconds, reading the test rows included."""
-    plan = Plan(encoder=encoder, candidates=(FULL,), exactly=True, keep_rare=True)
-    ready = Ready.of(table, plan, None, Clock())
-    judged = ready.split.test[ready.labels[ready.split.test] >= 0]
-    new = ready.new(judged)
-    rows = ready.data.features.meaning  # the head starts from them; encoding is not counted
-    start = time.monotonic()
-    probabilities = FULL.fit(ready.data, ready.teach, seed=0).attach(ready.data, new)
-    seconds = time.monotonic() - start
-    right = probabilities.argmax(axis=1) == ready.labels[judged]
-    return {
-        "accuracy": round(100 * float(right.mean()), 2),
-        "seconds": round(seconds, 1),
-        "texts": len(rows),
-        "labelled": len(ready.teach),
-    }
 
 
 def _figures(model: FittedModel, budget: float, seconds: float) -> dict[str, Any]:

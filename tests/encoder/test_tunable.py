@@ -160,3 +160,20 @@ def test_what_has_no_list_of_blocks_cannot_be_checkpointed():
     model = transformers.AlbertModel(transformers.AlbertConfig(**_SIZE, embedding_size=16)).eval()
     with pytest.raises(EncoderError, match="cannot be checkpointed"):
         TunableTransformer(model, 0, checkpointed=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dropout_can_stay_off_while_it_learns(kind):
+    found = {}
+    for drops in (False, True):
+        whole = made(kind)
+        for module in whole.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.5
+        cut = TunableTransformer(whole, 1, drops=drops).train()
+        given = states(made(kind), 1)
+        first, second = (cut(given, MASK)[HERE] for _ in range(2))
+        found[drops] = torch.equal(first, second)
+        assert first.requires_grad
+    assert found[False]
+    assert not found[True] or not any(isinstance(m, nn.Dropout) for m in made(kind).modules())

@@ -121,3 +121,16 @@ def test_given_rows_judge_alone_where_they_are_many_or_no_fold_can_be_drawn(coun
     held_out = HeldOut.given(part, labels, 0)
     assert held_out.parts == (part,)
     assert judging(held_out) == count
+
+
+def test_fewer_rows_judge_and_the_others_teach():
+    labels = np.arange(400, dtype=np.int64) % 4
+    part = HeldOut.folds(np.arange(400), labels, 0).parts[0]
+    fewer = part.fewer(30)
+    assert len(fewer.held) == len(fewer.labels) == 30
+    assert np.array_equal(fewer.held, part.held[:30])
+    assert np.array_equal(np.union1d(fewer.train, fewer.held), np.arange(400))
+    assert not np.intersect1d(fewer.train, fewer.held).size
+    # They are in no order, so that the first are like all.
+    assert (np.diff(fewer.held) < 0).any()
+    assert part.fewer(1000) is part

@@ -8,8 +8,8 @@ import pytest
 from corpus import CLASSES, setting
 from known import MANY, FittedKnown, Known
 
-from graphtune.select import Data, tuning
-from graphtune.select.held_out import HeldOut
+from graphtune.select import Data, decision, tuning
+from graphtune.select.held_out import HeldOut, Part
 from graphtune.select.mean import Mean
 from graphtune.select.search import Search
 from graphtune.select.standing import Standing
@@ -38,6 +38,29 @@ class Fake(Known):
         return self.epochs
 
 
+def searched(
+    monkeypatch,
+    stored: int,
+    fake: Fake,
+    frozen: tuple[Known, ...] | None = None,
+    *,
+    unlabelled: int = 0,
+    deep: Fake | None = None,
+) -> Search:
+    monkeypatch.setattr(tuning, "Transformer", object)
+    monkeypatch.setattr(tuning, "Tuned", lambda blocks: fake)
+    monkeypatch.setattr(tuning, "shallow", lambda: fake)
+    monkeypatch.setattr(tuning, "deep", lambda depth: deep or fake)
+    monkeypatch.setattr(tuning, "_depth", lambda search: 6)
+    monkeypatch.setattr(tuning, "_DEPTHS", (4,))
+    labels = (np.arange(stored + unlabelled) % CLASSES).astype(np.int64)
+    labels[stored:] = -1
+    data, _ = setting(stored=len(labels), labels=labels)
+    search = Search(data, HeldOut.folds(np.arange(stored), data.labels, 0), 0, time.monotonic() + 60)
+    search.run_only(frozen or (FREE, GRAPH))
+    return search
+
+
 def came_to(
     monkeypatch,
     stored: int,
@@ -47,18 +70,11 @@ def came_to(
     taught: Fake | None = None,
     *,
     alone: bool = False,
+    deep: Fake | None = None,
 ):
-    monkeypatch.setattr(tuning, "Transformer", object)
-    monkeypatch.setattr(tuning, "Tuned", lambda blocks: fake)
-    monkeypatch.setattr(tuning, "_DEPTHS", (4,))
     monkeypatch.setattr(tuning, "Taught", lambda teacher, heat: taught)
-    labels = (np.arange(stored + UNLABELLED) % CLASSES).astype(np.int64)
-    if taught is None:
-        labels = labels[:stored]
-    labels[stored:] = -1
-    data, _ = setting(stored=len(labels), labels=labels)
-    search = Search(data, HeldOut.folds(np.arange(stored), data.labels, 0), 0, time.monotonic() + 60)
-    search.run_only(frozen)
+    unlabelled = 0 if taught is None else UNLABELLED
+    search = searched(monkeypatch, stored, fake, frozen, unlabelled=unlabelled, deep=deep)
     teach = np.arange(stored)
     return tuned(search, choose(search.standing), teach, Limits(time.monotonic() + seconds, alone=alone))
 
@@ -70,7 +86,7 @@ FREE, GRAPH = Known("free", "graph-free", wrong=12), Known("graph", "graph", wro
 @pytest.mark.parametrize(
     ("stored", "wrong", "expected"),
     [
-        # Few labels: averaged unless the frozen choice clearly leads. Many: only if the average does.
+        # Few labels: averaged unless the frozen choice clearly leads. Many: only if the average is likelier.
         (45, 9, "both"),
         (45, 3, "both"),
         (45, 44, "frozen"),
@@ -78,14 +94,17 @@ FREE, GRAPH = Known("free", "graph-free", wrong=12), Known("graph", "graph", wro
         (MANY, 0, "both"),
     ],
 )
-def test_the_average_is_usual_with_few_labels_and_must_lead_with_many(monkeypatch, stored, wrong, expected):
+def test_the_average_is_usual_with_few_labels_and_must_be_likelier_with_many(
+    monkeypatch, stored, wrong, expected
+):
     sure = 0.9 if stored == 45 else 0.99
     made = came_to(monkeypatch, stored, (FREE, GRAPH), Fake("tuned", "graph-free", sure, wrong))
     chosen = made.choice.chosen.candidate
     assert (expected == "both") == isinstance(chosen, Mean)
     (said,) = made.said
     assert {"both": "averaged with", "frozen": "left as it was"}[expected] in said
-    assert f"{stored} held-out rows" in said
+    # With many labels one part judges what learned once.
+    assert f"{stored if stored == 45 else stored // 5} held-out rows" in said
 
 
 @pytest.mark.parametrize("few", [45, MANY])
@@ -102,9 +121,9 @@ def test_the_tuned_encoder_alone_has_to_lead_the_average_clearly(few):
 
     most = len(held_out.labels)
     bad, middle, good = tried("bad", most // 2), tried("middle", most // 3), tried("good", 0)
-    assert tuning._best(standing, bad, middle, good, usual=few == 45) is good
+    assert decision._best(standing, bad, middle, good, usual=few == 45) is good
     nearly = tried("nearly", most // 3 - 1)
-    assert tuning._best(standing, bad, middle, nearly, usual=few == 45) is middle
+    assert decision._best(standing, bad, middle, nearly, usual=few == 45) is middle
 
 
 def test_the_verdict_on_the_graph_compares_tuned_with_tuned(monkeypatch):
@@ -260,3 +279,54 @@ def test_a_teacher_is_heard_on_as_many_texts_as_there_is_time_for(monkeypatch):
     late = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 2.0, replace(slow, epoch=0.1))
     assert "no time" in late.said[1]
     assert late.choice.chosen.candidate.members[1] == fake
+
+
+def test_with_many_labels_what_was_judged_serves_and_is_not_fitted_again(monkeypatch):
+    learned = []
+
+    @dataclass(frozen=True)
+    class Counted(Fake):
+        def fit(self, data: Data, rows, *, seed: int) -> FittedKnown:
+            learned.append((len(rows), data.deadline is not None))
+            return super().fit(data, rows, seed=seed)
+
+    monkeypatch.setattr(tuning, "_TELLING", 20)
+    fake = Counted("tuned", "graph-free", 0.99)
+    search = searched(monkeypatch, MANY, fake)
+    teach = np.arange(MANY)
+    made = tuned(search, choose(search.standing), teach, Limits(time.monotonic() + 60))
+    assert learned == [(MANY - 20, True)]  # but those that judge, until time is over
+    assert made.alone.candidate == fake
+    assert len(made.alone.right) == 20
+    data = search.data
+    data.forget(teach)
+    assert data.fitted(fake, teach, 0).at(data, teach[:1]).shape == (1, CLASSES)
+    assert len(learned) == 1
+    assert made.judges(search, made.alone).labels.shape == (20,)
+    assert made.judges(search, search.standing.first()) is search.held_out
+
+
+def test_all_blocks_are_tuned_where_there_is_time_for_it(monkeypatch):
+    top, whole = Fake("top", "graph-free", 0.99, epoch=0.01), Fake("whole", "graph-free", 0.99, epoch=0.02)
+    seconds = {"long": 60.0, "short": 2.0}
+    found = {
+        kind: came_to(monkeypatch, MANY, (FREE, GRAPH), top, given, deep=whole).alone.candidate.name
+        for kind, given in seconds.items()
+    }
+    assert found == {"long": "whole", "short": "top"}
+    slow = replace(whole, epoch=5.0)
+    assert came_to(monkeypatch, MANY, (FREE, GRAPH), top, deep=slow).alone.candidate == top
+    late = came_to(monkeypatch, MANY, (FREE, GRAPH), replace(top, epoch=9.0), deep=slow)
+    assert "no time" in late.said[0]
+
+
+def test_many_val_rows_judge_all_and_never_teach(monkeypatch):
+    fake = Fake("tuned", "graph-free", 0.99)
+    search = searched(monkeypatch, MANY, fake)
+    val = np.arange(MANY - 30, MANY)
+    monkeypatch.setattr(tuning, "_TELLING", 20)
+    part = Part(np.arange(MANY - 30), val, None, search.data.labels[val])
+    search = Search(search.data, HeldOut((part,), 1, "val rows", 1), 0, time.monotonic() + 60)
+    search.run_only((FREE, GRAPH))
+    made = tuned(search, choose(search.standing), part.train, Limits(time.monotonic() + 60))
+    assert len(made.alone.right) == 30

@@ -158,7 +158,7 @@ def test_a_network_that_takes_a_tenth_of_the_budget_is_given_up(tmp_path, monkey
 
 
 def test_many_labels_are_ranked_by_accuracy(tmp_path, monkeypatch):
-    monkeypatch.setattr("graphtune.sweep.search.FEW", 1)
+    monkeypatch.setattr("graphtune.select.grid.FEW", 1)
     found = search(tmp_path / "search", Asked(2, 60.0, "linear"))
     assert not found.few
     values = [one for one in found.trials if one.state == "complete"]

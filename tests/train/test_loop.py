@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -309,6 +310,31 @@ def test_a_deadline_ends_training_and_a_later_one_goes_on(tmp_path, monkeypatch)
     assert 0 < len(rest.calls) < 18
     assert same(whole, resumed)
     assert history == again
+
+
+def test_a_paced_training_is_whole_when_the_deadline_comes_and_its_steps_have_fallen(monkeypatch):
+    settings = Training(batch_rows=12, patience=None, schedule="linear", paced=True)
+    endless = Full(epochs=10_000)
+    clock = iter(range(100000))
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: float(next(clock)))
+        _, history = trained(strategy=endless, settings=settings, deadline=400.0)
+    (phase,) = history.phases
+    assert phase.stopped == "epochs"
+    assert 3 < len(phase.epochs) < 400
+    rates = [epoch.rate for epoch in phase.epochs]
+    assert all(a > b for a, b in pairwise(rates))
+    assert rates[0] > 0.7 * endless.rate
+    assert rates[-1] < 0.3 * endless.rate
+
+
+def test_pacing_changes_nothing_while_there_is_time():
+    settings = Training(batch_rows=12, patience=None, schedule="linear")
+    found = [
+        trained(strategy=Full(epochs=4), settings=one, deadline=time.monotonic() + 1e6)[0]
+        for one in (settings, replace(settings, paced=True))
+    ]
+    assert same(*found)
 
 
 def test_rejects_phases_that_learn_nothing_or_something_foreign():

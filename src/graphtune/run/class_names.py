@@ -16,7 +16,7 @@ import numpy as np
 from graphtune.plan import Plan
 from graphtune.progress import say
 from graphtune.run.split import Split
-from graphtune.select.grid import FEW
+from graphtune.select.grid import labels_are_few
 from graphtune.table import Table
 
 _BETWEEN = re.compile(r"[\s_\-/.:;,#+&|]+")
@@ -35,7 +35,7 @@ def with_class_names(table: Table, split: Split, plan: Plan) -> tuple[Table, Spl
     """
     known = table.labels[split.train][table.labels[split.train] >= 0]
     seen = np.unique(known)
-    few = len(known) <= FEW * len(seen)
+    few = labels_are_few(len(known), len(seen))
     wanted = (few and not plan.exactly) if plan.class_names is None else plan.class_names
     if not wanted or table.marks is not None:
         return table, split

@@ -23,6 +23,7 @@ from graphtune.run.tracked import track_failure, track_fit
 from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
 from graphtune.select import Data, GraphReport, Outcome, served
 from graphtune.select.calibration import Calibration, calibrated, class_shares
+from graphtune.select.grid import labels_are_few
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
 from graphtune.select.standing import Tried
@@ -33,6 +34,7 @@ from graphtune.tracking import Guarded, Tracker
 
 _TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures and saving
 _BEFORE_TUNING = 0.4  # of the budget, where an encoder is to be tuned after the search
+_BEFORE_TUNING_BY_MANY = 0.25  # the same with many labels, from which tuning gains more than searching
 _MORE_TIME = 3.0  # times a budget that was too small
 SHARE_TO_FIT = 0.95  # of the budget, by when a tuned encoder must have read the test rows
 
@@ -127,7 +129,7 @@ class _Fit:
             model = replace(model, outcome=evaluated(model, ready, choice))
         if self.strangers is not None and not data.several:
             with self.clock.stage("unknown"):
-                found = told(ready, search, choice.chosen, self.plan.seed)
+                found = told(ready, tuning.judges(search, choice.chosen), choice.chosen, self.plan.seed)
                 if found is not None:
                     model = with_examples(
                         replace(model, rejection=found[0]), found[1], self.strangers, self.links
@@ -151,7 +153,8 @@ class _Fit:
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
             journal = Journal.opened(place, fingerprint(ready, held_out), resume=self.resume)
-        share = share_to_search(tunes=self._tunes(ready))
+        labelled = len(ready.data.labelled)
+        share = share_to_search(tunes=self._tunes(ready), few=labels_are_few(labelled, ready.data.classes))
         deadline = begin + share * self.plan.budget_seconds
         search = Search(ready.data, held_out, self.plan.seed, deadline, journal)
         say(f"choosing by {held_out.said}")
@@ -261,9 +264,11 @@ def _asked(choice: Choice, chosen: Tried, said: str) -> Choice:
     return replace(choice, chosen=chosen, verdict=replace(old, graph_helps=helps, text=text, asked=True))
 
 
-def share_to_search(*, tunes: bool) -> float:
+def share_to_search(*, tunes: bool, few: bool) -> float:
     """Return by which share of the budget a search ends, if anything is left to try."""
-    return _BEFORE_TUNING if tunes else _TO_SEARCH
+    if not tunes:
+        return _TO_SEARCH
+    return _BEFORE_TUNING if few else _BEFORE_TUNING_BY_MANY
 
 
 def _shares(data: Data, rows: Int64[np.ndarray, " T"]) -> Float64[np.ndarray, " C"]:

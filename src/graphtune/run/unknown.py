@@ -11,9 +11,9 @@ from graphtune.progress import say
 from graphtune.run.figures import unknown_figures
 from graphtune.run.fitted import FittedModel
 from graphtune.run.ready import Ready, read_views
+from graphtune.select.held_out import HeldOut
 from graphtune.select.outcome import UnknownReport
 from graphtune.select.rejection import LEAST, Rejection, by_examples, rejection, signs
-from graphtune.select.search import Search
 from graphtune.select.standing import Tried
 from graphtune.table import Links, Table
 from graphtune.table.columns import nearest
@@ -70,12 +70,12 @@ def set_apart(table: Table, labels: tuple[str, ...] | None) -> tuple[Table, Stra
 
 
 def told(
-    ready: Ready, search: Search, chosen: Tried, seed: int
+    ready: Ready, held_out: HeldOut, chosen: Tried, seed: int
 ) -> tuple[Rejection, Float64[np.ndarray, "T 2"]] | None:
     """Return how texts of no class are told by what serves; None where the plan reads no meaning."""
     if "meaning" not in read_views(ready.plan, ready.graphs.values()):
         return None
-    parts = search.held_out.parts[: chosen.parts]
+    parts = held_out.parts[: chosen.parts]
     return rejection(ready.data, parts, chosen.probabilities, ready.teach, seed)
 
 

@@ -24,7 +24,7 @@ from graphtune.run.split import Split, split_rows, without_weightless
 from graphtune.run.unknown import set_apart
 from graphtune.select import Candidate, NamedGraph
 from graphtune.select.extent import Extent
-from graphtune.select.grid import FEW, probes
+from graphtune.select.grid import labels_are_few, probes
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.table import Links, Table
 
@@ -70,7 +70,7 @@ class Work:
     @property
     def few(self) -> bool:
         """Whether labels are few, as the search takes it."""
-        return self.split["labelled"] <= FEW * self.classes
+        return labels_are_few(self.split["labelled"], self.classes)
 
     @property
     def same(self) -> bool:
@@ -105,7 +105,11 @@ class Work:
     @property
     def left(self) -> float:
         """Seconds of the budget that encoding and graphs leave to the search."""
-        return share_to_search(tunes=self.plan.tune) * self.plan.budget_seconds - self.encode - self.graphs
+        return (
+            share_to_search(tunes=self.plan.tune, few=self.few) * self.plan.budget_seconds
+            - self.encode
+            - self.graphs
+        )
 
     @property
     def rest(self) -> float:
@@ -117,7 +121,7 @@ class Work:
     def needed(self) -> float:
         """The seconds of a budget in which the search is likely to try everything."""
         before = self.encode + self.graphs + self.select
-        return max(before / share_to_search(tunes=self.plan.tune), before + self.rest)
+        return max(before / share_to_search(tunes=self.plan.tune, few=self.few), before + self.rest)
 
     def sizes(
         self, *, unlabelled: int | None = None, most_terms: int | None = None, whole: bool = False

@@ -58,6 +58,22 @@ class Data:
         self._fitted.move_to_end(key)
         return self._fitted[key]
 
+    def serve(
+        self,
+        candidate: "Candidate",
+        learned: Int64[np.ndarray, " T"],
+        rows: Int64[np.ndarray, " M"],
+        seed: int,
+    ) -> None:
+        """Let ``candidate``, fitted on the rows ``learned``, stand for what it would be on ``rows``.
+
+        For what takes so long that it is not fitted twice.
+
+        Raises:
+            OutOfTime: as `fitted`, if it is not held any more.
+        """
+        self._fitted[candidate, rows.tobytes(), seed] = self.fitted(candidate, learned, seed)
+
     @property
     def labelled(self) -> Int64[np.ndarray, " T"]:
         """The labelled nodes that are texts of the table, not `names` of classes."""

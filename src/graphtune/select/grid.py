@@ -23,6 +23,11 @@ _NEAR, _FAR, _ALONG_LINKS = Hops(2, 0.3), Hops(6, 0.2), Hops(10, 0.1)
 _SPREAD, _SPREAD_NEAR = Hops(10, 0.3), Hops(5, 0.5)
 
 
+def labels_are_few(labelled: int, classes: int) -> bool:
+    """Say whether so many labelled rows of so many classes are few."""
+    return labelled <= FEW * classes
+
+
 def probes(*, few: bool, same: bool, several: bool = False) -> list[Probe]:
     """Return the graph-free candidates; ``same`` = the encoder is the TF-IDF itself.
 

@@ -26,6 +26,14 @@ class Part:
     labels: Int64[np.ndarray, " B"]  # of the rows that judge
     marks: Bool[np.ndarray, "B C"] | None = None  # theirs, where they may have several
 
+    def fewer(self, most: int) -> "Part":
+        """Return this with at most so many labelled rows that judge, the first ones; the others teach too."""
+        if self.new is not None or len(self.held) <= most:
+            return self
+        train = np.union1d(self.train, self.held[most:])
+        marks = None if self.marks is None else self.marks[:most]
+        return replace(self, train=train, held=self.held[:most], labels=self.labels[:most], marks=marks)
+
     def predict(self, candidate: Candidate, data: Data, seed: int) -> Float32[np.ndarray, "B C"]:
         """Fit ``candidate`` on the learning rows and return its probabilities of the judging rows."""
         fitted = data.fitted(candidate, self.train, seed)
@@ -69,7 +77,9 @@ class HeldOut:
                 # A class with fewer rows than folds is held out in some of them only.
                 warnings.filterwarnings("ignore", message="The least populated class")
                 drawn = list(folds.split(np.zeros(len(rows)), known))
-            for learn, judge in drawn[: 1 if only_one else count]:
+            order = np.random.default_rng(seed + repeat)
+            for learn, fold in drawn[: 1 if only_one else count]:
+                judge = order.permutation(fold)  # so that the first of them are like all
                 parts.append(Part(rows[learn], rows[judge], None, labels[rows[judge]]))
         times = {1: "once", 3: "three times"}[repeats]
         said = (

@@ -39,7 +39,7 @@ class Search:
     standing: Standing = field(init=False)
 
     def __post_init__(self) -> None:
-        few = len(self.data.labelled) <= grid.FEW * self.data.classes
+        few = grid.labels_are_few(len(self.data.labelled), self.data.classes)
         self.standing = Standing(self.held_out, few, self.held_out.first)
 
     def run(self, named: Sequence[NamedGraph], *, same: bool, up_to: Family = "network") -> None:

@@ -134,7 +134,15 @@ class Standing:
 
         It is counted in right answers; with few labels in likelihood, which tells more of each row.
         """
-        lead = other.losses - better.losses if self.few else better.right.astype(float) - other.right
+        if self.few:
+            return self.likelier(better, other)
+        return self._in_errors(better.right.astype(float) - other.right)
+
+    def likelier(self, better: Tried, other: Tried) -> float:
+        """Return how far ``better`` leads in likelihood, in standard errors as `lead`."""
+        return self._in_errors(other.losses - better.losses)
+
+    def _in_errors(self, lead: Float64[np.ndarray, " B"]) -> float:
         error = float(lead.std() / np.sqrt(self.rows))
         return float(lead.mean()) / max(error, 1e-12)
 

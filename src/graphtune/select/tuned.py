@@ -27,6 +27,7 @@ from graphtune.select.trained import trained
 from graphtune.select.tuned_reader import (
     check_counts,
     cut_model,
+    rows_of_texts,
     settings_of,
     start_head,
     tokens_of,
@@ -52,6 +53,8 @@ class Tuned(GraphFree):
     batch_rows: int = 16  # texts of a step
     texts: int = 16_000  # that are gone through at most, all epochs together; two epochs in any case
     checkpointed: bool = False  # hold less in memory while learning, for a third more time
+    paced: bool = False  # with a deadline: learn until it comes, by steps that have fallen to 0 then
+    drops: bool = True  # whether the encoder's own dropout is on while it learns; off, it is faster
 
     def __post_init__(self) -> None:
         check_counts(self, "blocks", "batch_rows")
@@ -90,7 +93,8 @@ class Tuned(GraphFree):
         task = replace(task, labels=torch.from_numpy(labels), targets=wanted)
         before = _digests(model)
         strategy = _for(self.strategy, self.passes(len(rows)))
-        history = trained(strategy, model, task, settings_of(self.batch_rows), data, seed)
+        settings = settings_of(self.batch_rows, paced=self.paced)
+        history = trained(strategy, model, task, settings, data, seed)
         # What a strategy put in for a while is merged by now: only the encoder's own weights can differ.
         moved = {name for name, digest in _digests(model).items() if digest != before[name]}
         return FittedTuned.of(encoder, model, moved, max(phase.learned for phase in history.phases))
@@ -108,13 +112,18 @@ class Tuned(GraphFree):
         self._tried(encoder, data, first)
         _, once = self._tried(encoder, data, first)
         ready, taken = self._tried(encoder, data, some)
-        text, learning = taken / len(some), min(self.blocks, encoder.depth)
+        text = taken / len(some)
         if len(some) > len(first):
             # What a training takes however short it is counts as getting ready.
             text = max(text / 4, (taken - once) / (len(some) - len(first)))
             ready += max(0.0, once - len(first) * text)
-        # The way back through a block takes twice as long as the way there; frozen blocks have neither.
-        return Pace(ready, text, self.passes, text * encoder.depth / (3 * learning))
+        texts = [data.features.texts[row] for row in some]
+        start = time.monotonic()
+        rows_of_texts(encoder, encoder.loaded, texts)
+        read = (time.monotonic() - start) / len(some)
+        return Pace(
+            ready, text, self.passes, read, read * max(0, encoder.depth - self.blocks) / encoder.depth
+        )
 
     def _tried(self, encoder: Transformer, data: Data, rows: Int64[np.ndarray, " T"]) -> tuple[float, float]:
         """Return the seconds until a training can begin, and of one epoch."""
@@ -146,7 +155,7 @@ class Tuned(GraphFree):
         return TextTask(given, labels, data.classes, every, every[:0], weights, device=device)
 
     def _model(self, encoder: Transformer, classes: int) -> TextModel:
-        return cut_model(encoder, self.blocks, classes, checkpointed=self.checkpointed)
+        return cut_model(encoder, self.blocks, classes, checkpointed=self.checkpointed, drops=self.drops)
 
 
 @dataclass(frozen=True)
@@ -157,10 +166,12 @@ class Pace:
     text: float  # seconds to learn from a text once
     epochs: Callable[[int], int]  # by the number of texts
     read: float  # seconds to predict a text
+    once: float = 0.0  # seconds that the frozen blocks take for a text, before anything is learned
 
     def training(self, texts: int, epochs: int | None = None) -> float:
         """Return the seconds to train on so many texts, as often as is usual unless told otherwise."""
-        return self.ready + (self.epochs(texts) if epochs is None else epochs) * texts * self.text
+        often = self.epochs(texts) if epochs is None else epochs
+        return self.ready + texts * (self.once + often * self.text)
 
     def reading(self, texts: int) -> float:
         """Return the seconds to predict so many texts."""

@@ -91,13 +91,16 @@ def transformer_of(data: Data, reader: object, does: str = "tunes a transformer"
     return encoder
 
 
-def cut_model(encoder: Transformer, blocks: int, classes: int, *, checkpointed: bool = False) -> TextModel:
+def cut_model(
+    encoder: Transformer, blocks: int, classes: int, *, checkpointed: bool = False, drops: bool = True
+) -> TextModel:
     """Return the encoder with its top blocks free to learn, and a head with weights at random.
 
-    They are where the encoder is: on a GPU, if there is one.
+    They are where the encoder is: on a GPU, if there is one. Unless ``drops``, the encoder's own dropout
+    stays off while it learns.
     """
     frozen = max(0, encoder.depth - blocks)
-    cut = TunableTransformer.load(encoder.directory, frozen, checkpointed=checkpointed)
+    cut = TunableTransformer.load(encoder.directory, frozen, checkpointed=checkpointed, drops=drops)
     model = TextModel(cut, encoder.pooled_by, nn.Linear(encoder.width, classes)).eval()
     return model.to(encoder.loaded.device)
 
@@ -131,9 +134,9 @@ def linear_start(
     )
 
 
-def settings_of(batch_rows: int) -> Training:
+def settings_of(batch_rows: int, *, paced: bool = False) -> Training:
     """Return how an encoder is trained, so many texts a step."""
-    return Training(batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0)
+    return Training(batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0, paced=paced)
 
 
 def tokens_of(encoder: Transformer, texts: Sequence[str], frozen: int) -> TokenIds | TokenStates:

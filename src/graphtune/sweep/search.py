@@ -15,7 +15,7 @@ from graphtune.run.split import without_weightless
 from graphtune.select import Candidate, Mean, NamedGraph
 from graphtune.select.data import OutOfTime
 from graphtune.select.graphs import usual
-from graphtune.select.grid import FEW
+from graphtune.select.grid import labels_are_few
 from graphtune.select.held_out import HeldOut
 from graphtune.select.journal import Journal
 from graphtune.select.standing import Tried
@@ -97,7 +97,7 @@ def search_table(
     deadline = begin + asked.budget_seconds
     _check_time(begin, asked)
     held_out = ready.held_out()
-    few = len(ready.data.labelled) <= FEW * ready.data.classes
+    few = labels_are_few(len(ready.data.labelled), ready.data.classes)
     mark = f"{fingerprint(ready, held_out)} {asked.space}"
     with opened(into, mark, "minimize" if few else "maximize", plan.seed) as study:
         journal = Journal.opened(into / "held-out", mark, resume=True)

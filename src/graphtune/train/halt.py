@@ -13,6 +13,7 @@ class Halt:
 
     def __init__(self, deadline: float | None) -> None:
         self.deadline = deadline  # on the clock of time.monotonic
+        self.begun = time.monotonic()
         self.interrupted = False
         self.cut = False  # whether a phase has ended for the deadline: what follows is not stored
 
@@ -20,6 +21,14 @@ class Halt:
     def late(self) -> bool:
         """Whether the deadline has passed."""
         return self.deadline is not None and time.monotonic() >= self.deadline
+
+    @property
+    def share(self) -> float:
+        """How much of the time until the deadline is over, 0 … 1; 0 without one."""
+        if self.deadline is None:
+            return 0.0
+        now = time.monotonic()
+        return min(1.0, (now - self.begun) / max(1e-9, self.deadline - self.begun))
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -128,6 +128,8 @@ class PhaseLoop:
         ):
             return "patience"
         if self.around.halt.late:
+            if self.settings.paced and (done or self.position.step):
+                return "epochs"
             if not self.around.halt.cut:
                 # A longer deadline goes on from here.
                 self._save()
@@ -211,10 +213,12 @@ class PhaseLoop:
             )
 
     def _step(self, batch: Step, number: int) -> float:
-        done = len(self.position.epochs) * self.batches + number
+        done, steps = len(self.position.epochs) * self.batches + number, self.phase.epochs * self.batches
+        if self.settings.paced:
+            done = max(done, min(steps - 1, int(self.around.halt.share * steps)))
         factor = share(
             done,
-            self.phase.epochs * self.batches,
+            steps,
             schedule=self.settings.schedule,
             warmup=self.settings.warmup,
         )
