@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from graphtune import encoder, graph, layer, loss, select, strategy
+from graphtune import encoder, graph, initial, layer, loss, select, strategy
 from graphtune.encoder import Tfidf
 from graphtune.errors import PlanError
 from graphtune.graph import GraphBuilder
+from graphtune.initial import Initial
 from graphtune.layer import GraphLayer
 from graphtune.loss import Loss
 from graphtune.plan.toml import from_toml, to_toml
@@ -24,6 +25,7 @@ KINDS = {
     GraphLayer: layer.ALL,
     Candidate: select.ALL,
     Strategy: strategy.ALL,
+    Initial: initial.ALL,
     TextStrategy: strategy.OF_LABELLED_TEXTS,
     MinedStrategy: strategy.OF_MINED_TEXTS,
     CoupledStrategy: strategy.OF_COUPLES,

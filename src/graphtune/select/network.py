@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, cast
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph
+from graphtune.initial import Initial, Usual
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import Model, Task
 from graphtune.select.data import Data, NewRows
@@ -21,6 +22,7 @@ from graphtune.select.outcome import Family
 from graphtune.select.spared import scaled, spare
 from graphtune.select.trained import trained
 from graphtune.strategy import Full, Strategy
+from graphtune.strategy.started import Started
 from graphtune.train import Training
 
 OF_LAYERS: Final = ("heads", "hops")  # what a network can tell its layers
@@ -40,6 +42,7 @@ class Network:
     depth: int = 2
     dropout: float = 0.5
     strategy: Strategy = Full(rate=0.01, decay=5e-3, epochs=60)
+    initial: Initial = field(default_factory=Usual)  # how its weights start
     # Edges × width up to which every step reads the whole graph; 2^30 are about 10 s an epoch on two cores.
     whole_up_to: int = 1 << 30
     fanouts: tuple[int, ...] = (15, 10)  # else, neighbours drawn at each hop; further hops take the last
@@ -119,7 +122,8 @@ class Network:
         sampler = self._sampler(graph, model.hops)
         batch_rows = None if sampler is None else _SAMPLED_ROWS
         settings = Training(batch_rows=batch_rows, sampler=sampler, patience=15)
-        history = trained(self.strategy, model, task, settings, data, seed)
+        strategy = Started(self.initial, self.strategy)
+        history = trained(strategy, model, task, settings, data, seed)
         nodes = _probabilities(model, x, graph, in_blocks=sampler is not None)
         learned = max(phase.learned for phase in history.phases)
         return FittedNetwork(self, model, nodes.numpy(), learned)
@@ -134,6 +138,7 @@ class Network:
         usual = isinstance(self.strategy, Full)
         told = "".join(f", {value} {name}" for name, value in self.settings.items())
         how = told if usual else f"{told}, {type(self.strategy).__name__}"
+        how += "" if isinstance(self.initial, Usual) else f", {type(self.initial).__name__} start"
         return f"{self.layer.__name__}({self.view} over {self.graph}, {self.depth}×{self.width}{how})"
 
     def _sampler(self, graph: TextGraph, hops: int) -> Sampler | None:

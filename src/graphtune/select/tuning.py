@@ -56,8 +56,8 @@ def tuned(search: Search, choice: Choice, teach: Int64[np.ndarray, " T"], limits
     held-out rows seldom tell; with many, only if it is likelier by one standard error. The tuned encoder
     alone has to lead clearly in any case. With few labels, the choice so far may then teach the encoder on
     all texts: where the encoder is wanted by itself and the choice leads it, or where it has learned what the
-    graph did not know. On banking77 with 5 labels a class, where the graph knew better, the average with what it taught
-    was no better (85.6 % against 85.9). Ctrl-C ends it with what was found so far.
+    graph did not know. On banking77 with 5 labels a class, where the graph knew better, the average with
+    what it taught was no better (85.6 % against 85.9). Ctrl-C ends it with what was found so far.
     """
     tuning = Tuning(choice)
     if not isinstance(search.data.features.maker.encoder, Transformer):
