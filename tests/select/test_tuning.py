@@ -9,6 +9,7 @@ from corpus import CLASSES, setting
 from known import MANY, FittedKnown, Known
 
 from graphtune.select import Data, decision, tuning
+from graphtune.select.data import OutOfTime
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.select.mean import Mean
 from graphtune.select.search import Search
@@ -49,8 +50,8 @@ def searched(
 ) -> Search:
     monkeypatch.setattr(tuning, "Transformer", object)
     monkeypatch.setattr(tuning, "Tuned", lambda blocks: fake)
-    monkeypatch.setattr(tuning, "shallow", lambda: fake)
-    monkeypatch.setattr(tuning, "deep", lambda depth: deep or fake)
+    monkeypatch.setattr(tuning, "shallow", lambda rows: fake)
+    monkeypatch.setattr(tuning, "deep", lambda rows, depth: deep or fake)
     monkeypatch.setattr(tuning, "_depth", lambda search: 6)
     monkeypatch.setattr(tuning, "_DEPTHS", (4,))
     labels = (np.arange(stored + unlabelled) % CLASSES).astype(np.int64)
@@ -103,8 +104,7 @@ def test_the_average_is_usual_with_few_labels_and_must_be_likelier_with_many(
     assert (expected == "both") == isinstance(chosen, Mean)
     (said,) = made.said
     assert {"both": "averaged with", "frozen": "left as it was"}[expected] in said
-    # With many labels one part judges what learned once.
-    assert f"{stored if stored == 45 else stored // 5} held-out rows" in said
+    assert f"{stored} held-out rows" in said
 
 
 @pytest.mark.parametrize("few", [45, MANY])
@@ -281,7 +281,8 @@ def test_a_teacher_is_heard_on_as_many_texts_as_there_is_time_for(monkeypatch):
     assert late.choice.chosen.candidate.members[1] == fake
 
 
-def test_with_many_labels_what_was_judged_serves_and_is_not_fitted_again(monkeypatch):
+def counted(monkeypatch, **settings):
+    """Return a fake that says of how many rows it learned, and what it said."""
     learned = []
 
     @dataclass(frozen=True)
@@ -291,19 +292,54 @@ def test_with_many_labels_what_was_judged_serves_and_is_not_fitted_again(monkeyp
             return super().fit(data, rows, seed=seed)
 
     monkeypatch.setattr(tuning, "_TELLING", 20)
-    fake = Counted("tuned", "graph-free", 0.99)
+    return Counted("tuned", "graph-free", 0.99, **settings), learned
+
+
+def test_with_many_labels_and_time_it_learns_to_be_judged_and_again_to_serve(monkeypatch):
+    fake, learned = counted(monkeypatch)
     search = searched(monkeypatch, MANY, fake)
     teach = np.arange(MANY)
     made = tuned(search, choose(search.standing), teach, Limits(time.monotonic() + 60))
+    assert [count for count, _ in learned] == [MANY - MANY // 5] * 5  # every part judges
+    assert len(made.alone.right) == MANY
+    search.data.forget(teach)
+    search.data.fitted(fake, teach, 0)
+    assert learned[-1] == (MANY, False)
+
+
+def test_with_little_time_what_was_judged_serves_and_is_not_fitted_again(monkeypatch):
+    # An epoch of all rows takes three seconds by its own word.
+    fake, learned = counted(monkeypatch, epoch=3 / MANY)
+    search = searched(monkeypatch, MANY, fake)
+    teach = np.arange(MANY)
+    made = tuned(search, choose(search.standing), teach, Limits(time.monotonic() + 4))
     assert learned == [(MANY - 20, True)]  # but those that judge, until time is over
     assert made.alone.candidate == fake
     assert len(made.alone.right) == 20
     data = search.data
+    monkeypatch.setattr("graphtune.select.data._KEPT_BYTES", 1)
+    data.fitted(GRAPH, teach, 0)  # which pushes out whatever can be
     data.forget(teach)
     assert data.fitted(fake, teach, 0).at(data, teach[:1]).shape == (1, CLASSES)
     assert len(learned) == 1
     assert made.judges(search, made.alone).labels.shape == (20,)
     assert made.judges(search, search.standing.first()) is search.held_out
+
+
+def test_what_is_not_chosen_is_not_kept_to_serve(monkeypatch):
+    fake, learned = counted(monkeypatch, epoch=3 / MANY)
+    search = searched(monkeypatch, MANY, replace(fake, sure=0.4, wrong=MANY))
+    worse = replace(fake, sure=0.4, wrong=MANY)
+    teach, choice = np.arange(MANY), choose(search.standing)
+    made = tuned(search, choice, teach, Limits(time.monotonic() + 4))
+    assert "left as it was" in made.said[0]
+    search.data.fitted(worse, teach, 0)
+    assert learned[-1] == (MANY, False)
+    # Unless the encoder is wanted alone.
+    learned.clear()
+    tuned(search, choice, teach, Limits(time.monotonic() + 4, alone=True))
+    search.data.fitted(worse, teach, 0)
+    assert [count for count, _ in learned] in ([MANY - 20], [])
 
 
 def test_all_blocks_are_tuned_where_there_is_time_for_it(monkeypatch):
@@ -320,13 +356,45 @@ def test_all_blocks_are_tuned_where_there_is_time_for_it(monkeypatch):
     assert "no time" in late.said[0]
 
 
-def test_many_val_rows_judge_all_and_never_teach(monkeypatch):
-    fake = Fake("tuned", "graph-free", 0.99)
+@pytest.mark.parametrize(("few", "judged"), [(200, 20), (30, 30)])
+def test_val_rows_judge_all_and_never_teach_unless_they_are_too_few(monkeypatch, few, judged):
+    fake, learned = counted(monkeypatch, epoch=3 / MANY)
+    monkeypatch.setattr(tuning, "_FEW_VAL", few)
     search = searched(monkeypatch, MANY, fake)
-    val = np.arange(MANY - 30, MANY)
-    monkeypatch.setattr(tuning, "_TELLING", 20)
-    part = Part(np.arange(MANY - 30), val, None, search.data.labels[val])
-    search = Search(search.data, HeldOut((part,), 1, "val rows", 1), 0, time.monotonic() + 60)
+    data, val = search.data, np.arange(MANY - 30, MANY)
+    part = Part(np.arange(MANY - 30), val, None, data.labels[val])
+    held_out = HeldOut.given(part, data.labels, 0)
+    assert not held_out.drawn
+    search = Search(data, held_out, 0, time.monotonic() + 60)
     search.run_only((FREE, GRAPH))
-    made = tuned(search, choose(search.standing), part.train, Limits(time.monotonic() + 60))
-    assert len(made.alone.right) == 30
+    choice = choose(search.standing)
+    made = tuned(search, choice, part.train, Limits(time.monotonic() + 4))
+    assert len(made.alone.right) == judged
+    assert learned == [(MANY - 30 - (judged if judged == 20 else 0), True)]
+
+
+def test_time_that_is_over_or_ctrl_c_leaves_what_there_was(monkeypatch):
+    @dataclass(frozen=True)
+    class Ended(Fake):
+        def fit(self, data: Data, rows, *, seed: int) -> FittedKnown:
+            raise {"late": OutOfTime, "stopped": KeyboardInterrupt}[self.name]
+
+    for name, said in (("late", "nothing is known"), ("stopped", "interrupted")):
+        made = came_to(monkeypatch, MANY, (FREE, GRAPH), Ended(name, "graph-free", epoch=3 / MANY), 4.0)
+        assert said in made.said[0]
+        assert made.alone is None
+        assert not isinstance(made.choice.chosen.candidate, Mean)
+
+
+def test_a_judge_further_on_reads_what_the_search_knew_of_its_rows(monkeypatch):
+    fake, _ = counted(monkeypatch)
+    search = searched(monkeypatch, MANY, fake)
+    first, second = search.held_out.parts[:2]
+    frozen = search.standing.tried[GRAPH]
+    judges = decision.Judges(HeldOut((second,), 1, "", 1), len(first.labels))
+    own = Standing(judges.held_out, few=False, parts=1).judged(
+        fake, second.predict(fake, search.data, 0), 1.0
+    )
+    against = decision._Against(Standing(judges.held_out, few=False, parts=1), own, judges.start, usual=False)
+    expected = frozen.right[len(first.labels) : len(first.labels) + len(second.labels)]
+    assert np.array_equal(against.first(frozen).right, expected)

@@ -320,12 +320,15 @@ def test_a_paced_training_is_whole_when_the_deadline_comes_and_its_steps_have_fa
         patched.setattr(time, "monotonic", lambda: float(next(clock)))
         _, history = trained(strategy=endless, settings=settings, deadline=400.0)
     (phase,) = history.phases
-    assert phase.stopped == "epochs"
+    assert phase.stopped == "time"
     assert 3 < len(phase.epochs) < 400
     rates = [epoch.rate for epoch in phase.epochs]
     assert all(a > b for a, b in pairwise(rates))
     assert rates[0] > 0.7 * endless.rate
     assert rates[-1] < 0.3 * endless.rate
+    # What was done of the last epoch counts, and is validated.
+    assert phase.epochs[-1].val_loss is not None
+    assert math.isfinite(phase.epochs[-1].loss)
 
 
 def test_pacing_changes_nothing_while_there_is_time():

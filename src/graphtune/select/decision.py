@@ -69,71 +69,93 @@ class Tuning:
         return tuple(one for stage in reversed(self.stages) for one in stage.scored)
 
 
+@dataclass(frozen=True, eq=False)
+class Judges:
+    """Rows that judge a tuned encoder."""
+
+    held_out: HeldOut
+    start: int = 0  # judgements of the search's parts before theirs
+
+
 def decided(
-    search: Search,
-    before: Tuning,
-    candidate: Candidate,
-    judged: Tried | None,
-    held_out: HeldOut | None = None,
+    search: Search, before: Tuning, candidate: Candidate, judged: Tried | None, judges: Judges | None = None
 ) -> Tuning:
     """Decide on ``candidate`` by what judged it, or what differs from it only in how many texts there are.
 
-    ``held_out``: by which rows, the first of each part of the search's; None = the search's first parts.
+    ``judges``: by which rows, in one part; None = the search's first parts.
     """
     if judged is None:
         return before.then(Stage(f"Of the {candidate} nothing is known: it took longer than there was time."))
-    held_out = held_out or search.held_out.only(judged.parts)
-    standing = Standing(held_out, search.standing.few, judged.parts)
-    choice = before.choice
+    judges = judges or Judges(search.held_out.only(judged.parts))
+    standing = Standing(judges.held_out, search.standing.few, judged.parts)
     alone = standing.judged(candidate, judged.probabilities, judged.seconds)
-    # Of few rows a temperature is mostly noise: it is held back towards none.
-    held = len(alone.right) / (len(alone.right) + _HOLD)
-    heat = float(alone.temperature**held)
-    seen: dict[int, list[Tried]] = {}
-
-    def better(frozen: Tried | None) -> Tried | None:
-        if frozen is None:
-            return None
-        first = _first(standing, frozen, len(alone.right))
-        tables, heats = (first.probabilities, alone.probabilities), (frozen.temperature, heat)
-        one, other = (calibrated(table, at) for table, at in zip(tables, heats, strict=True))
-        share = second_share(one, other, standing.held_out.labels, standing.held_out.repeats)
-        weights = () if share == 0.5 else (round(1 - share, 2), round(share, 2))
-        both = standing.judged(
-            Mean((frozen.candidate, alone.candidate), heats, weights),
-            mean((one, other), (), weights),
-            alone.seconds,
-        )
-        seen[id(frozen)] = [first, both]
-        return _best(standing, first, both, alone, usual=standing.few and not before.stages)
-
-    graph = better(choice.graph)
+    against = _Against(standing, alone, judges.start, usual=standing.few and not before.stages)
+    choice = before.choice
+    graph = against.best(choice.graph)
     # What a graph taught is not free of it, and is not averaged with what is.
     taught = alone.candidate.family != "graph-free" and choice.chosen is not choice.free
     if choice.free is choice.graph:
         free = graph
     elif taught and choice.free is not None:
-        free = _first(standing, choice.free, len(alone.right))
+        free = against.first(choice.free)
     else:
-        free = better(choice.free)
+        free = against.best(choice.free)
     assert free is not None
     chosen = graph if graph is not None and choice.chosen is choice.graph else free
-    first, number = seen[id(choice.chosen)][0], len(before.stages)
-    leads = standing.lead(chosen, alone) > 0
-    ahead = alone.accuracy > first.accuracy
-    before = replace(before, ahead=ahead, leads=leads, held_out=held_out)
+    first, number = against.first(choice.chosen), len(before.stages)
+    before = replace(
+        before,
+        ahead=alone.accuracy > first.accuracy,
+        leads=standing.lead(chosen, alone) > 0,
+        held_out=judges.held_out,
+    )
     serves = _alone(standing, before.alone, alone)
     less = "" if judged.candidate == candidate else " It was judged with few texts, and learns from more."
-    if chosen is first:
+    if chosen.candidate == first.candidate:
         stage = Stage(_said(number, first, alone, chosen) + less, (alone,), standing)
         return before.then(stage, alone=serves)
     if graph is alone and not taught:
         # Then it serves without a graph, and leads what the graph is averaged with.
-        graph, free = seen[id(choice.graph)][1], alone
+        graph, free = against.both(choice.graph), alone
     new = between(graph, free, standing)
     said = _said(number, first, alone, new.chosen) + less
-    stage = Stage(said, (alone, *seen[id(choice.chosen)][1:]), standing)
+    stage = Stage(said, (alone, against.both(choice.chosen)), standing)
     return before.then(stage, new, serves)
+
+
+@dataclass(frozen=True, eq=False)
+class _Against:
+    """A tuned encoder beside what there was, all as the same rows judge them."""
+
+    standing: Standing
+    alone: Tried
+    start: int
+    usual: bool  # whether the average is taken unless it clearly loses
+
+    def first(self, frozen: Tried) -> Tried:
+        """Return what there was."""
+        return _first(self.standing, frozen, len(self.alone.right), self.start)
+
+    def both(self, frozen: Tried | None) -> Tried:
+        """Return the average with it."""
+        assert frozen is not None
+        standing, alone = self.standing, self.alone
+        # Of few rows a temperature is mostly noise: it is held back towards none.
+        held = len(alone.right) / (len(alone.right) + _HOLD)
+        heats = (frozen.temperature, float(alone.temperature**held))
+        tables = (self.first(frozen).probabilities, alone.probabilities)
+        one, other = (calibrated(table, at) for table, at in zip(tables, heats, strict=True))
+        share = second_share(one, other, standing.held_out.labels, standing.held_out.repeats)
+        weights = () if share == 0.5 else (round(1 - share, 2), round(share, 2))
+        members = Mean((frozen.candidate, alone.candidate), heats, weights)
+        return standing.judged(members, mean((one, other), (), weights), alone.seconds)
+
+    def best(self, frozen: Tried | None) -> Tried | None:
+        """Return the best of what there was, the average, and the encoder alone."""
+        if frozen is None:
+            return None
+        first, both = self.first(frozen), self.both(frozen)
+        return _best(self.standing, first, both, self.alone, usual=self.usual)
 
 
 def _alone(standing: Standing, earlier: Tried | None, later: Tried) -> Tried:
@@ -144,9 +166,9 @@ def _alone(standing: Standing, earlier: Tried | None, later: Tried) -> Tried:
     return earlier if standing.lead(first, later) > SURE else later
 
 
-def _first(standing: Standing, tried: Tried, rows: int) -> Tried:
-    """Return a candidate as the first ``rows`` judge it."""
-    return standing.judged(tried.candidate, tried.probabilities[:rows], tried.seconds)
+def _first(standing: Standing, tried: Tried, rows: int, start: int = 0) -> Tried:
+    """Return a candidate as ``rows`` judge it, from the one at ``start`` on."""
+    return standing.judged(tried.candidate, tried.probabilities[start : start + rows], tried.seconds)
 
 
 def _best(standing: Standing, frozen: Tried, both: Tried, alone: Tried, *, usual: bool) -> Tried:

@@ -15,8 +15,8 @@ from jaxtyping import Int64
 from graphtune.encoder import Transformer
 from graphtune.select.candidate import Candidate
 from graphtune.select.data import OutOfTime
-from graphtune.select.decision import Stage, Tuning, decided
-from graphtune.select.held_out import HeldOut
+from graphtune.select.decision import Judges, Stage, Tuning, decided
+from graphtune.select.held_out import HeldOut, Part
 from graphtune.select.mean import Mean
 from graphtune.select.search import Search
 from graphtune.select.standing import Standing, Tried
@@ -31,6 +31,7 @@ _LEAST_SECONDS = 1  # that must be left for any encoder to be tuned
 _LEAST_TEXTS = 1  # that a teacher labels, for each text that has a label
 _BEFORE_TEACHER = 1 / 3  # of the time, for learning from labels, where a taught encoder is wanted
 _TELLING = 500  # labelled rows that judge what learned from many others
+_FEW_VAL = 200  # rows: fewer do not judge it alone
 _NO_TIME = "The encoder was not tuned: there was no time for the {:.0f} s it takes."
 _JUDGED_PARTS = 2  # that judge what learned from all texts: it takes long, and a few rows tell little
 
@@ -101,7 +102,7 @@ def _by_few_labels(
             ends = (once, end - pace.training(len(teach), epochs))
             judged = _by_parts(search, asked, (parts, each + pace.reading(reads)), ends)
             return decided(search, before, asked, judged)
-        least = 2 * pace.ready + _FEWEST * epoch + limits.left - left
+        least = 2 * pace.ready + texts * pace.once + _FEWEST * epoch + limits.left - left
     return before.then(Stage(_NO_TIME.format(least)))
 
 
@@ -114,43 +115,72 @@ def _by_depth(search: Search, teach: Int64[np.ndarray, " T"], limits: Limits) ->
 
 
 def _by_many_labels(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], limits: Limits) -> Tuning:
-    """Let some rows judge what learned from all others until time was over; as they judged it, it serves.
+    """Tune as deep as time allows, twice where it allows that: to be judged, and to serve.
 
-    It is not fitted on all rows afterwards: twice the time is worth more than those rows.
+    Otherwise some rows judge what learned from all others until the time was over, and as they judged it, it
+    serves: it learned from a few more rows than what it is held against.
     """
     if limits.left < _LEAST_SECONDS:
         return before.then(Stage(_NO_TIME.format(_LEAST_SECONDS)))
-    part, depth = search.held_out.parts[0], _depth(search)
-    if search.held_out.drawn:
-        part = part.fewer(_TELLING)  # val rows never teach
-    rows, data, asked = len(part.train), search.data, shallow()
+    data, depth, every = search.data, _depth(search), len(teach)
+    (start, part), whole = _judging(search.held_out), search.held_out.parts[0]
+    rows, asked = len(part.train), shallow(every)
 
     def left(pace: Pace) -> float:
         # What is tuned reads the rows that judge; of the test rows both that and the frozen encoder.
-        return limits.left - pace.reading(2 * limits.judged_rows + len(part.labels))
-
-    def epochs(pace: Pace) -> float:
-        return (left(pace) - pace.training(rows, 0)) / max(1e-9, rows * pace.text)
+        read = pace.reading(2 * limits.judged_rows + len(part.labels))
+        return limits.left - read - _refitting(search, before)
 
     pace = asked.pace(data, teach)
-    often = epochs(pace)
+    often = (left(pace) - pace.training(rows, 0)) / max(1e-9, rows * pace.text)
     if often < LEAST:
         least = limits.left + (LEAST - often) * rows * pace.text
         return before.then(Stage(_NO_TIME.format(least)))
     if often > ENOUGH:
         # The top blocks' pace tells only roughly what all of them take.
-        other = deep(depth).pace(data, teach)
-        if epochs(other) >= deep_epochs(ENOUGH, depth):
-            pace, asked = other, deep(depth)
-    start = time.monotonic()
+        other = deep(every, depth).pace(data, teach)
+        if left(other) >= other.training(rows, 0) + deep_epochs(ENOUGH, depth) * rows * other.text:
+            pace, asked = other, deep(every, depth)
+    end = limits.finish - (limits.left - left(pace))
+    first = pace.training(len(whole.train)) + pace.reading(len(whole.labels))
+    again = pace.training(every) if len(whole.train) < every else 0.0
+    # Where val rows are too few, another part has to judge too.
+    if first * (2 if start else 1) + again <= end - time.monotonic():
+        parts = search.held_out.first // search.held_out.repeats
+        judged = _by_parts(search, asked, (parts, first), (end - again, end - pace.training(every)))
+        return decided(search, before, asked, judged)
+    begin = time.monotonic()
     try:
-        found = part.predict(asked, replace(data, deadline=start + left(pace)), search.seed)
+        found = part.predict(asked, replace(data, deadline=end), search.seed)
     except OutOfTime:
         return decided(search, before, asked, None)
-    alone = HeldOut((part,), 1, search.held_out.said, 1, search.held_out.drawn)
-    judged = Standing(alone, few=False, parts=1).judged(asked, found, time.monotonic() - start)
-    data.serve(asked, part.train, teach, search.seed)
-    return decided(search, before, asked, judged, alone)
+    predictor = data.fitted(asked, part.train, search.seed)  # the latest one: it is still there
+    judges = HeldOut((part,), 1, search.held_out.said, 1, search.held_out.drawn)
+    judged = Standing(judges, few=False, parts=1).judged(asked, found, time.monotonic() - begin)
+    after = decided(search, before, asked, judged, Judges(judges, start))
+    if limits.alone or after.choice is not before.choice:
+        data.serve(asked, teach, search.seed, predictor)
+    return after
+
+
+def _judging(held_out: HeldOut) -> tuple[int, Part]:
+    """Return the rows that judge what learned once, with the number of judgements before theirs.
+
+    Of drawn rows there are only as many as tell something, and the others teach. Few val rows tell too
+    little.
+    """
+    first = held_out.parts[0]
+    if held_out.drawn:
+        return 0, first.fewer(_TELLING)
+    if len(first.labels) < _FEW_VAL and len(held_out.parts) > 1:
+        return len(first.labels), held_out.parts[1].fewer(_TELLING)
+    return 0, first
+
+
+def _refitting(search: Search, before: Tuning) -> float:
+    """Return the seconds that it takes to fit again what was chosen, and what it is held against."""
+    able = (before.choice.chosen, before.choice.free, before.choice.graph)
+    return sum(_fitting(search, before, one) for one in {tried.candidate for tried in able if tried})
 
 
 def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], limits: Limits) -> Tuning:

@@ -1,4 +1,4 @@
-"""How deep an encoder is tuned on many labels, in the time there is.
+"""How deep and how often an encoder is tuned on many labels, in the time there is.
 
 Source: Lee, Tang & Lin, 2019, arXiv:1911.03090, section 3 (the top blocks alone).
 Where one gives way to the other was found on rows held out of the training rows of five sets with MiniLM, in
@@ -12,19 +12,19 @@ from graphtune.strategy import EncoderTuning
 TOP = 4  # blocks that learn, where there is no time for all
 LEAST = 0.1  # epochs of them, as a few steps tell, from which it is tried: they mostly tell too little
 ENOUGH = 2.0  # epochs of them, from which all blocks are better for their time
-_MOST = 3  # epochs of all
+_FEWEST, _MOST = 3, 8  # epochs, where time allows
+_TEXTS = 16_000  # that are gone through, where between the two
 _DEEP_RATE = 1e-4  # step size where all blocks learn
 
 
-def shallow() -> Tuned:
-    """Return what tunes the top blocks until time is over."""
-    return Tuned(TOP, EncoderTuning(epochs=_MOST), texts=_EVERY, paced=True, drops=False)
+def shallow(rows: int) -> Tuned:
+    """Return what tunes the top blocks on so many rows, or until time is over."""
+    return _paced(Tuned(TOP), EncoderTuning().rate, rows)
 
 
-def deep(depth: int) -> Tuned:
-    """Return what tunes all ``depth`` blocks and the embedding until time is over."""
-    strategy = EncoderTuning(_DEEP_RATE, epochs=_MOST)
-    return Tuned(max(TOP, depth), strategy, texts=_EVERY, paced=True, drops=False)
+def deep(rows: int, depth: int) -> Tuned:
+    """Return what tunes all ``depth`` blocks and the embedding on so many rows, or until time is over."""
+    return _paced(Tuned(depth), _DEEP_RATE, rows)
 
 
 def deep_epochs(epochs: float, depth: int) -> float:
@@ -32,4 +32,8 @@ def deep_epochs(epochs: float, depth: int) -> float:
     return epochs * min(TOP, depth) / depth
 
 
-_EVERY = 1 << 40  # texts: time alone ends it
+def _paced(tuned: Tuned, rate: float, rows: int) -> Tuned:
+    epochs = min(_MOST, max(_FEWEST, _TEXTS // max(1, rows)))
+    strategy = EncoderTuning(rate, epochs=epochs)
+    # Time or the epochs alone end it, not the number of texts.
+    return Tuned(tuned.blocks, strategy, texts=epochs * max(1, rows), paced=True, drops=False)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-Stop = Literal["epochs", "patience", "deadline"]
+Stop = Literal["epochs", "patience", "deadline", "time"]  # "time": a paced phase, whole at its deadline
 
 
 @dataclass(frozen=True)

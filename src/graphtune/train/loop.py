@@ -39,7 +39,8 @@ def train(
     of the best epoch are kept. Without them it runs all its epochs and keeps the last weights.
 
     Equal arguments and an equal thread count give equal weights on a CPU, bit for bit, whether or not the
-    training was stopped and resumed. torch's default random generator is left as it was found.
+    training was stopped and resumed; not so where ``settings.paced`` meets a deadline. torch's default random
+    generator is left as it was found.
 
     Args:
         strategy: what to train; a generator of phases.
@@ -50,7 +51,8 @@ def train(
         into: directory of checkpoints and ``log.jsonl``; None = nothing is written.
         resume: go on from what lies in ``into``, if there is something; else it is replaced.
         deadline: on the clock of ``time.monotonic``; training then ends after the running batch, with
-            the best weights so far, and the strategy's further phases are passed over.
+            the best weights so far, and the strategy's further phases are passed over. Where
+            ``settings.paced``, the running phase is whole then.
 
     Raises:
         TrainError: a loss or gradient is not finite (the model then holds the last good weights), there are

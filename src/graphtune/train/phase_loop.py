@@ -128,8 +128,8 @@ class PhaseLoop:
         ):
             return "patience"
         if self.around.halt.late:
-            if self.settings.paced and (done or self.position.step):
-                return "epochs"
+            if self.settings.paced and done:
+                return "time"
             if not self.around.halt.cut:
                 # A longer deadline goes on from here.
                 self._save()
@@ -143,13 +143,17 @@ class PhaseLoop:
         before = position.seconds
         self.model.train()
         rows = self._rows()
+        seen = sum(map(len, rows[: position.step]))  # before a resume
         for batch_number in range(position.step, self.batches):
             if self.around.halt.late:
-                return False
+                if not (self.settings.paced and (position.step or position.epochs)):
+                    return False
+                break  # what was done of the epoch counts
             batch = self.whole or self._batch(rows[batch_number], batch_number)
             loss = self._step(batch, batch_number)
             position.step += 1
             position.loss += loss * batch.rows.numel()
+            seen += batch.rows.numel()
             position.seconds = before + time.monotonic() - started
             if batch_number + 1 < self.batches:
                 self._pause()
@@ -160,7 +164,7 @@ class PhaseLoop:
         epoch = Epoch(
             self.phase.name,
             len(position.epochs) + 1,
-            position.loss / self.task.train.numel(),
+            position.loss / max(1, seen),
             val_loss,
             val_accuracy,
             self.optimiser.param_groups[0]["lr"],

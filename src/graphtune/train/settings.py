@@ -22,7 +22,8 @@ class Training:
     schedule: Literal["constant", "cosine", "linear"] = "constant"  # of the step size; the last two end at 0
     warmup: float = 0.0  # share of a phase's steps over which the step size rises from 0
     # With a deadline: the schedule goes on with the time as well as with the steps, whichever is further, and
-    # a phase that the deadline ends is whole. What is learned then depends on how fast the machine is.
+    # the phase that the deadline ends is whole. What is learned then depends on how fast the machine is. For
+    # strategies of one phase: the time is its own.
     paced: bool = False
     clip: float | None = None  # largest L2 norm of the gradient
     checkpoint_seconds: float = 30.0  # at least so long between two checkpoints; 0 = after every batch
