@@ -22,7 +22,7 @@ class MLPInit:
     """Train the whole network on the labelled rows as if they had no neighbours; start from its weights.
 
     Each has itself for its only neighbour, so that what a layer learns for neighbours, as SAGE does, learns
-    too; attention has nothing to choose among, and stays as it is. The optimiser of what follows starts afresh.
+    too; attention has nothing to choose among, and stays as it is. What follows has an optimiser of its own.
     Cost: that of a network over the labelled rows alone, and a copy of their features.
 
     Raises:

@@ -50,7 +50,7 @@ class Virgo:
 
 @torch.no_grad()
 def settle(layer: nn.Module, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
-    """Scale the layer's matrices until it and ReLU keep the mean square of ``x``; return what they make of it.
+    """Scale the layer's matrices until it and ReLU keep the mean square of ``x``; return what comes of it.
 
     The graph lies in main memory. Nothing is scaled where a layer gives zeros alone.
     """
