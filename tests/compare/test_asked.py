@@ -2,7 +2,7 @@
 
 import pytest
 
-from graphtune import compare, layer, select, strategy
+from graphtune import compare, initial, layer, select, strategy
 from graphtune.compare import Offer, families, methods, usual_methods
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
@@ -19,6 +19,13 @@ def test_every_layer_and_strategy_is_a_method_of_its_family():
     assert {method.name for method in every["layer"]} == {kind.__name__.lower() for kind in layer.ALL}
     assert [method.how.candidates[0].layer for method in every["layer"]] == list(layer.ALL)
     assert [type(method.how.candidates[0].strategy) for method in every["strategy"]] == list(strategy.ALL)
+
+
+def test_every_start_of_a_network_is_a_method():
+    starts = families(OFFER)["initial"]
+    assert [one.name for one in starts] == ["usual", "xavier", "kaiming", "orthogonal", "virgo", "mlp-init"]
+    assert [type(one.how.candidates[0].initial) for one in starts] == list(initial.ALL)
+    assert [type(one.how.candidates[0].initial) for one in methods(["mlp-init"], OFFER)] == [initial.MLPInit]
 
 
 def test_what_is_written_later_joins_by_itself(monkeypatch):

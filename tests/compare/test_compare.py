@@ -25,7 +25,7 @@ from graphtune.select import Majority, Propagated
 
 # Two at once get one thread each on two cores: threads that wait for one another take far longer.
 QUICK = Settings(2, (4, None), budget_seconds=300.0, limit_seconds=20.0, encoder="tfidf", jobs=2)
-_TIMED = ("train_seconds", "peak_bytes", "latency_ms", "size_bytes", "on_front", "note")
+_TIMED = ("train_seconds", "best_seconds", "peak_bytes", "latency_ms", "size_bytes", "on_front", "note")
 
 
 def figures(found) -> list[dict]:
@@ -60,6 +60,10 @@ def test_every_row_is_filled(made):
     assert by["words", None].accuracy.value > by["words", 4].accuracy.value > 0.5
     assert by["network", None].learned == by["network", 4].learned > 0
     assert by["majority", None].learned == 3
+    # Only where there are enough labels, some judge when a network is to stop.
+    assert 1 <= by["network", None].best_epochs <= 3
+    assert 0 < by["network", None].best_seconds < by["network", None].train_seconds
+    assert by["network", 4].best_epochs is by["words", None].best_epochs is None
     assert len(found.gains) == 2
     assert found.labelled == {"4": 12, "all": sum(part == "train" for part in table().split)}
 

@@ -1,14 +1,19 @@
 """The report in a browser: it draws its plots, writes nothing to the console and asks nobody for anything."""
 
+import io
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from small import FREE, MAJORITY, WHOLE, WORDS
 from test_judge import BY, JUDGE
 
+from graphtune.compare.console import console
+from graphtune.compare.files import columns, markdown
 from graphtune.compare.page import html
 from graphtune.compare.result import Comparison, Homophily
 from graphtune.compare.verdict import verdict
@@ -55,6 +60,22 @@ def test_what_users_name_is_escaped_and_every_method_is_there():
     assert page.count("<svg") == 5  # two a label count, and the curves over them
     for method in (MAJORITY, WORDS, WHOLE, FREE):
         assert page.count(f">{method.name}<") >= 2
+
+
+def test_what_networks_took_is_told_where_one_says_so():
+    quiet = comparison()
+    assert "to the best validation" not in html(quiet) + markdown(quiet)
+    first = replace(quiet.table[0], best_epochs=12.5, best_seconds=0.8)
+    loud = replace(quiet, table=(first, *quiet.table[1:]))
+    for report in (html(loud), markdown(loud)):
+        assert report.count("to the best validation") == 2  # label counts
+        assert report.count("12.5 epochs, 0.80 s") == 1
+    for width, told in ((145, False), (146, True)):
+        terminal = Console(file=io.StringIO(), width=width)
+        console(loud, terminal)
+        assert ("12.5 epochs, 0.80 s" in terminal.file.getvalue()) == told
+    cells = columns(loud)
+    assert [cells["best_epochs"].count(value) for value in (12.5, "")] == [1, 7]
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")

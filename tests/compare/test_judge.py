@@ -49,6 +49,17 @@ def test_means_over_seeds_and_the_seconds_of_what_ran_alone():
     assert (row.train_seconds, row.seeds) == (5.0, 2)
 
 
+def test_what_a_network_took_is_the_median_of_the_seeds_that_say_so():
+    def took(seed: int, epochs: int | None, seconds: float | None, alone: bool = True) -> Scores:
+        one = scores(0.6, seed, alone=alone)
+        return replace(one, facts=replace(one.facts, best_epochs=epochs, best_seconds=seconds))
+
+    by_seed = {0: took(0, 4, 2.0), 1: took(1, 9, 3.0), 2: took(2, None, None), 3: took(3, 30, 99.0, False)}
+    row = JUDGE.row(NETWORK, 5, by_seed, "")
+    assert (row.best_epochs, row.best_seconds) == (9.0, 2.5)
+    assert JUDGE.row(WORDS, 5, BY["words"], "").best_epochs is None
+
+
 def test_the_difference_is_paired_and_its_p_value_is_scipys():
     first, second = BY["words"], BY["network"]
     interval, p_value = JUDGE.difference(first, second)

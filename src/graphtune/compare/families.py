@@ -141,5 +141,5 @@ def _protocol(hint: Any) -> tuple[type | None, bool]:
 
 
 def _kebab(name: str) -> str:
-    """Return ``LinearProbe`` as ``linear-probe``, ``GATv2`` as ``gatv2``, and ``LoRA`` as ``lora``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "-", name).lower()
+    """Return ``LinearProbe`` as ``linear-probe``, ``MLPInit`` as ``mlp-init``, and ``GATv2`` as ``gatv2``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", "-", name).lower()

@@ -10,7 +10,7 @@ from graphtune.compare.method import Method
 from graphtune.compare.page import html
 from graphtune.compare.result import Comparison, Homophily, Row, key
 from graphtune.compare.settings import Settings
-from graphtune.compare.shown import accuracy, bytes_said, gap, heading, heading_of, seconds
+from graphtune.compare.shown import accuracy, bytes_said, gap, heading, heading_of, seconds, to_best
 from graphtune.metric import Interval
 from graphtune.plan import Plan
 from graphtune.report.wording import NOTHING, percent
@@ -18,7 +18,10 @@ from graphtune.run.outcome_json import without_nan
 from graphtune.table import write_rows
 
 _INTERVALS = ("accuracy", "macro_f1", "ece", "difference")
-_PLAIN = ("train_seconds", "peak_bytes", "learned", "parameters", "size_bytes", "latency_ms", "p_value")
+_PLAIN = (
+    *("train_seconds", "best_epochs", "best_seconds", "peak_bytes", "learned", "parameters", "size_bytes"),
+    *("latency_ms", "p_value"),
+)
 
 
 def write(found: Comparison, into: Path) -> None:
@@ -91,10 +94,11 @@ def markdown(found: Comparison) -> str:
                 "against the best baseline",
                 "training",
             ),
+            *(("to the best validation",) if found.tells_best else ()),
             *("latency", "peak memory", "learned", "on disk", "note"),
         )
-        lines = [_line(head), "|---|---|" + "---:|" * 9 + "---|"]
-        lines += [_line(_cells(row, best)) for row in found.of(count)]
+        lines = [_line(head), "|---|---|" + "---:|" * (len(head) - 3) + "---|"]
+        lines += [_line(_cells(row, best, tells_best=found.tells_best)) for row in found.of(count)]
         parts.append("\n".join(lines))
     if found.homophily:
         parts.append("## Graphs\n\n" + "\n".join(_graph(one, found) for one in found.homophily))
@@ -117,7 +121,7 @@ def _graph(one: Homophily, found: Comparison) -> str:
     )
 
 
-def _cells(row: Row, best: str) -> tuple[str, ...]:
+def _cells(row: Row, best: str, *, tells_best: bool) -> tuple[str, ...]:
     return (
         f"**{row.method}**" if row.on_front else row.method,
         row.family,
@@ -126,6 +130,7 @@ def _cells(row: Row, best: str) -> tuple[str, ...]:
         _share(row.ece),
         "best baseline" if row.method == best else gap(row),
         seconds(row.train_seconds),
+        *((to_best(row),) if tells_best else ()),
         NOTHING if row.latency_ms is None else f"{row.latency_ms:.1f} ms",
         bytes_said(row.peak_bytes),
         NOTHING if row.learned is None else f"{row.learned:,}",

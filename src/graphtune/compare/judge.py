@@ -47,7 +47,6 @@ class Judge:
         every, count = list(by_seed.values()), len(self.truth)
         facts = [scores.facts for scores in every]
         timed = [one for one in facts if one.alone] or facts
-        latencies = [one.latency_ms for one in timed if one.latency_ms is not None]
         notes = dict.fromkeys([note, *(one.note for one in facts)])
         confidence = [scores.confidence.astype(np.float64) for scores in every]
         calibration = [
@@ -68,7 +67,9 @@ class Judge:
             learned=_middle(facts, "learned"),
             parameters=_middle(facts, "parameters"),
             size_bytes=_middle(facts, "size_bytes"),
-            latency_ms=median(latencies) if latencies else None,
+            latency_ms=_known_middle(timed, "latency_ms"),
+            best_epochs=_known_middle(facts, "best_epochs"),
+            best_seconds=_known_middle(timed, "best_seconds"),
             chosen=tuple(one.chosen for one in facts),
             versions=facts[0].versions,
             note="; ".join(filter(None, notes)),
@@ -150,6 +151,11 @@ def _mean(graphs: Sequence[Mapping[str, Any]], name: str) -> float | None:
 
 def _middle(facts: Sequence[Facts], name: str) -> int:
     return int(median(getattr(one, name) for one in facts))
+
+
+def _known_middle(facts: Sequence[Facts], name: str) -> float | None:
+    known = [value for one in facts if (value := getattr(one, name)) is not None]
+    return float(median(known)) if known else None
 
 
 def _front(rows: Sequence[Row]) -> set[str]:

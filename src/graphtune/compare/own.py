@@ -19,6 +19,7 @@ from graphtune.run.fitted import FittedModel
 from graphtune.run.saved import save
 from graphtune.select.features import OF_MEANING
 from graphtune.select.fitted_tuned import FittedTuned
+from graphtune.select.network import FittedNetwork
 from graphtune.table import Links, Table
 
 _TRAINING = ("words", "graphs", "select", "tune", "final")  # stages whose seconds count
@@ -46,6 +47,7 @@ def run(cell: Cell, conditions: Conditions, *, alone: bool) -> Scores:
     places = np.array([table.classes.index(name) for name in model.classes])
     outcome = model.outcome
     learned = model.predictor.learned
+    reached = model.predictor.reached if isinstance(model.predictor, FittedNetwork) else None
     return Scores(
         places[best],
         probabilities.max(axis=1).astype(np.float32),
@@ -60,6 +62,8 @@ def run(cell: Cell, conditions: Conditions, *, alone: bool) -> Scores:
             chosen=outcome.chosen,
             alone=alone,
             graphs=tuple(asdict(graph) for graph in outcome.graphs),
+            best_epochs=None if reached is None else reached.epochs,
+            best_seconds=None if reached is None else reached.seconds,
         ),
     )
 

@@ -24,6 +24,8 @@ class Row:
     parameters: int | None = None
     size_bytes: int | None = None
     latency_ms: float | None = None
+    best_epochs: float | None = None  # of a network, up to its best validation score; None: no rows chose
+    best_seconds: float | None = None  # that these took, over trainings that ran alone
     difference: Interval | None = None  # points against the best baseline; None for that itself
     p_value: float | None = None  # that there is no difference, adjusted for the number of methods (Holm)
     on_front: bool = False  # no other method is both as accurate and as fast
@@ -82,6 +84,11 @@ class Comparison:
     missing: str  # what the budget had no time for, and what would do; empty where all was run
     versions: dict[str, str]
     hardware: dict[str, Any]
+
+    @property
+    def tells_best(self) -> bool:
+        """Whether any row says what its network took up to its best validation score."""
+        return any(row.best_epochs is not None for row in self.table)
 
     def said(self, labels: int | None) -> str:
         """Return such as ``5 labels a class`` or ``all 385 labels``."""

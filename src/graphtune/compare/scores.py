@@ -28,6 +28,8 @@ class Facts:
     note: str = ""
     graphs: tuple[dict[str, Any], ...] = ()  # name, edges, homophily
     versions: tuple[tuple[str, str], ...] = ()  # of an outside program's packages
+    best_epochs: int | None = None  # of a network, up to its best validation score; None: no rows chose
+    best_seconds: float | None = None  # that these epochs took
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,6 +47,14 @@ def seconds(value: float | None) -> str:
     return f"{value:.2f} s" if value is not None and value < 1 else duration(value)
 
 
+def to_best(row: Row) -> str:
+    """Return such as ``12 epochs, 0.80 s``: what a network took up to its best validation score."""
+    if row.best_epochs is None:
+        return NOTHING
+    epochs = "1 epoch" if row.best_epochs == 1 else f"{row.best_epochs:g} epochs"
+    return f"{epochs}, {seconds(row.best_seconds)}"
+
+
 def bytes_said(value: int | None) -> str:
     """Return such as ``12 KiB`` or ``830 MiB``."""
     if value is None:

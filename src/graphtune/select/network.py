@@ -23,7 +23,7 @@ from graphtune.select.spared import scaled, spare
 from graphtune.select.trained import trained
 from graphtune.strategy import Full, Strategy
 from graphtune.strategy.started import Started
-from graphtune.train import Training
+from graphtune.train import Reached, Training
 
 OF_LAYERS: Final = ("heads", "hops")  # what a network can tell its layers
 
@@ -126,7 +126,7 @@ class Network:
         history = trained(strategy, model, task, settings, data, seed)
         nodes = _probabilities(model, x, graph, in_blocks=sampler is not None)
         learned = max(phase.learned for phase in history.phases)
-        return FittedNetwork(self, model, nodes.numpy(), learned)
+        return FittedNetwork(self, model, nodes.numpy(), learned, history.reached)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedNetwork":
         """Return a saved network."""
@@ -169,6 +169,7 @@ class FittedNetwork:
     model: Model
     nodes: Float32[np.ndarray, "N C"]  # none where it was restored
     trained: int | None = None  # numbers that its strategy learned
+    reached: Reached | None = None  # what its weights took; None where no spared rows chose them
 
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
         """Return class probabilities of some nodes, worked out while it was fitted."""

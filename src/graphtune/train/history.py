@@ -33,6 +33,14 @@ class PhaseHistory:
 
 
 @dataclass(frozen=True)
+class Reached:
+    """What it took to come to the weights that were kept."""
+
+    epochs: int  # of all phases, up to and with the one that validation chose
+    seconds: float = field(compare=False)  # wall time of these epochs
+
+
+@dataclass(frozen=True)
 class History:
     """Every phase that training went through."""
 
@@ -42,6 +50,15 @@ class History:
     def epochs(self) -> tuple[Epoch, ...]:
         """Every epoch of every phase, in order."""
         return tuple(epoch for phase in self.phases for epoch in phase.epochs)
+
+    @property
+    def reached(self) -> Reached | None:
+        """What it took to come to the best validation score of the last phase; None where nothing judged."""
+        if not self.phases or self.phases[-1].best is None:
+            return None
+        after = len(self.phases[-1].epochs) - self.phases[-1].best
+        epochs = self.epochs[: len(self.epochs) - after]
+        return Reached(len(epochs), sum(epoch.seconds for epoch in epochs))
 
     @property
     def seconds(self) -> float:
