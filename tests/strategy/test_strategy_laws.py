@@ -35,8 +35,11 @@ class Holder:
     strategy: Strategy
 
 
+SHORT = {"DELTA": {"head_epochs": 2}, "GradualUnfreezing": {"each": 2}}
 every = pytest.mark.parametrize(
-    "method", [replace(cls(), epochs=3) for cls in strategy.ALL], ids=lambda method: type(method).__name__
+    "method",
+    [replace(cls(), epochs=3, **SHORT.get(cls.__name__, {})) for cls in strategy.ALL],
+    ids=lambda method: type(method).__name__,
 )
 
 

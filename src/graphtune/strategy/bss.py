@@ -23,6 +23,7 @@ from graphtune.phase import Group, Phase
 class BSS:
     """``loss + eta * the sum of the k smallest squared singular values`` of a step's rows; all learns.
 
+    A feature that is 0 for every row of a step is one of these values, and nothing pulls at it.
     Cost: a second pass in each step, and the singular values of a B F matrix.
 
     Raises:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from graphtune.errors import PlanError
 from graphtune.loss import CrossEntropy, Loss
-from graphtune.model import Batch, Learner, Model, Task
+from graphtune.model import Batch, Learner, Model, Problem, Task
 from graphtune.phase import Group, Phase
 from graphtune.strategy.l2_sp import half_square
 from graphtune.strategy.last_layers import with_layers
@@ -50,10 +50,11 @@ class DELTA:
                     f"{name} = {getattr(self, name)} is less than {least}.", fix=f"use {least} or more."
                 )
 
-    def phases(self, model: Learner, task: Task) -> Iterator[Phase]:
+    def phases(self, model: Learner, task: Problem) -> Iterator[Phase]:
         """Train the head, if there is attention to be worked out, then all."""
         network = with_layers(model, self)
         group = Group.of(self.rate, network.head, decay=self.decay)
+        assert isinstance(task, Task)
         weights: list[Tensor] | None = None
         if self.attention and self.alpha:
             yield Phase("head", (group,), lambda batch: self._plain(network, batch), self.head_epochs)

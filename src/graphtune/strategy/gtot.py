@@ -19,7 +19,7 @@ from graphtune.errors import PlanError
 from graphtune.graph import TextGraph
 from graphtune.layer.attention import edge_blocks, row_softmax
 from graphtune.loss import CrossEntropy, Loss
-from graphtune.model import Batch, Learner, Task
+from graphtune.model import Batch, Learner, Problem
 from graphtune.phase import Group, Phase
 from graphtune.strategy.last_layers import with_layers
 from graphtune.strategy.start import Start
@@ -56,7 +56,7 @@ class GTOT:
             if getattr(self, name) < 1:
                 raise PlanError(f"{name} = {getattr(self, name)} is too few.", fix="use 1 or more.")
 
-    def phases(self, model: Learner, task: Task) -> Iterator[Phase]:
+    def phases(self, model: Learner, task: Problem) -> Iterator[Phase]:
         """Train once."""
         network = with_layers(model, self)
         start, masked = Start(network), lru_cache(maxsize=1)(mask)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from graphtune.errors import PlanError
 from graphtune.graph import TextGraph
 from graphtune.loss import CrossEntropy, Loss
-from graphtune.model import Learner, Model, Task
+from graphtune.model import Learner, Model, Problem, Task
 from graphtune.phase import Group, Phase
 from graphtune.strategy.last_layers import with_layers
 
@@ -45,9 +45,10 @@ class StochNorm:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise PlanError(f"{name} = {getattr(self, name)} is out of range.", fix="use 0 to 1.")
 
-    def phases(self, model: Learner, task: Task) -> Iterator[Phase]:
+    def phases(self, model: Learner, task: Problem) -> Iterator[Phase]:
         """Put the normalisations in, and train once."""
         network = with_layers(model, self)
+        assert isinstance(task, Task)
         own = (*network.body, *network.head.parameters())
         self.grown(network, task.features.shape[1])
         x, scales = task.features, list[nn.Parameter]()
