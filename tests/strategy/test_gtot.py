@@ -56,7 +56,7 @@ def test_with_little_entropy_the_plan_costs_what_linear_programming_finds(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_plan_is_the_entropic_one(seed):
-    # Such a plan is exp((f_i + g_j - C_ij) / epsilon): on every closed walk its logarithms add up to the cost.
+    # Of all plans with these marginals it alone is exp((f_i + g_j - C_ij) / epsilon).
     edges = mask(both_ways(9, 14, seed), 1)
     cost = costs(edges, seed)
     flow = plan(edges, cost, 0.1, 5000)
@@ -71,7 +71,7 @@ def test_the_plan_is_the_entropic_one(seed):
 
 
 def test_two_nodes_by_hand():
-    # Loops cost a, the edges between them b; by symmetry a share s stays: s / (1 - s) = exp((b - a) / epsilon).
+    # Loops cost 0.3, edges 0.2; by symmetry a share s stays, and s / (1 - s) = exp((0.2 - 0.3) / 0.1).
     edges = mask(TextGraph.from_edges(torch.tensor([0, 1]), torch.tensor([1, 0]), nodes=2), 1)
     cost = torch.where(edges.source == edges.target, 0.3, 0.2)
     flow = plan(edges, cost, 0.1, 100)

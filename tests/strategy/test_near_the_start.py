@@ -174,7 +174,7 @@ def test_attention_by_hand():
 def test_delta_by_hand():
     task, model = small_task(), deep_model()
     start, step = Start(model), task.batch(task.train[:7])
-    assert float(moved(model, start, step, None)) == 0.0
+    assert float(moved(model, start, step, None).detach()) == 0.0
     before = [x.detach()[:7] for x in model.climb(task.features, task.graph)]
     with torch.no_grad():
         for parameter in model.body:
