@@ -265,3 +265,18 @@ def test_what_tells_layers_apart_says_that_there_are_none(cls):
 def test_a_value_out_of_range_is_told(cls, field, value):
     with pytest.raises(PlanError, match=f"{field} = {value}"):
         cls(**{field: value})
+
+
+def test_delta_is_anchored_where_its_phase_begins():
+    task, model = small_task(), deep_model()
+    before = last(model, task.batch(task.train)).detach()
+    low = next(iter(model.climb(task.features, task.graph))).detach()[task.train]
+    found = stepped(model, DELTA(alpha=0.5, beta=0.2, attention=False), task, 0.1)
+    step = task.batch(task.train)
+    with torch.no_grad():
+        plain = CrossEntropy()(model(step), step.labels, None)
+        first, second = (x[task.train] for x in model.climb(task.features, task.graph))
+        apart = (first - low).square().sum(1).mean() + (second - before).square().sum(1).mean()
+        head = sum(parameter.square().sum() for parameter in model.head.parameters())
+    assert float(apart) > 0.1
+    torch.testing.assert_close(found, plain + 0.25 * apart + 0.1 * head)
