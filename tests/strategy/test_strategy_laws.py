@@ -15,7 +15,19 @@ from tasks import KilledError, Mortal, Watched, same, small_model, small_task, w
 
 SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0)
 LAYER, HEAD = 8 * 5 + 5, 5 * 3 + 3  # numbers in the small model
-LEARNED = {"BitFit": [5 + HEAD], "Full": [LAYER + HEAD], "LinearProbe": [HEAD]}
+ALL_OF_IT = LAYER + HEAD
+LEARNED = {
+    "BitFit": [5 + HEAD],
+    "BSS": [ALL_OF_IT],
+    "DELTA": [HEAD, ALL_OF_IT],
+    "Full": [ALL_OF_IT],
+    "GradualUnfreezing": [HEAD, ALL_OF_IT],
+    "GTOT": [ALL_OF_IT],
+    "L2SP": [ALL_OF_IT],
+    "LastLayers": [ALL_OF_IT],
+    "LinearProbe": [HEAD],
+    "StochNorm": [ALL_OF_IT + 5 + 5],
+}
 
 
 @dataclass(frozen=True)
@@ -23,8 +35,11 @@ class Holder:
     strategy: Strategy
 
 
+SHORT = {"DELTA": {"head_epochs": 2}, "GradualUnfreezing": {"each": 2}}
 every = pytest.mark.parametrize(
-    "method", [replace(cls(), epochs=3) for cls in strategy.ALL], ids=lambda method: type(method).__name__
+    "method",
+    [replace(cls(), epochs=3, **SHORT.get(cls.__name__, {})) for cls in strategy.ALL],
+    ids=lambda method: type(method).__name__,
 )
 
 

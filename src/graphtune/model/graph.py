@@ -1,7 +1,7 @@
 """A network over the nodes of a text graph, and the task it is trained for."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,6 +126,14 @@ class Model(nn.Module):
         for layer in self.layers:
             x = torch.relu(layer(self._dropped(x), graph))
         return x
+
+    def climb(
+        self, x: Float[Tensor, "N F"], graph: TextGraph, first: int = 0
+    ) -> Iterator[Float[Tensor, "N _"]]:
+        """Yield the features after each layer from number ``first``, which reads ``x``, without dropout."""
+        for layer in self.layers[first:]:
+            x = torch.relu(layer(x, graph))
+            yield x
 
     def logits(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N C"]:
         """Return a score for every node and class."""

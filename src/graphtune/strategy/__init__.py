@@ -1,21 +1,39 @@
 """Ways to tune a model, one file each."""
 
 from graphtune.strategy.bit_fit import BitFit
+from graphtune.strategy.bss import BSS
+from graphtune.strategy.delta import DELTA
 from graphtune.strategy.distil import Distil
 from graphtune.strategy.em import EM
 from graphtune.strategy.encoder_tuning import EncoderTuning
 from graphtune.strategy.every_exit import EveryExit
 from graphtune.strategy.full import Full
+from graphtune.strategy.gradual_unfreezing import GradualUnfreezing
 from graphtune.strategy.graph_pairs import GraphPairs
 from graphtune.strategy.graph_teacher import GraphTeacher
+from graphtune.strategy.gtot import GTOT
 from graphtune.strategy.joint import Joint
+from graphtune.strategy.l2_sp import L2SP
+from graphtune.strategy.last_layers import LastLayers
 from graphtune.strategy.linear_probe import LinearProbe
 from graphtune.strategy.lora import LoRA
 from graphtune.strategy.pseudo_labels import PseudoLabels
 from graphtune.strategy.staged import Staged
+from graphtune.strategy.stoch_norm import StochNorm
 from graphtune.strategy.strategy import CoupledStrategy, MinedStrategy, Strategy, TextStrategy
 
-ALL = (BitFit, Full, LinearProbe)  # of networks over graphs, and of whatever else learns
+ALL = (  # of networks over graphs, and, where they tell no layers apart, of whatever else learns
+    BitFit,
+    BSS,
+    DELTA,
+    Full,
+    GradualUnfreezing,
+    GTOT,
+    L2SP,
+    LastLayers,
+    LinearProbe,
+    StochNorm,
+)
 OF_ENCODERS = (EncoderTuning, GraphTeacher, LoRA)  # of what has blocks
 OF_SIDE_NETWORKS = (EveryExit,)  # of what has exits beside an encoder
 OF_LABELLED_TEXTS = (EncoderTuning, LoRA, BitFit, LinearProbe)  # of an encoder, by labels alone
@@ -25,7 +43,11 @@ OF_STUDENTS = (Distil,)  # of whatever learns, by a teacher
 
 __all__ = [
     "ALL",
+    "BSS",
+    "DELTA",
     "EM",
+    "GTOT",
+    "L2SP",
     "OF_COUPLES",
     "OF_ENCODERS",
     "OF_LABELLED_TEXTS",
@@ -38,14 +60,17 @@ __all__ = [
     "EncoderTuning",
     "EveryExit",
     "Full",
+    "GradualUnfreezing",
     "GraphPairs",
     "GraphTeacher",
     "Joint",
+    "LastLayers",
     "LinearProbe",
     "LoRA",
     "MinedStrategy",
     "PseudoLabels",
     "Staged",
+    "StochNorm",
     "Strategy",
     "TextStrategy",
 ]

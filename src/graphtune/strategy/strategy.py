@@ -14,6 +14,10 @@ class Strategy(Protocol):
     the start, with stored weights in place of the phases that have ended: so `phases` depends on nothing but
     its arguments, the fields and torch's default random generator, and every module it creates is registered
     on the model.
+
+    A strategy that leaves modules of its own in a `Model` has a method ``grown(model: Model, inputs: int)``
+    beside `phases`: it puts them into a network as it is first made, which reads ``inputs`` features, before
+    saved weights are put into that.
     """
 
     def phases(self, model: Any, task: Any) -> Iterator[Phase]:
