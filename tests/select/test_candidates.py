@@ -20,6 +20,7 @@ from graphtune.select import (
     Probe,
     Propagated,
     Smoothed,
+    Window,
 )
 from graphtune.select.features import OF_WORDS
 from graphtune.select.linear import LinearHead
@@ -46,6 +47,7 @@ CANDIDATES: list[Candidate] = [
     Network(GAT, "meaning", "fused", strategy=Full(epochs=4), width=16, heads=8),
     Network(APPNP, "meaning", "fused", strategy=Full(epochs=4), width=16, hops=3),
     Mean((Probe("words"), Propagated("meaning", "links"), QUICK)),
+    Window(width=8, strategy=Full(epochs=3)),
 ]
 each = pytest.mark.parametrize("candidate", CANDIDATES, ids=str)
 
