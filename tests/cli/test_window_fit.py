@@ -60,3 +60,8 @@ def test_what_cannot_be_is_refused(asked, table, tmp_path, capsys):
     assert main(["fit", str(table), *COLUMNS, *asked, "--into", "made"]) == 2
     assert "Traceback" not in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
+
+
+def test_a_dry_run_takes_it_too(table, tmp_path, capsys):
+    assert main(["fit", str(table), *COLUMNS, "--encoder", "tfidf", "--graph", "window", "--dry-run"]) == 0
+    assert "nothing was fitted or written" in capsys.readouterr().out
