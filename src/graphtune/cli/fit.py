@@ -71,6 +71,14 @@ def fit(
             show_default="inductive",
         ),
     ] = None,
+    graph: Annotated[
+        Literal["window"] | None,
+        typer.Option(
+            "--graph",
+            help="window: learn from a graph of each text's own words, in place of a search; kept where it "
+            "is better on held-out rows than a linear model.",
+        ),
+    ] = None,
     class_shares: Annotated[
         Literal["estimated", "labelled"] | None,
         typer.Option(
@@ -145,6 +153,7 @@ def fit(
     from graphtune.plan import Plan, tunes
     from graphtune.plan.budget import seconds
     from graphtune.run.saved import check_place
+    from graphtune.select import Probe, Window
     from graphtune.table import Columns, read_links, read_tables, separator_of
     from graphtune.tracking import trackers
 
@@ -162,10 +171,11 @@ def fit(
         "keep_rare": keep_rare,
         "separator": separator_of(separator, several=multi_label),
         "unknown_labels": tuple(unknown_label) if unknown_label else None,
+        "candidates": None if graph is None else (Probe(), Window()),
     }
     if plan is None:
-        # Encoders are tuned for one label a text.
-        timed = budget is not None and options["separator"] is None
+        # Encoders are tuned for one label a text, and after a search.
+        timed = budget is not None and options["separator"] is None and graph is None
         options["tune"] = tunes(encoder or Plan.encoder, tune, serve_as, timed=timed)
     settled = _settled(plan, options)
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from graphtune.encoder.cache import Cache
@@ -123,6 +124,14 @@ class FittedStatic:
                 start += len(found)
                 progress.advance(float(len(found)))
         return rows
+
+    def numbered(self, texts: Sequence[str]) -> tuple[Int64[np.ndarray, " P"], Int64[np.ndarray, " _"]]:
+        """Return the tokens of all texts on end, and where each text starts; the last start is the end."""
+        found, lengths = [np.zeros(0, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
+        for ids, offsets in self._reader.read(texts):
+            found.append(ids.numpy())
+            lengths.append(np.diff(offsets.numpy(), append=len(ids)))
+        return np.concatenate(found), np.cumsum(np.concatenate(lengths))
 
     @cached_property
     def _reader(self) -> TokenReader:

@@ -11,6 +11,7 @@ from graphtune.graph.propagate import propagate
 from graphtune.graph.rows import Attachment, BuiltGraph, GraphBuilder, Rows
 from graphtune.graph.sample import Sampled, Sampler, received
 from graphtune.graph.text_graph import TextGraph
+from graphtune.graph.windows import WindowGraphs
 from graphtune.graph.words import Words
 
 ALL = (Fuse, Given, Neighbours, Words)
@@ -31,6 +32,7 @@ __all__ = [
     "Sampler",
     "TextGraph",
     "Trail",
+    "WindowGraphs",
     "Words",
     "homophily",
     "mined_pairs",

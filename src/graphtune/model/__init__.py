@@ -6,6 +6,7 @@ from graphtune.model.pairs import PairBatch, PairTask
 from graphtune.model.problem import Learner, Problem, Step
 from graphtune.model.side import AdapterRung, LadderRung, SideNetwork
 from graphtune.model.text import TextBatch, TextModel, TextTask
+from graphtune.model.window import WindowBatch, WindowNetwork, WindowTask
 
 __all__ = [
     "AdapterRung",
@@ -23,4 +24,7 @@ __all__ = [
     "TextBatch",
     "TextModel",
     "TextTask",
+    "WindowBatch",
+    "WindowNetwork",
+    "WindowTask",
 ]

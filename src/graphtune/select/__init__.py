@@ -19,6 +19,7 @@ from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
 from graphtune.select.taught import Taught
 from graphtune.select.tuned import Tuned
+from graphtune.select.window import Window
 
 ALL = (
     Coupled,
@@ -35,6 +36,7 @@ ALL = (
     Smoothed,
     Taught,
     Tuned,
+    Window,
 )
 
 __all__ = [
@@ -66,5 +68,6 @@ __all__ = [
     "Tuned",
     "Verdict",
     "View",
+    "Window",
     "served",
 ]

@@ -41,7 +41,8 @@ def between(graph: Tried | None, free: Tried, standing: Standing) -> Choice:
     """Choose between two candidates, with a graph and without, both judged by all parts of ``standing``."""
     rows = standing.rows
     if graph is None:
-        return Choice(free, free, None, Verdict(False, 0.0, 0.0, 0.0, "No graph was tried, so none is used."))
+        text = "No graph of texts was tried, so none is used."
+        return Choice(free, free, None, Verdict(False, 0.0, 0.0, 0.0, text))
     first, second = _by_row(graph, standing), _by_row(free, standing)
     gain = paired_bootstrap(first, second)
     value, low, high = 100 * gain.value, 100 * gain.low, 100 * gain.high

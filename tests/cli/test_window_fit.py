@@ -1,0 +1,67 @@
+"""``graphtune fit --graph window``, and what is saved by it."""
+
+import json
+
+import pytest
+from small_table import COLUMNS, metrics, write_csv
+
+from graphtune.cli.app import main
+from graphtune.plan import Plan
+from graphtune.select import Probe, Window
+from graphtune.strategy import Full
+
+ALONE = """
+encoder = "tfidf"
+exactly = true
+
+[[candidates]]
+kind = "Window"
+width = 8
+strategy = { kind = "Full", rate = 0.02, epochs = 20 }
+"""
+
+
+def test_the_command_holds_it_against_a_probe(table, tmp_path, capsys, monkeypatch):
+    quick = Window(width=8, strategy=Full(epochs=1))
+    monkeypatch.setattr("graphtune.select.Window", lambda: quick)
+    asked = ["--encoder", "tfidf", "--graph", "window", "--budget", "30"]
+    assert main(["fit", str(table), *COLUMNS, *asked, "--into", "made"]) == 0
+    found = metrics(tmp_path / "made")
+    names = {str(Probe()), str(quick)}
+    assert {one["name"] for one in found["candidates"]} == names
+    assert {one["family"] for one in found["candidates"]} == {"graph-free"}
+    assert found["chosen"] in names
+    assert "No graph of texts was tried" in capsys.readouterr().out
+
+
+def test_a_saved_one_predicts_new_texts_by_itself(table, tmp_path):
+    (tmp_path / "alone.toml").write_text(ALONE)
+    assert main(["fit", str(table), *COLUMNS, "--plan", "alone.toml", "--into", "made"]) == 0
+    made = tmp_path / "made"
+    assert metrics(made)["test"]["accuracy"] > 0.6
+    assert not (made / "graph").exists()
+    (candidate,) = Plan.read(made / "plan.toml").candidates
+    assert isinstance(candidate, Window)
+    write_csv(tmp_path / "new.csv", [{"text": "parcel courier"}, {"text": "login password"}, {"text": ""}])
+    table.unlink()
+    assert main(["predict", "made", "new.csv", "--out", "out.jsonl"]) == 0
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["label"] for row in rows[:2]] == ["شحن", "<b>login</b>"]
+    assert len(rows) == 3
+
+
+def test_it_is_among_the_methods_that_are_compared(table, capsys):
+    assert main(["compare", str(table), *COLUMNS, "--encoder", "tfidf", "--list", "--methods", "window"]) == 0
+    assert capsys.readouterr().out.split()[:2] == ["window", "window"]
+
+
+@pytest.mark.parametrize("asked", [["--graph", "words"], ["--graph", "window", "--tune"]])
+def test_what_cannot_be_is_refused(asked, table, tmp_path, capsys):
+    assert main(["fit", str(table), *COLUMNS, *asked, "--into", "made"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_dry_run_takes_it_too(table, tmp_path, capsys):
+    assert main(["fit", str(table), *COLUMNS, "--encoder", "tfidf", "--graph", "window", "--dry-run"]) == 0
+    assert "nothing was fitted or written" in capsys.readouterr().out

@@ -1,0 +1,136 @@
+"""The network over words as a candidate: each text by itself, the same bits again, whole after a save."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from candidate_laws import only_its_rows_labels_count, the_seed_alone_decides
+
+from graphtune.encoder import Static, Tfidf
+from graphtune.errors import PlanError
+from graphtune.plan import Plan
+from graphtune.select import Data, FeatureMaker, NewRows, Window
+from graphtune.select.data import OutOfTime
+from graphtune.strategy import Full, LinearProbe
+from text_tasks import texts, tiny
+
+ASKED = ("the red tree", "a cat", "", "ran on the mat", "😀", "dog", "the red tree")
+QUICK = Window(width=12, dropout=0.1, strategy=Full(rate=0.02, epochs=15), batch_rows=16)
+ROWS = np.arange(36)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
+
+
+def encoder(kind: str):
+    return {"transformer": tiny, "static": lambda: Static(tiny().name).fit(()), "tfidf": _terms}[kind]()
+
+
+def _terms():
+    return Tfidf(width=8).fit(texts()[0])
+
+
+def setting(labels: np.ndarray | None = None, kind: str = "static") -> tuple[Data, NewRows]:
+    found, truth = texts()
+    maker = FeatureMaker(encoder(kind), None)
+    data = Data(maker.features(found), {}, truth.numpy() if labels is None else labels, 3)
+    return data, NewRows(maker.features(ASKED), {})
+
+
+@pytest.mark.parametrize("kind", ["transformer", "static", "tfidf"])
+def test_learns_what_there_is_to_learn_whatever_the_words_are_of(kind):
+    data, new = setting(kind=kind)
+    fitted = QUICK.fit(data, ROWS, seed=0)
+    found = fitted.at(data, np.arange(36, 48))
+    assert (found.argmax(axis=1) == data.labels[36:]).mean() > 0.8
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert fitted.learned == sum(tensor.numel() for tensor in fitted.tensors().values())
+    again = QUICK.restored(Data(data.features.maker.features(()), {}, np.zeros(0, int), 3), fitted.tensors())
+    assert np.array_equal(again.attach(data, new), fitted.attach(data, new))
+
+
+def test_labels_of_other_rows_change_no_bit_and_the_rows_own_do():
+    only_its_rows_labels_count(QUICK, setting, ROWS)
+
+
+def test_the_same_seed_gives_the_same_bits_and_leaves_torchs_own_random_state():
+    the_seed_alone_decides(QUICK, setting, ROWS)
+
+
+def test_a_text_is_read_alike_as_a_node_and_as_a_new_row_and_among_others(monkeypatch):
+    data, new = setting()
+    fitted = QUICK.fit(data, ROWS, seed=0)
+    found = fitted.attach(data, new)
+    np.testing.assert_allclose(found[0], found[6], atol=1e-6)
+    np.testing.assert_allclose(found[2], found[4], atol=1e-6)  # nothing to read in either
+    for place, text in enumerate(ASKED):
+        alone = NewRows(data.features.maker.features((text,)), {})
+        np.testing.assert_allclose(fitted.attach(data, alone)[0], found[place], atol=1e-6)
+    known = NewRows(data.features.maker.features(data.features.texts[:2]), {})
+    np.testing.assert_allclose(fitted.attach(data, known), fitted.at(data, np.arange(2)), atol=1e-6)
+    monkeypatch.setattr("graphtune.select.window._READ_AT_ONCE", 3)
+    np.testing.assert_allclose(fitted.attach(data, new), found, atol=1e-6)
+    assert fitted.attach(data, NewRows(data.features.maker.features(()), {})).shape == (0, 3)
+
+
+def test_an_empty_table_of_words_still_learns_the_shares_of_classes():
+    data, _ = setting()
+    labels = np.where(np.arange(48) % 4 == 0, 1, 0)
+    empty = Data(data.features.maker.features(("",) * 48), {}, labels, 3)
+    found = replace(QUICK, strategy=Full(rate=0.05, epochs=20)).fit(empty, np.arange(48), seed=0)
+    np.testing.assert_allclose(found.at(empty, np.arange(1))[0], [0.75, 0.25, 0], atol=0.1)
+
+
+def test_of_many_rows_some_decide_when_to_stop(monkeypatch):
+    found, truth = texts(120)
+    maker = FeatureMaker(encoder("static"), None)
+    data = Data(maker.features(found), {}, truth.numpy(), 3)
+    monkeypatch.setattr("graphtune.select.window._PATIENCE", 1)
+    slow = replace(QUICK, strategy=Full(rate=0.5, epochs=1000))
+    assert slow.fit(data, np.arange(120), seed=0).attach(data, setting()[1]).shape == (7, 3)
+
+
+def test_weights_of_rows_count():
+    data, new = setting()
+    heavy = replace(data, weights=np.where(data.labels == 0, 20, 1).astype(np.float32))
+    one, other = (QUICK.fit(given, ROWS, seed=0).attach(given, new) for given in (data, heavy))
+    assert other[2, 0] > one[2, 0]
+
+
+def test_a_strategy_that_learns_less_learns_the_head():
+    data, _ = setting()
+    fitted = replace(QUICK, strategy=LinearProbe(epochs=2)).fit(data, ROWS, seed=0)
+    assert fitted.learned == 12 * 3 + 3
+
+
+@pytest.mark.parametrize("candidate", [Window(), QUICK, replace(QUICK, strategy=LinearProbe(), window=5)])
+def test_round_trip_through_toml(candidate):
+    plan = Plan(candidates=(candidate,), exactly=True)
+    assert Plan.from_text(plan.to_text()) == plan
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("window", 1), ("steps", -1), ("width", 0), ("dropout", 1.0), ("batch_rows", 0)],
+)
+def test_a_value_out_of_range_is_refused_with_its_fix(field, value):
+    with pytest.raises(PlanError, match=f"{field} = {value}") as told:
+        replace(QUICK, **{field: value})
+    assert "or more" in told.value.fix
+
+
+def test_a_deadline_that_has_passed_ends_it():
+    data, _ = setting()
+    with pytest.raises(OutOfTime):
+        QUICK.fit(replace(data, deadline=time.monotonic() - 1), ROWS, seed=0)
+
+
+def test_texts_with_several_labels_are_refused():
+    data, _ = setting()
+    marks = torch.nn.functional.one_hot(torch.from_numpy(data.labels), 3).bool().numpy()
+    with pytest.raises(PlanError, match="Window cannot learn texts with several labels"):
+        QUICK.fit(replace(data, marks=marks), ROWS, seed=0)
