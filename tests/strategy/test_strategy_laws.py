@@ -15,7 +15,15 @@ from tasks import KilledError, Mortal, Watched, same, small_model, small_task, w
 
 SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0)
 LAYER, HEAD = 8 * 5 + 5, 5 * 3 + 3  # numbers in the small model
-LEARNED = {"BitFit": [5 + HEAD], "Full": [LAYER + HEAD], "LinearProbe": [HEAD]}
+LEARNED = {
+    "AdapterGNN": [2 * (15 * (8 + 5 + 1) + 2 * 5 + 1) + HEAD],
+    "BitFit": [5 + HEAD],
+    "Full": [LAYER + HEAD],
+    "GPF": [8 + HEAD],
+    "GPFPlus": [2 * 5 * 8 + HEAD],
+    "GraphControl": [LAYER + 8 * 9 + 5 * 6 + HEAD],
+    "LinearProbe": [HEAD],
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ def test_learns(method):
 def test_all_names_every_strategy_once():
     lists = [name for name in strategy.__all__ if name == "ALL" or name.startswith("OF_")]
     named = [cls.__name__ for name in lists if name != "OF_LABELLED_TEXTS" for cls in getattr(strategy, name)]
-    protocols = {"CoupledStrategy", "MinedStrategy", "Strategy", "TextStrategy"}
+    protocols = {"CoupledStrategy", "Growing", "MinedStrategy", "Strategy", "TextStrategy"}
     assert sorted(named) == sorted(set(strategy.__all__) - protocols - {*lists})
     assert set(strategy.OF_LABELLED_TEXTS) < {*strategy.ALL, *strategy.OF_ENCODERS}
     assert all(isinstance(cls(), TextStrategy) for cls in strategy.OF_LABELLED_TEXTS)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
-from graphtune.graph import Sampler, TextGraph, received, row_blocks
+from graphtune.graph import Sampler, TextGraph, propagate, received, row_blocks
 from graphtune.model.dropout import dropped
 
 BLOCK_BYTES = 1 << 28  # of features and edges that a block of rows reads
@@ -120,6 +120,23 @@ class Model(nn.Module):
     def hops(self) -> int:
         """How many edges away the furthest node is on which a node's scores depend."""
         return sum(hops_of(layer) for layer in self.layers)
+
+    @torch.no_grad()
+    def widths(self, inputs: int) -> tuple[int, ...]:
+        """Return how wide the features are before the first layer and after each; the first is ``inputs``."""
+        # Asked of one node without edges: a layer does not say its width.
+        graph = TextGraph.empty(1).to(self.head.weight.device, self.head.weight.dtype)
+        found, learning = [inputs], self.training
+        self.eval()
+        for layer in self.layers:
+            found.append(layer(self.head.weight.new_zeros(1, found[-1]), graph).shape[1])
+        self.train(learning)
+        return tuple(found)
+
+    @staticmethod
+    def averaged(x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N F"]:
+        """Return ``D^-1/2 (A + I) D^-1/2 x``: one hop of what a layer may aggregate."""
+        return propagate(graph.with_loops().normalised(), x)
 
     def embed(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
         """Return the features before the head, and before their dropout, for every node."""

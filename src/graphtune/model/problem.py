@@ -1,5 +1,6 @@
 """What the training loop asks of whatever learns, and of what it learns from."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -47,6 +48,25 @@ class Learner(Protocol):
     @property
     def settings(self) -> str:
         """What its scores depend on beside its tensors, for telling one training from another."""
+        ...
+
+
+@runtime_checkable
+class Layered(Learner, Protocol):
+    """A learner whose graph layers can be read and replaced one by one.
+
+    A layer that stands in for another is called as that one was: with features and what they lie on.
+    """
+
+    layers: Any  # modules by number, from the first on
+
+    def widths(self, inputs: int) -> tuple[int, ...]:
+        """Return how wide the features are before the first layer and after each, for data that wide."""
+        ...
+
+    @property
+    def averaged(self) -> Callable[..., Tensor]:
+        """Return what averages features over neighbours; called as a layer is."""
         ...
 
 

@@ -130,7 +130,10 @@ class Network:
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedNetwork":
         """Return a saved network."""
-        model = self._model(data.features.dense(self.view).shape[1], data.classes)
+        width = data.features.dense(self.view).shape[1]
+        model = self._model(width, data.classes)
+        if hasattr(self.strategy, "grown"):
+            self.strategy.grown(model, width)
         model.load_state_dict(dict(tensors))
         return FittedNetwork(self, model, np.zeros((0, data.classes), dtype=np.float32))
 

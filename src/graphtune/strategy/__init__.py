@@ -1,11 +1,15 @@
 """Ways to tune a model, one file each."""
 
+from graphtune.strategy.adapter_gnn import AdapterGNN
 from graphtune.strategy.bit_fit import BitFit
 from graphtune.strategy.distil import Distil
 from graphtune.strategy.em import EM
 from graphtune.strategy.encoder_tuning import EncoderTuning
 from graphtune.strategy.every_exit import EveryExit
 from graphtune.strategy.full import Full
+from graphtune.strategy.gpf import GPF
+from graphtune.strategy.gpf_plus import GPFPlus
+from graphtune.strategy.graph_control import GraphControl
 from graphtune.strategy.graph_pairs import GraphPairs
 from graphtune.strategy.graph_teacher import GraphTeacher
 from graphtune.strategy.joint import Joint
@@ -13,9 +17,9 @@ from graphtune.strategy.linear_probe import LinearProbe
 from graphtune.strategy.lora import LoRA
 from graphtune.strategy.pseudo_labels import PseudoLabels
 from graphtune.strategy.staged import Staged
-from graphtune.strategy.strategy import CoupledStrategy, MinedStrategy, Strategy, TextStrategy
+from graphtune.strategy.strategy import CoupledStrategy, Growing, MinedStrategy, Strategy, TextStrategy
 
-ALL = (BitFit, Full, LinearProbe)  # of networks over graphs, and of whatever else learns
+ALL = (AdapterGNN, BitFit, Full, GPF, GPFPlus, GraphControl, LinearProbe)  # of networks over graphs, and of whatever else learns
 OF_ENCODERS = (EncoderTuning, GraphTeacher, LoRA)  # of what has blocks
 OF_SIDE_NETWORKS = (EveryExit,)  # of what has exits beside an encoder
 OF_LABELLED_TEXTS = (EncoderTuning, LoRA, BitFit, LinearProbe)  # of an encoder, by labels alone
@@ -26,20 +30,25 @@ OF_STUDENTS = (Distil,)  # of whatever learns, by a teacher
 __all__ = [
     "ALL",
     "EM",
+    "GPF",
     "OF_COUPLES",
     "OF_ENCODERS",
     "OF_LABELLED_TEXTS",
     "OF_MINED_TEXTS",
     "OF_SIDE_NETWORKS",
     "OF_STUDENTS",
+    "AdapterGNN",
     "BitFit",
     "CoupledStrategy",
     "Distil",
     "EncoderTuning",
     "EveryExit",
     "Full",
+    "GPFPlus",
+    "GraphControl",
     "GraphPairs",
     "GraphTeacher",
+    "Growing",
     "Joint",
     "LinearProbe",
     "LoRA",

@@ -22,6 +22,15 @@ class Strategy(Protocol):
 
 
 @runtime_checkable
+class Growing(Strategy, Protocol):
+    """One whose modules stay in the model: a saved model is made anew, grown, and then filled."""
+
+    def grown(self, model: Any, inputs: int) -> None:
+        """Put them into a model as it was before `phases`, whose data are ``inputs`` features wide."""
+        ...
+
+
+@runtime_checkable
 class TextStrategy(Strategy, Protocol):
     """One that tunes a `TextModel` on labels, and says how often it goes through them at most."""
 
