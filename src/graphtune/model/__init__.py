@@ -3,7 +3,7 @@
 from graphtune.model.coupled import CoupledModel
 from graphtune.model.graph import Batch, Model, Task
 from graphtune.model.pairs import PairBatch, PairTask
-from graphtune.model.problem import Layered, Learner, Problem, Step
+from graphtune.model.problem import Layered, Learner, NodeProblem, Problem, Step
 from graphtune.model.side import AdapterRung, LadderRung, SideNetwork
 from graphtune.model.text import TextBatch, TextModel, TextTask
 
@@ -15,6 +15,7 @@ __all__ = [
     "Layered",
     "Learner",
     "Model",
+    "NodeProblem",
     "PairBatch",
     "PairTask",
     "Problem",

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -122,16 +123,16 @@ class Model(nn.Module):
         return sum(hops_of(layer) for layer in self.layers)
 
     @torch.no_grad()
-    def widths(self, inputs: int) -> tuple[int, ...]:
-        """Return how wide the features are before the first layer and after each; the first is ``inputs``."""
+    def widths(self, inputs: int) -> tuple[tuple[int, int], ...]:
+        """Return how wide the features are before and after each layer, for data ``inputs`` wide."""
         # Asked of one node without edges: a layer does not say its width.
         graph = TextGraph.empty(1).to(self.head.weight.device, self.head.weight.dtype)
-        found, learning = [inputs], self.training
+        sizes, learning = [inputs], self.training
         self.eval()
         for layer in self.layers:
-            found.append(layer(self.head.weight.new_zeros(1, found[-1]), graph).shape[1])
+            sizes.append(layer(self.head.weight.new_zeros(1, sizes[-1]), graph).shape[1])
         self.train(learning)
-        return tuple(found)
+        return tuple(pairwise(sizes))
 
     @staticmethod
     def averaged(x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N F"]:

@@ -60,8 +60,8 @@ class Layered(Learner, Protocol):
 
     layers: Any  # modules by number, from the first on
 
-    def widths(self, inputs: int) -> tuple[int, ...]:
-        """Return how wide the features are before the first layer and after each, for data that wide."""
+    def widths(self, inputs: int) -> tuple[tuple[int, int], ...]:
+        """Return how wide the features are before and after each layer, for data ``inputs`` wide."""
         ...
 
     @property
@@ -113,4 +113,14 @@ class Problem(Protocol):
 
     def digest(self) -> bytes:
         """Return a digest of all that a training depends on."""
+        ...
+
+
+@runtime_checkable
+class NodeProblem(Problem, Protocol):
+    """One whose rows are nodes of a graph."""
+
+    @property
+    def features(self) -> Float[Tensor, "N F"]:
+        """Return those of every node."""
         ...

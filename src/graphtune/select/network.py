@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, cast
@@ -119,7 +120,11 @@ class Network:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._model(x.shape[1], data.classes)
-        sampler = self._sampler(graph, model.hops)
+            reaching = deepcopy(model)
+            if hasattr(self.strategy, "grown"):
+                # What a strategy adds may reach further than the layers.
+                self.strategy.grown(reaching, x.shape[1])  # type: ignore[attr-defined]
+        sampler = self._sampler(graph, reaching.hops)
         batch_rows = None if sampler is None else _SAMPLED_ROWS
         settings = Training(batch_rows=batch_rows, sampler=sampler, patience=15)
         strategy = Started(self.initial, self.strategy)
@@ -133,7 +138,7 @@ class Network:
         width = data.features.dense(self.view).shape[1]
         model = self._model(width, data.classes)
         if hasattr(self.strategy, "grown"):
-            self.strategy.grown(model, width)
+            self.strategy.grown(model, width)  # type: ignore[attr-defined]
         model.load_state_dict(dict(tensors))
         return FittedNetwork(self, model, np.zeros((0, data.classes), dtype=np.float32))
 

@@ -19,7 +19,8 @@ from graphtune.strategy.pseudo_labels import PseudoLabels
 from graphtune.strategy.staged import Staged
 from graphtune.strategy.strategy import CoupledStrategy, Growing, MinedStrategy, Strategy, TextStrategy
 
-ALL = (AdapterGNN, BitFit, Full, GPF, GPFPlus, GraphControl, LinearProbe)  # of networks over graphs, and of whatever else learns
+# Of networks over graphs, and some of whatever else learns.
+ALL = (AdapterGNN, BitFit, Full, GPF, GPFPlus, GraphControl, LinearProbe)
 OF_ENCODERS = (EncoderTuning, GraphTeacher, LoRA)  # of what has blocks
 OF_SIDE_NETWORKS = (EveryExit,)  # of what has exits beside an encoder
 OF_LABELLED_TEXTS = (EncoderTuning, LoRA, BitFit, LinearProbe)  # of an encoder, by labels alone

@@ -1,6 +1,6 @@
 """One vector that is added to the features of every node before a frozen network.
 
-Source: GPF, Fang et al., NeurIPS 2023, arXiv:2209.15240, section 4.1.
+Source: GPF, Fang et al., NeurIPS 2023, arXiv:2209.15240 (x + p).
 Differs from the paper: the vector starts at zero, not at random, so that no score changes at first; it is
 added after the features' dropout.
 """
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from graphtune.errors import PlanError
 from graphtune.loss import CrossEntropy, Loss
-from graphtune.model import Layered, Task
+from graphtune.model import Layered, NodeProblem
 from graphtune.phase import Group, Phase
 
 
@@ -41,7 +41,7 @@ class GPF:
         """
         put_before(model, inputs, Prompt)
 
-    def phases(self, model: Layered, task: Task) -> Iterator[Phase]:
+    def phases(self, model: Layered, task: NodeProblem) -> Iterator[Phase]:
         """Put the prompt in and train once."""
         self.grown(model, task.features.shape[1])
         yield Phase(
@@ -96,4 +96,5 @@ def put_before(model: Layered, inputs: int, prompt: Callable[[int], nn.Module]) 
             "A prompt is read by graph layers; there is none, and a head's bias learns the same.",
             fix="use LinearProbe.",
         )
-    model.layers[0] = Prompted(model.layers[0], prompt(model.widths(inputs)[0]))
+    prompted = Prompted(model.layers[0], prompt(model.widths(inputs)[0][0]))
+    model.layers[0] = prompted.to(next(model.head.parameters()))

@@ -1,6 +1,6 @@
 """A vector for each node, mixed of a few learned ones, that is added to its features before a frozen network.
 
-Source: GPF-plus, Fang et al., NeurIPS 2023, arXiv:2209.15240, section 4.2.
+Source: GPF-plus, Fang et al., NeurIPS 2023, arXiv:2209.15240 (p_i as a softmax mixture).
 Differs from the paper: the vectors start at zero, not at random, so that no score changes at first (what
 mixes them starts at random, and parts them); they are added after the features' dropout.
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from graphtune.errors import PlanError
 from graphtune.loss import CrossEntropy, Loss
-from graphtune.model import Layered, Task
+from graphtune.model import Layered, NodeProblem
 from graphtune.phase import Group, Phase
 from graphtune.strategy.gpf import put_before
 
@@ -46,7 +46,7 @@ class GPFPlus:
         """
         put_before(model, inputs, lambda width: MixedPrompt(width, self.k))
 
-    def phases(self, model: Layered, task: Task) -> Iterator[Phase]:
+    def phases(self, model: Layered, task: NodeProblem) -> Iterator[Phase]:
         """Put the prompts in and train once."""
         self.grown(model, task.features.shape[1])
         yield Phase(

@@ -1,6 +1,6 @@
 """A copy of a frozen network that learns, reads a condition, and is added to it through maps that start at 0.
 
-Source: GraphControl, Zhu et al., WWW 2024, arXiv:2310.07365, section 4.2, after ControlNet.
+Source: GraphControl, Zhu et al., WWW 2024, arXiv:2310.07365, after ControlNet.
 Differs from the paper: there the network reads where nodes lie in the graph, and the condition says which
 have similar attributes (eigenvectors of a thresholded similarity). Here the network reads attributes itself,
 and the graph is of similarities, or given; so the condition is the average of a node's and its neighbours'
@@ -50,7 +50,7 @@ class GraphControl:
         output = model.head.in_features
         for number, layer in enumerate(model.layers):
             enter, leave = (inputs if number == 0 else None), (output if number == last else None)
-            model.layers[number] = Controlled(layer, enter, leave)
+            model.layers[number] = Controlled(layer, enter, leave).to(model.head.weight)
 
     def phases(self, model: Model, task: Task) -> Iterator[Phase]:
         """Put the copy in and train once."""
