@@ -21,6 +21,7 @@ LEARNED = {
     "Full": [LAYER + HEAD],
     "GPF": [8 + HEAD],
     "GPFPlus": [2 * 5 * 8 + HEAD],
+    "GTuning": [LAYER + HEAD + 8 * 64 + 8 * 5 + 8],
     "GraphControl": [LAYER + 8 * 9 + 5 * 6 + HEAD],
     "LinearProbe": [HEAD],
 }

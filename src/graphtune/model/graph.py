@@ -147,7 +147,7 @@ class Model(nn.Module):
 
     def logits(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N C"]:
         """Return a score for every node and class."""
-        return self._classify(self.embed(x, graph))
+        return self.scores(self.embed(x, graph))
 
     @torch.no_grad()
     def logits_in_blocks(
@@ -175,9 +175,10 @@ class Model(nn.Module):
     def forward(self, batch: Batch) -> Float[Tensor, "B C"]:
         """Return a score for every row of the batch and every class."""
         # Rows before dropout: without layers, the cost is then that of the batch, not of the graph.
-        return self._classify(self.embed(batch.features, batch.graph).index_select(0, batch.rows))
+        return self.scores(self.embed(batch.features, batch.graph).index_select(0, batch.rows))
 
-    def _classify(self, x: Float[Tensor, "B G"]) -> Float[Tensor, "B C"]:
+    def scores(self, x: Float[Tensor, "B G"]) -> Float[Tensor, "B C"]:
+        """Return a score for every row of what `embed` makes, and every class."""
         return self.head(self._dropped(x))
 
     def _dropped(self, x: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:

@@ -7,6 +7,7 @@ from graphtune.strategy.em import EM
 from graphtune.strategy.encoder_tuning import EncoderTuning
 from graphtune.strategy.every_exit import EveryExit
 from graphtune.strategy.full import Full
+from graphtune.strategy.g_tuning import GTuning
 from graphtune.strategy.gpf import GPF
 from graphtune.strategy.gpf_plus import GPFPlus
 from graphtune.strategy.graph_control import GraphControl
@@ -20,7 +21,7 @@ from graphtune.strategy.staged import Staged
 from graphtune.strategy.strategy import CoupledStrategy, Growing, MinedStrategy, Strategy, TextStrategy
 
 # Of networks over graphs, and some of whatever else learns.
-ALL = (AdapterGNN, BitFit, Full, GPF, GPFPlus, GraphControl, LinearProbe)
+ALL = (AdapterGNN, BitFit, Full, GPF, GPFPlus, GraphControl, GTuning, LinearProbe)
 OF_ENCODERS = (EncoderTuning, GraphTeacher, LoRA)  # of what has blocks
 OF_SIDE_NETWORKS = (EveryExit,)  # of what has exits beside an encoder
 OF_LABELLED_TEXTS = (EncoderTuning, LoRA, BitFit, LinearProbe)  # of an encoder, by labels alone
@@ -46,6 +47,7 @@ __all__ = [
     "EveryExit",
     "Full",
     "GPFPlus",
+    "GTuning",
     "GraphControl",
     "GraphPairs",
     "GraphTeacher",
