@@ -90,7 +90,7 @@ class Mixture(nn.Module):
 def graphons(graph: TextGraph, rows: Int64[Tensor, " B"], reach: int, blocks: int) -> Float32[Tensor, "B _"]:
     """Return, flat, the graphon of each row's neighbourhood: means over blocks of its sorted adjacency.
 
-    An entry of the adjacency is 1 where there is an edge, whatever its weight save 0; nodes are sorted by falling
+    An entry of the adjacency is 1 where an edge has a weight, whatever it is; nodes are sorted by falling
     degree within the neighbourhood, the one with the smaller number first where it is the same.
     """
     adjacency = graph.scipy()
