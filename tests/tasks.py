@@ -64,7 +64,7 @@ class Mortal:
     def __repr__(self) -> str:
         return repr(self.inside)
 
-    def phases(self, model: Model, task: Task) -> Iterator[Phase]:
+    def phases(self, model: nn.Module, task: object) -> Iterator[Phase]:
         for phase in self.inside.phases(model, task):
             yield replace(phase, loss=lambda batch, phase=phase: self._loss(phase, batch))
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from graphtune.run.classifier import TextClassifier
+    from graphtune.run.tune import tune
 
 __version__ = _version("graphtune")
-__all__ = ["TextClassifier", "__version__"]
+__all__ = ["TextClassifier", "__version__", "tune"]
 
 
 def __getattr__(name: str) -> object:
@@ -16,6 +17,10 @@ def __getattr__(name: str) -> object:
         from graphtune.run.classifier import TextClassifier
 
         return TextClassifier
+    if name == "tune":
+        from graphtune.run.tune import tune
+
+        return tune
     raise AttributeError(f"module 'graphtune' has no attribute {name!r}")
 
 

@@ -17,12 +17,17 @@ SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0)
 LAYER, HEAD = 8 * 5 + 5, 5 * 3 + 3  # numbers in the small model
 ALL_OF_IT = LAYER + HEAD
 LEARNED = {
+    "AdapterGNN": [2 * (15 * (8 + 5 + 1) + 2 * 5 + 1) + HEAD],
     "BitFit": [5 + HEAD],
     "BSS": [ALL_OF_IT],
     "DELTA": [HEAD, ALL_OF_IT],
     "Full": [ALL_OF_IT],
+    "GPF": [8 + HEAD],
+    "GPFPlus": [2 * 5 * 8 + HEAD],
     "GradualUnfreezing": [HEAD, ALL_OF_IT],
+    "GraphControl": [LAYER + 8 * 9 + 5 * 6 + HEAD],
     "GTOT": [ALL_OF_IT],
+    "GTuning": [ALL_OF_IT + 8 * 64 + 8 * 5 + 8],
     "L2SP": [ALL_OF_IT],
     "LastLayers": [ALL_OF_IT],
     "LinearProbe": [HEAD],
@@ -114,7 +119,7 @@ def test_learns(method):
 def test_all_names_every_strategy_once():
     lists = [name for name in strategy.__all__ if name == "ALL" or name.startswith("OF_")]
     named = [cls.__name__ for name in lists if name != "OF_LABELLED_TEXTS" for cls in getattr(strategy, name)]
-    protocols = {"CoupledStrategy", "MinedStrategy", "Strategy", "TextStrategy"}
+    protocols = {"CoupledStrategy", "Growing", "MinedStrategy", "Strategy", "TextStrategy"}
     assert sorted(named) == sorted(set(strategy.__all__) - protocols - {*lists})
     assert set(strategy.OF_LABELLED_TEXTS) < {*strategy.ALL, *strategy.OF_ENCODERS}
     assert all(isinstance(cls(), TextStrategy) for cls in strategy.OF_LABELLED_TEXTS)

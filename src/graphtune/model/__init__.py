@@ -3,7 +3,7 @@
 from graphtune.model.coupled import CoupledModel
 from graphtune.model.graph import Batch, Model, Task
 from graphtune.model.pairs import PairBatch, PairTask
-from graphtune.model.problem import Learner, Problem, Step
+from graphtune.model.problem import Layered, Learner, NodeProblem, Problem, Step
 from graphtune.model.side import AdapterRung, LadderRung, SideNetwork
 from graphtune.model.text import TextBatch, TextModel, TextTask
 from graphtune.model.window import WindowBatch, WindowNetwork, WindowTask
@@ -13,8 +13,10 @@ __all__ = [
     "Batch",
     "CoupledModel",
     "LadderRung",
+    "Layered",
     "Learner",
     "Model",
+    "NodeProblem",
     "PairBatch",
     "PairTask",
     "Problem",

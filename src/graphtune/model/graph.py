@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
-from graphtune.graph import Sampler, TextGraph, received, row_blocks
+from graphtune.graph import Sampler, TextGraph, propagate, received, row_blocks
 from graphtune.model.dropout import dropped
 
 BLOCK_BYTES = 1 << 28  # of features and edges that a block of rows reads
@@ -121,6 +122,23 @@ class Model(nn.Module):
         """How many edges away the furthest node is on which a node's scores depend."""
         return sum(hops_of(layer) for layer in self.layers)
 
+    @torch.no_grad()
+    def widths(self, inputs: int) -> tuple[tuple[int, int], ...]:
+        """Return how wide the features are before and after each layer, for data ``inputs`` wide."""
+        # Asked of one node without edges: a layer does not say its width.
+        graph = TextGraph.empty(1).to(self.head.weight.device, self.head.weight.dtype)
+        sizes, learning = [inputs], self.training
+        self.eval()
+        for layer in self.layers:
+            sizes.append(layer(self.head.weight.new_zeros(1, sizes[-1]), graph).shape[1])
+        self.train(learning)
+        return tuple(pairwise(sizes))
+
+    @staticmethod
+    def averaged(x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N F"]:
+        """Return ``D^-1/2 (A + I) D^-1/2 x``: one hop of what a layer may aggregate."""
+        return propagate(graph.with_loops().normalised(), x)
+
     def embed(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
         """Return the features before the head, and before their dropout, for every node."""
         for layer in self.layers:
@@ -137,7 +155,7 @@ class Model(nn.Module):
 
     def logits(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N C"]:
         """Return a score for every node and class."""
-        return self._classify(self.embed(x, graph))
+        return self.scores(self.embed(x, graph))
 
     @torch.no_grad()
     def logits_in_blocks(
@@ -165,9 +183,10 @@ class Model(nn.Module):
     def forward(self, batch: Batch) -> Float[Tensor, "B C"]:
         """Return a score for every row of the batch and every class."""
         # Rows before dropout: without layers, the cost is then that of the batch, not of the graph.
-        return self._classify(self.embed(batch.features, batch.graph).index_select(0, batch.rows))
+        return self.scores(self.embed(batch.features, batch.graph).index_select(0, batch.rows))
 
-    def _classify(self, x: Float[Tensor, "B G"]) -> Float[Tensor, "B C"]:
+    def scores(self, x: Float[Tensor, "B G"]) -> Float[Tensor, "B C"]:
+        """Return a score for every row of what `embed` makes, and every class."""
         return self.head(self._dropped(x))
 
     def _dropped(self, x: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:

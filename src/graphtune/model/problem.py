@@ -1,5 +1,6 @@
 """What the training loop asks of whatever learns, and of what it learns from."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -51,6 +52,25 @@ class Learner(Protocol):
 
 
 @runtime_checkable
+class Layered(Learner, Protocol):
+    """A learner whose graph layers can be read and replaced one by one.
+
+    A layer that stands in for another is called as that one was: with features and what they lie on.
+    """
+
+    layers: Any  # modules by number, from the first on
+
+    def widths(self, inputs: int) -> tuple[tuple[int, int], ...]:
+        """Return how wide the features are before and after each layer, for data ``inputs`` wide."""
+        ...
+
+    @property
+    def averaged(self) -> Callable[..., Tensor]:
+        """Return what averages features over neighbours; called as a layer is."""
+        ...
+
+
+@runtime_checkable
 class Problem(Protocol):
     """Rows to train on and rows to judge by."""
 
@@ -93,4 +113,14 @@ class Problem(Protocol):
 
     def digest(self) -> bytes:
         """Return a digest of all that a training depends on."""
+        ...
+
+
+@runtime_checkable
+class NodeProblem(Problem, Protocol):
+    """One whose rows are nodes of a graph."""
+
+    @property
+    def features(self) -> Float[Tensor, "N F"]:
+        """Return those of every node."""
         ...

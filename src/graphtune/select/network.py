@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, cast
@@ -21,7 +22,7 @@ from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
 from graphtune.select.spared import scaled, spare
 from graphtune.select.trained import trained
-from graphtune.strategy import Full, Strategy
+from graphtune.strategy import Full, Growing, Strategy
 from graphtune.strategy.started import Started
 from graphtune.train import Reached, Training
 
@@ -119,7 +120,11 @@ class Network:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._model(x.shape[1], data.classes)
-        sampler = self._sampler(graph, model.hops)
+            reaching = deepcopy(model)
+            if isinstance(self.strategy, Growing):
+                # What a strategy adds may reach further than the layers.
+                self.strategy.grown(reaching, x.shape[1])
+        sampler = self._sampler(graph, reaching.hops)
         batch_rows = None if sampler is None else _SAMPLED_ROWS
         settings = Training(batch_rows=batch_rows, sampler=sampler, patience=15)
         strategy = Started(self.initial, self.strategy)
@@ -132,8 +137,8 @@ class Network:
         """Return a saved network."""
         width = data.features.dense(self.view).shape[1]
         model = self._model(width, data.classes)
-        if hasattr(self.strategy, "grown"):
-            self.strategy.grown(model, width)  # type: ignore[attr-defined]
+        if isinstance(self.strategy, Growing):
+            self.strategy.grown(model, width)
         model.load_state_dict(dict(tensors))
         return FittedNetwork(self, model, np.zeros((0, data.classes), dtype=np.float32))
 

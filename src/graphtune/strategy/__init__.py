@@ -1,5 +1,6 @@
 """Ways to tune a model, one file each."""
 
+from graphtune.strategy.adapter_gnn import AdapterGNN
 from graphtune.strategy.bit_fit import BitFit
 from graphtune.strategy.bss import BSS
 from graphtune.strategy.delta import DELTA
@@ -8,7 +9,11 @@ from graphtune.strategy.em import EM
 from graphtune.strategy.encoder_tuning import EncoderTuning
 from graphtune.strategy.every_exit import EveryExit
 from graphtune.strategy.full import Full
+from graphtune.strategy.g_tuning import GTuning
+from graphtune.strategy.gpf import GPF
+from graphtune.strategy.gpf_plus import GPFPlus
 from graphtune.strategy.gradual_unfreezing import GradualUnfreezing
+from graphtune.strategy.graph_control import GraphControl
 from graphtune.strategy.graph_pairs import GraphPairs
 from graphtune.strategy.graph_teacher import GraphTeacher
 from graphtune.strategy.gtot import GTOT
@@ -20,15 +25,20 @@ from graphtune.strategy.lora import LoRA
 from graphtune.strategy.pseudo_labels import PseudoLabels
 from graphtune.strategy.staged import Staged
 from graphtune.strategy.stoch_norm import StochNorm
-from graphtune.strategy.strategy import CoupledStrategy, MinedStrategy, Strategy, TextStrategy
+from graphtune.strategy.strategy import CoupledStrategy, Growing, MinedStrategy, Strategy, TextStrategy
 
 ALL = (  # of networks over graphs, and, where they tell no layers apart, of whatever else learns
+    AdapterGNN,
     BitFit,
     BSS,
     DELTA,
     Full,
+    GPF,
+    GPFPlus,
     GradualUnfreezing,
+    GraphControl,
     GTOT,
+    GTuning,
     L2SP,
     LastLayers,
     LinearProbe,
@@ -46,6 +56,7 @@ __all__ = [
     "BSS",
     "DELTA",
     "EM",
+    "GPF",
     "GTOT",
     "L2SP",
     "OF_COUPLES",
@@ -54,15 +65,20 @@ __all__ = [
     "OF_MINED_TEXTS",
     "OF_SIDE_NETWORKS",
     "OF_STUDENTS",
+    "AdapterGNN",
     "BitFit",
     "CoupledStrategy",
     "Distil",
     "EncoderTuning",
     "EveryExit",
     "Full",
+    "GPFPlus",
+    "GTuning",
     "GradualUnfreezing",
+    "GraphControl",
     "GraphPairs",
     "GraphTeacher",
+    "Growing",
     "Joint",
     "LastLayers",
     "LinearProbe",

@@ -14,14 +14,19 @@ class Strategy(Protocol):
     the start, with stored weights in place of the phases that have ended: so `phases` depends on nothing but
     its arguments, the fields and torch's default random generator, and every module it creates is registered
     on the model.
-
-    A strategy that leaves modules of its own in a `Model` has a method ``grown(model: Model, inputs: int)``
-    beside `phases`: it puts them into a network as it is first made, which reads ``inputs`` features, before
-    saved weights are put into that.
     """
 
     def phases(self, model: Any, task: Any) -> Iterator[Phase]:
         """Change ``model`` (a `Learner`) where needed and yield what to train on ``task`` (a `Problem`)."""
+        ...
+
+
+@runtime_checkable
+class Growing(Strategy, Protocol):
+    """One whose modules stay in the model: a saved model is made anew, grown, and then filled."""
+
+    def grown(self, model: Any, inputs: int) -> None:
+        """Put them into a model as it was before `phases`, whose data are ``inputs`` features wide."""
         ...
 
 
