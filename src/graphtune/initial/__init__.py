@@ -6,9 +6,10 @@ from graphtune.initial.graph_cl import GraphCL
 from graphtune.initial.graph_mae import GraphMAE
 from graphtune.initial.initial import Initial
 from graphtune.initial.masking import Masking
+from graphtune.initial.pretrained import Pretrained
 from graphtune.initial.usual import Usual
 from graphtune.initial.vgae import VGAE
 
-ALL = (DGI, GAE, VGAE, GraphCL, GraphMAE, Masking, Usual)
+ALL = (DGI, GAE, VGAE, GraphCL, GraphMAE, Masking, Pretrained, Usual)
 
-__all__ = ["ALL", "DGI", "GAE", "VGAE", "GraphCL", "GraphMAE", "Initial", "Masking", "Usual"]
+__all__ = ["ALL", "DGI", "GAE", "VGAE", "GraphCL", "GraphMAE", "Initial", "Masking", "Pretrained", "Usual"]
