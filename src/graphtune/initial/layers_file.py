@@ -20,7 +20,8 @@ from graphtune.encoder.cache import text_hashes
 from graphtune.errors import ModelError
 
 FORMAT = 1  # of the directory; raised whenever an older graphtune could not read it
-_FACTS, _LAYERS, _TEXTS = "pretrained.json", "layers.safetensors", "texts.safetensors"
+LAYERS = "layers.safetensors"
+_FACTS, _TEXTS = "pretrained.json", "texts.safetensors"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def write_layers(layers: nn.Module, facts: LayersFacts, texts: Sequence[str], di
     check_layers_place(directory)
     with written_directory(directory) as place:
         tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in layers.state_dict().items()}
-        save_file(tensors, place / _LAYERS)
+        save_file(tensors, place / LAYERS)
         save_file({"texts": torch.from_numpy(text_hashes(texts).view("int64").copy())}, place / _TEXTS)
         write_json(place / _FACTS, {"format": FORMAT, **asdict(facts), "files": digests(place)})
 
@@ -91,7 +92,7 @@ def read_layers_facts(directory: Path) -> LayersFacts:
             f"{directory} was written by a newer graphtune.",
             fix="update graphtune: pip install --upgrade graphtune",
         )
-    wrong = altered(directory, {_LAYERS: "", _TEXTS: ""} | files)
+    wrong = altered(directory, {LAYERS: "", _TEXTS: ""} | files)
     if wrong:
         raise ModelError(f"{directory} is not as it was saved: {'; '.join(wrong)}.", fix=again)
     return facts
@@ -99,7 +100,7 @@ def read_layers_facts(directory: Path) -> LayersFacts:
 
 def read_layers(directory: Path) -> dict[str, Tensor]:
     """Return the weights by name, the first layer's beginning with ``0.``; errors as `read_layers_facts`."""
-    return _read(directory, _LAYERS)
+    return _read(directory, LAYERS)
 
 
 def count_seen(directory: Path, texts: Sequence[str]) -> int:
