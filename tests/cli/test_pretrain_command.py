@@ -117,8 +117,8 @@ def test_a_fit_tries_what_starts_from_it_and_the_model_does_not_need_it(table, t
     ]
     assert main(asked) == 0
     found = metrics(tmp_path / "model")
-    names = [one["candidate"] for one in found["candidates"]]
-    assert sum("SAGE" in name and "1×8" in name and "Pretrained start" in name for name in names) == 1
+    names = [one["name"] for one in found["candidates"]]
+    assert names.count("SAGE(meaning over meaning, 1×8, Pretrained start)") == 1
     assert not any("judge" in note for note in found["notes"])
     assert "one more network will be tried: 1 SAGE of width 8" in capsys.readouterr().err
 
