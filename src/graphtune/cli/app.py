@@ -22,6 +22,7 @@ from graphtune.cli.doctor import doctor
 from graphtune.cli.evaluate import evaluate
 from graphtune.cli.fit import fit
 from graphtune.cli.predict import predict
+from graphtune.cli.pretrain import pretrain
 from graphtune.cli.search import search
 from graphtune.errors import GraphtuneError
 from graphtune.progress import shown
@@ -67,6 +68,7 @@ app.command()(doctor)
 app.command()(evaluate)
 app.command()(fit)
 app.command()(predict)
+app.command()(pretrain)
 app.command()(search)
 
 
@@ -97,7 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BUG
     if status == INTERRUPTED:
         print(
-            "interrupted; no file was left half-written. Run it again (fit: with --resume) to go on.",
+            "interrupted; no file was left half-written. Run it again "
+            "(fit, pretrain: with --resume) to go on.",
             file=sys.stderr,
         )
     return status

@@ -130,6 +130,14 @@ def fit(
     plan: Annotated[
         str | None, typer.Option(metavar="FILE", help="A plan.toml; options given here come first.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="What graphtune pretrain wrote: a network that starts from it is tried too.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted fit stopped.")] = False,
     track: Annotated[
         list[str] | None,
@@ -150,6 +158,7 @@ def fit(
     """
     from graphtune.cli.estimated import estimated
     from graphtune.cli.rows import text_column
+    from graphtune.initial.layers_file import read_layers_facts
     from graphtune.plan import Plan, tunes
     from graphtune.plan.budget import seconds
     from graphtune.run.saved import check_place
@@ -158,6 +167,8 @@ def fit(
     from graphtune.tracking import trackers
 
     check_place(Path(into))
+    if start is not None:
+        read_layers_facts(Path(start))
     told = trackers(track or ())
     options = {
         "encoder": encoder,
@@ -170,6 +181,7 @@ def fit(
         "serve_as": serve_as,
         "keep_rare": keep_rare,
         "separator": separator_of(separator, several=multi_label),
+        "start": start,
         "unknown_labels": tuple(unknown_label) if unknown_label else None,
         "candidates": None if graph is None else (Probe(), Window()),
     }

@@ -1,9 +1,10 @@
 """The methods that are compared, by family, cheapest first.
 
 What stands in a package's ``ALL`` is compared without being named here: every kind that a candidate's field
-can take (layers, strategies, and whatever else plans can name) makes a family of that package's name, and
-every candidate that says what it is compared as (``compared_as``) makes or joins that family, once for each
-kind of the field it names (``compared_by``), and under its own name unless it says not (``compared_itself``).
+can take (layers, strategies, and whatever else plans can name) makes a family of that package's name, with
+every kind but those that say not (``compared``). Every candidate that says what it is compared as
+(``compared_as``) makes or joins that family, once for each kind of the field it names (``compared_by``), and
+under its own name unless it says not (``compared_itself``).
 """
 
 import re
@@ -126,6 +127,8 @@ def _changed(base: Any, field: str) -> Iterator[tuple[type, Any]]:
     """Yield each kind that a field's type can be, and ``base`` with it; none where plans can name none."""
     protocol, as_class = _protocol(get_type_hints(type(base))[field])
     for kind in () if protocol is None else KINDS[protocol]:
+        if not getattr(kind, "compared", True):
+            continue
         own = getattr(base, field)
         # The usual one's own settings are better founded than a kind's bare defaults.
         value = kind if as_class else own if type(own) is kind else kind()

@@ -64,6 +64,7 @@ class Plan:
     separator: str | None = None  # between the labels of a text that may have several; None = it has one
     serve_as: ServeAs = "auto"  # what is saved: the best by held-out rows, with a graph, or the tuned encoder
     unknown_labels: tuple[str, ...] | None = None  # of rows of no class, that choose how such are told
+    start: str | None = None  # directory of a pre-trained network: what starts from it is tried too
     keep_rare: bool = False  # whether classes with one training row are learned, though nothing checks them
 
     def __post_init__(self) -> None:
@@ -112,6 +113,13 @@ class Plan:
             raise PlanError(
                 f"tune = true, but the encoder {self.encoder} is no transformer, and cannot be tuned.",
                 fix="use minilm or a directory with a Hugging Face model, or leave tune out.",
+            )
+        if self.start is not None and (self.candidates or self.separator is not None):
+            other = "the plan names candidates" if self.candidates else "texts may have several labels"
+            raise PlanError(
+                f'start = "{self.start}" adds a network to those that a search tries, but {other}.',
+                fix="leave one of them out; a Network with initial = Pretrained is a candidate that a "
+                "plan can name, for one label a text.",
             )
         if self.exactly and not self.candidates:
             raise PlanError("exactly = true, but the plan names no candidates.", fix="name some.")

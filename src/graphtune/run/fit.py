@@ -11,6 +11,7 @@ from jaxtyping import Float64, Int64
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, homophily
+from graphtune.initial.layers_file import read_layers_facts
 from graphtune.plan import Plan
 from graphtune.progress import say
 from graphtune.run.evaluated import evaluated
@@ -19,6 +20,7 @@ from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.ready import Clock, Ready
 from graphtune.run.saved import check_place, save
 from graphtune.run.split import without_weightless
+from graphtune.run.started import started
 from graphtune.run.tracked import track_failure, track_fit
 from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
 from graphtune.select import Data, GraphReport, Outcome, served
@@ -59,9 +61,11 @@ def fit_table(
     The ``trackers`` are told when the model is saved; an error of theirs is a warning.
 
     Raises:
+        ModelError: the plan starts from a directory that holds no whole pre-trained network.
         TableError: fewer than two classes have labelled training rows, or no row is left to choose by; no
             row has one of the ``unknown_labels``.
-        PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
+        PlanError: the plan's candidates read graphs that are not there, or that no candidate can read; or
+            start from a network that was pre-trained on other features.
         EncoderError: the encoder is not there.
         OutputError: ``into`` cannot be written to; found out before any work where possible.
     """
@@ -69,6 +73,8 @@ def fit_table(
         # A bare "." has no name to put the journal and the partial model beside.
         into = into.absolute()
         check_place(into)
+    if plan.start is not None:
+        read_layers_facts(Path(plan.start))  # before any work
     told = Guarded(trackers)
     try:
         known, strangers = set_apart(table, plan.unknown_labels)
@@ -95,7 +101,9 @@ class _Fit:
     def run(self) -> FittedModel:
         begin = time.monotonic()
         ready = Ready.of(self.table, self.plan, self.links, self.clock)
-        data = ready.data
+        data, seen = ready.data, None
+        if self.plan.start is not None:
+            seen = started(self.plan.start, ready)
         with self.clock.stage("select"):
             search, journal = self._search(begin, ready)
             choice = choose(search.standing, exactly=self.plan.exactly)
@@ -123,7 +131,7 @@ class _Fit:
             ready.graphs,
             Stored(ready.ids(ready.nodes), data.features.texts, data.labels, data.marks),
             calibration,
-            self._outcome(ready, search, replace(tuning, choice=choice), calibration),
+            self._outcome(ready, search, replace(tuning, choice=choice), calibration, seen),
         )
         with self.clock.stage("evaluate"):
             model = replace(model, outcome=evaluated(model, ready, choice))
@@ -164,7 +172,9 @@ class _Fit:
             up_to = self.plan.up_to
             if up_to == "network" and search.standing.few and self._tunes(ready):
                 up_to = "graph"  # a tuned encoder takes a network's time, and gains more
-            search.run(tuple(ready.graphs.values()), same=ready.maker.same, up_to=up_to)
+            search.run(
+                tuple(ready.graphs.values()), same=ready.maker.same, up_to=up_to, start=self.plan.start
+            )
         return search, journal
 
     def _tunes(self, ready: Ready) -> bool:
@@ -215,7 +225,9 @@ class _Fit:
         shares = class_shares(calibrated(others, tried.temperature), learned)
         return None if shares is None else tuple(map(float, shares / learned))
 
-    def _outcome(self, ready: Ready, search: Search, tuning: Tuning, calibration: Calibration) -> Outcome:
+    def _outcome(
+        self, ready: Ready, search: Search, tuning: Tuning, calibration: Calibration, seen: str | None
+    ) -> Outcome:
         choice = tuning.choice
         split, data, classes = ready.split, ready.data, ready.classes[: ready.data.classes]
         labelled = len(data.labelled)
@@ -223,6 +235,7 @@ class _Fit:
         if len(data.names):
             notes.append(_names_note(ready))
         notes += tuning.said
+        notes += [] if seen is None else [seen]
         if calibration.weights is not None:
             notes.append(_weights_note(calibration.weights, data, classes, aside=split.aside))
             say(notes[-1])

@@ -93,7 +93,12 @@ def load(directory: Path) -> FittedModel:
 def _write_parts(model: FittedModel, place: Path) -> None:
     used = {name: model.graphs[name] for name in sorted(model.candidate.graphs)}
     plan = replace(
-        model.plan, graphs=tuple(used.values()), candidates=(model.candidate,), tune=False, serve_as="auto"
+        model.plan,
+        graphs=tuple(used.values()),
+        candidates=(model.candidate,),
+        tune=False,
+        serve_as="auto",
+        start=None,
     )
     (place / "plan.toml").write_text(plan.to_text(), encoding="utf-8")
     write_json(place / "labels.json", list(model.classes))

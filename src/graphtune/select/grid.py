@@ -6,8 +6,14 @@ snips, subj, mr, cora and citeseer, never on test rows.
 
 from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
+from typing import get_args
 
+from graphtune import layer
+from graphtune.errors import PlanError
 from graphtune.graph import Hops
+from graphtune.initial import Pretrained
+from graphtune.initial.layers_file import read_layers_facts
 from graphtune.layer import GAT, GCN, SAGE
 from graphtune.select.candidate import Candidate
 from graphtune.select.features import DenseView, View
@@ -84,3 +90,29 @@ def networks(graph: str, view: DenseView, *, few: bool) -> list[Candidate]:
     bases = [Network(layer, view, graph) for layer in (GCN, SAGE, GAT)]
     hops = _SPREAD if few else _SPREAD_NEAR
     return [candidate for base in bases for candidate in (base, Smoothed(base, graph, hops))]
+
+
+def started(directory: str, graph: str) -> Network:
+    """Return the network that starts from a pre-trained one on disk, over a graph.
+
+    Raises:
+        PlanError: its layers are of a kind that is not known here, or their view is not.
+        ModelError: the directory is missing, incomplete or altered.
+    """
+    facts = read_layers_facts(Path(directory))
+    kinds = {kind.__name__: kind for kind in layer.ALL}
+    views: dict[str, DenseView] = {view: view for view in get_args(DenseView)}
+    if facts.layer not in kinds or facts.view not in views:
+        raise PlanError(
+            f"The network in {directory} has {facts.layer} layers over the view {facts.view}; known are "
+            f"{', '.join(kinds)} over {', '.join(views)}.",
+            fix="name it in a plan: a Network with its layer, and initial = Pretrained.",
+        )
+    return Network(
+        kinds[facts.layer],
+        views[facts.view],
+        graph,
+        facts.width,
+        facts.depth,
+        initial=Pretrained(directory),
+    )

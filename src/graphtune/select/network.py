@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph
-from graphtune.initial import Initial, Usual
+from graphtune.initial import Initial, Pretrained, Usual
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import Model, Task
 from graphtune.select.data import Data, NewRows
@@ -24,7 +25,7 @@ from graphtune.select.spared import scaled, spare
 from graphtune.select.trained import trained
 from graphtune.strategy import Full, Growing, Strategy
 from graphtune.strategy.started import Started
-from graphtune.train import Reached, Training
+from graphtune.train import History, Reached, Training, train
 
 OF_LAYERS: Final = ("heads", "hops")  # what a network can tell its layers
 
@@ -101,8 +102,11 @@ class Network:
 
         Raises:
             OutOfTime: the data's deadline came before the end of training.
+            PlanError: it starts from a saved network that is not like it, or that read other features.
         """
         data.check_single("Network")
+        if isinstance(self.initial, Pretrained):
+            self.initial.check_reads(self.view, data.features.maker.encoder.fingerprint)
         learned, spared = spare(rows, data.labels, data.classes, seed)
         labels = data.known(rows)
         weights = None if data.weights is None else torch.from_numpy(data.weights)
@@ -117,21 +121,31 @@ class Network:
             torch.from_numpy(spared),
             weights,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = self._model(x.shape[1], data.classes)
-            reaching = deepcopy(model)
-            if isinstance(self.strategy, Growing):
-                # What a strategy adds may reach further than the layers.
-                self.strategy.grown(reaching, x.shape[1])
-        sampler = self._sampler(graph, reaching.hops)
-        batch_rows = None if sampler is None else _SAMPLED_ROWS
-        settings = Training(batch_rows=batch_rows, sampler=sampler, patience=15)
+        model, settings = self._untrained(x, graph, data.classes, seed)
         strategy = Started(self.initial, self.strategy)
         history = trained(strategy, model, task, settings, data, seed)
-        nodes = _probabilities(model, x, graph, in_blocks=sampler is not None)
+        nodes = _probabilities(model, x, graph, in_blocks=settings.sampler is not None)
         learned = max(phase.learned for phase in history.phases)
         return FittedNetwork(self, model, nodes.numpy(), learned, history.reached)
+
+    def started(
+        self,
+        features: Float32[Tensor, "N F"],
+        graph: TextGraph,
+        *,
+        seed: int,
+        into: Path | None = None,
+        resume: bool = False,
+    ) -> tuple[Model, History]:
+        """Return the network as ``initial`` alone leaves it, which reads no label; its head is untrained.
+
+        What lies in ``into`` is resumed as by `train`, and errors are as there.
+        """
+        x = scaled(features)
+        model, settings = self._untrained(x, graph, 1, seed)
+        every = torch.arange(len(x))
+        task = Task(x, graph, torch.full((len(x),), -1), 1, every, every[:0])
+        return model, train(self.initial, model, task, settings, seed=seed, into=into, resume=resume)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedNetwork":
         """Return a saved network."""
@@ -148,6 +162,18 @@ class Network:
         how = told if usual else f"{told}, {type(self.strategy).__name__}"
         how += "" if isinstance(self.initial, Usual) else f", {type(self.initial).__name__} start"
         return f"{self.layer.__name__}({self.view} over {self.graph}, {self.depth}×{self.width}{how})"
+
+    def _untrained(self, x: Tensor, graph: TextGraph, classes: int, seed: int) -> tuple[Model, Training]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = self._model(x.shape[1], classes)
+            reaching = deepcopy(model)
+            if isinstance(self.strategy, Growing):
+                # What a strategy adds may reach further than the layers.
+                self.strategy.grown(reaching, x.shape[1])
+        sampler = self._sampler(graph, reaching.hops)
+        batch_rows = None if sampler is None else _SAMPLED_ROWS
+        return model, Training(batch_rows=batch_rows, sampler=sampler, patience=15)
 
     def _sampler(self, graph: TextGraph, hops: int) -> Sampler | None:
         if graph.edges * self.width <= self.whole_up_to or not 0 < hops <= _SAMPLED_HOPS:

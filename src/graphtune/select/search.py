@@ -42,8 +42,12 @@ class Search:
         few = grid.labels_are_few(len(self.data.labelled), self.data.classes)
         self.standing = Standing(self.held_out, few, self.held_out.first)
 
-    def run(self, named: Sequence[NamedGraph], *, same: bool, up_to: Family = "network") -> None:
+    def run(
+        self, named: Sequence[NamedGraph], *, same: bool, up_to: Family = "network", start: str | None = None
+    ) -> None:
         """Try everything the grid holds for these graphs, up to one kind, then means of the best.
+
+        ``start``: directory of a pre-trained network; what starts from it is tried, whatever the time.
 
         Where only a first part has judged, the best of each family are then judged by the others too.
         """
@@ -63,6 +67,8 @@ class Search:
             best = standing.best("graph")
             if best is not None and up_to == "network" and not self.data.several:
                 self._try_all(grid.networks(*self._place(best.candidate), few=few), bar)
+            if best is not None and start is not None:
+                self._try_all([grid.started(start, min(best.candidate.graphs))], bar, always=True)
             self._try_means(named)
             if not few:
                 self._try_all(grid.smoothed(standing.first().candidate, named), bar)

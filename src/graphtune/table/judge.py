@@ -12,7 +12,8 @@ from graphtune.table.problems import SHOWN, Problems, Tally, counted, listed, ro
 from graphtune.table.several import judge_several, marked
 from graphtune.table.table import UNLABELLED, Note, Table
 
-Purpose = Literal["fit", "predict", "evaluate", "check"]
+Purpose = Literal["fit", "predict", "evaluate", "check", "pretrain"]
+_WITHOUT_LABELS = ("predict", "pretrain")
 _UNLABELLED_NUMBER = "-1"
 
 
@@ -34,14 +35,14 @@ def judge(
     notes = list(notes)
     for rows in files:
         _judge_texts(rows, problems, notes)
-    if purpose != "predict" and not exact and not several:
+    if purpose not in _WITHOUT_LABELS and not exact and not several:
         _tidy_labels(files, notes)
     ids = _identifiers(files, problems)
     texts = [text for rows in files for text in rows.texts]
     labels = [label for rows in files for label in rows.labels]
     split = [part for rows in files for part in rows.splits]
     sound = [at not in rows.broken for rows in files for at in range(len(rows))]
-    if purpose != "predict" and any(sound):
+    if purpose not in _WITHOUT_LABELS and any(sound):
         judged = [(label, part) for label, part, good in zip(labels, split, sound, strict=True) if good]
         if several:
             judge_several(files[0].name, judged, purpose, problems, notes)

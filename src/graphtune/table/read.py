@@ -16,6 +16,7 @@ _READS = {
     "check": _ALL,
     "evaluate": _ALL,
     "predict": frozenset({"text", "id"}),
+    "pretrain": frozenset({"text", "id", "split"}),
     "unlabelled": frozenset({"text", "id", "weight"}),
     "test": frozenset({"text", "label", "id", "weight"}),
 }
@@ -102,7 +103,9 @@ def _read(
             return _empty(name, purpose, problems, "is empty")
         try:
             notes += [Note("guess", remark) for remark in reader.remarks]
-            needs = frozenset({"text"} if part in ("predict", "unlabelled") else {"text", "label"})
+            needs = frozenset(
+                {"text"} if part in ("predict", "pretrain", "unlabelled") else {"text", "label"}
+            )
             chosen, guesses = choose(given, reader, problems, needs=needs, reads=_READS[part])
             notes += guesses
             # Figures need no split, so that another meaning of such a column does no harm there.
