@@ -158,6 +158,7 @@ def fit(
     """
     from graphtune.cli.estimated import estimated
     from graphtune.cli.rows import text_column
+    from graphtune.errors import PlanError
     from graphtune.initial.layers_file import read_layers_facts
     from graphtune.plan import Plan, tunes
     from graphtune.plan.budget import seconds
@@ -184,7 +185,13 @@ def fit(
         "start": start,
         "unknown_labels": tuple(unknown_label) if unknown_label else None,
         "candidates": None if graph is None else (Probe(), Window()),
+        "up_to": None if graph is None else "graph-free",
     }
+    if graph is not None and edges is not None:
+        raise PlanError(
+            "--graph window reads the words of each text, and no links between texts.",
+            fix="leave --edges or --graph out.",
+        )
     if plan is None:
         # Encoders are tuned for one label a text, and after a search.
         timed = budget is not None and options["separator"] is None and graph is None

@@ -82,12 +82,15 @@ def non_edges(graph: TextGraph, rows: Int64[Tensor, " B"], count: int) -> Int64[
 
     Of pairs without an edge every one is as likely. In a dense graph they may be fewer than ``count``.
     """
+    # The furthest nodes of a sample have no neighbours in it: its non-edges end where its edges do.
+    sampled = graph.whole_degree is not None and len(graph.source)
+    pool = graph.source if sampled else torch.arange(graph.nodes, device=graph.col.device)
     # Edges are sorted by target, then by source: so are these numbers.
     keys = graph.target * graph.nodes + graph.source
     found = []
     for _ in range(_DRAWS):
         one = rows[torch.randint(len(rows), (count,)).to(rows.device)]
-        other = torch.randint(graph.nodes, (count,)).to(rows.device)
+        other = pool[torch.randint(len(pool), (count,)).to(pool.device)].to(rows.device)
         joined = _holds(keys, one * graph.nodes + other) | _holds(keys, other * graph.nodes + one)
         free = ~joined & (one != other)
         found.append(torch.stack([one[free], other[free]]))

@@ -63,7 +63,8 @@ class _Restoring(nn.Module):
         super().__init__()
         self.token = nn.Parameter(torch.zeros(inputs))  # in place of features
         self.between = nn.Linear(width, width, bias=False)
-        self.again = nn.Parameter(torch.zeros(width))  # in place of what the layers say
+        # In place of what the layers say; not zeros, whose cosine has no useful gradient.
+        self.again = nn.Parameter(0.02 * torch.randn(width))
         self.decoder = GCN(width, inputs)
 
     def forward(self, states: Float[Tensor, "N G"], graph: TextGraph) -> Float[Tensor, "N F"]:

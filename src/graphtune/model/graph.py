@@ -114,8 +114,8 @@ class Model(nn.Module):
 
     @property
     def settings(self) -> str:
-        """The dropout."""
-        return repr(self.dropout)
+        """The dropout and the layers: those of two kinds can have the same weights."""
+        return repr((self.dropout, repr(self.layers), [hops_of(layer) for layer in self.layers]))
 
     @property
     def hops(self) -> int:

@@ -110,10 +110,11 @@ class DataTask:
 
     def _masked(self, name: str, mask: Tensor) -> Int64[Tensor, " M"]:
         if mask.dtype != torch.bool or mask.shape != (len(self.features),):
+            change = "[:, 0], of several splits" if mask.dim() > 1 else ".bool(), one value a node"
             raise PlanError(
                 f"data.{name} ({mask.dtype}, {list(mask.shape)}) is not true or false for each of "
                 f"{len(self.features)} nodes.",
-                fix=f"of several splits choose one: data.{name} = data.{name}[:, 0].",
+                fix=f"set data.{name} = data.{name}{change}.",
             )
         return mask.nonzero().flatten()
 
@@ -238,7 +239,7 @@ class DataModel(nn.Module):
             self.module.eval()
             with torch.no_grad():
                 return self.module(*given, **named), called
-        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise PlanError(
                 f"The module cannot read these data: {error}",
                 fix="check that module(data.x, data.edge_index) runs: widths, types and argument names.",

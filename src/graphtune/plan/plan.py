@@ -114,6 +114,10 @@ class Plan:
                 f"tune = true, but the encoder {self.encoder} is no transformer, and cannot be tuned.",
                 fix="use minilm or a directory with a Hugging Face model, or leave tune out.",
             )
+        if self.start is not None and self.up_to == "graph-free":
+            raise PlanError(
+                'start adds a network over a graph, but up_to = "graph-free".', fix="leave one of them out."
+            )
         if self.start is not None and (self.candidates or self.separator is not None):
             other = "the plan names candidates" if self.candidates else "texts may have several labels"
             raise PlanError(

@@ -125,7 +125,8 @@ class Network:
         strategy = Started(self.initial, self.strategy)
         history = trained(strategy, model, task, settings, data, seed)
         nodes = _probabilities(model, x, graph, in_blocks=settings.sampler is not None)
-        learned = max(phase.learned for phase in history.phases)
+        # The initialisation's phases are over before, and every strategy learns the most in its last one.
+        learned = history.phases[-1].learned
         return FittedNetwork(self, model, nodes.numpy(), learned, history.reached)
 
     def started(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
+from scipy import sparse
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
@@ -97,15 +98,19 @@ def graphons(graph: TextGraph, rows: Int64[Tensor, " B"], reach: int, blocks: in
     found = []
     for row in rows.cpu():
         near = graph.reach(row[None], reach).numpy()
-        inside = (adjacency[near][:, near].toarray() != 0).astype(np.float32)
-        order = np.argsort(-inside.sum(0) - inside.sum(1), kind="stable")
+        inside = adjacency[near][:, near].astype(np.float32)
+        inside.data[:] = inside.data != 0
+        degree = np.asarray(inside.sum(0)).ravel() + np.asarray(inside.sum(1)).ravel()
+        order = np.argsort(-degree, kind="stable")
         found.append(means(inside[order][:, order], blocks).ravel())
     return torch.from_numpy(np.stack(found))
 
 
-def means(step: Float32[np.ndarray, "N N"], blocks: int) -> Float32[np.ndarray, "_ _"]:
+def means(
+    step: Float32[np.ndarray, "N N"] | sparse.spmatrix | sparse.sparray, blocks: int
+) -> Float32[np.ndarray, "_ _"]:
     """Return the means over ``blocks`` × ``blocks`` equal parts of the unit square of a step function."""
-    ends, cuts = np.linspace(0, 1, len(step) + 1), np.linspace(0, 1, blocks + 1)
+    ends, cuts = np.linspace(0, 1, step.shape[0] + 1), np.linspace(0, 1, blocks + 1)
     shared = np.minimum(cuts[1:, None], ends[None, 1:]) - np.maximum(cuts[:-1, None], ends[None, :-1])
     share = blocks * shared.clip(0)
-    return (share @ step @ share.T).astype(np.float32)
+    return np.asarray((step.T @ share.T).T @ share.T, dtype=np.float32)
