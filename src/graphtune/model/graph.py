@@ -115,7 +115,9 @@ class Model(nn.Module):
     @property
     def settings(self) -> str:
         """The dropout and the layers: those of two kinds can have the same weights."""
-        return repr((self.dropout, repr(self.layers), [hops_of(layer) for layer in self.layers]))
+        return repr(
+            (self.dropout, repr(self.layers), [getattr(layer, "hops", None) for layer in self.layers])
+        )
 
     @property
     def hops(self) -> int:

@@ -10,6 +10,7 @@ denoises the estimate but its blocks.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,11 +107,10 @@ def graphons(graph: TextGraph, rows: Int64[Tensor, " B"], reach: int, blocks: in
     return torch.from_numpy(np.stack(found))
 
 
-def means(
-    step: Float32[np.ndarray, "N N"] | sparse.spmatrix | sparse.sparray, blocks: int
-) -> Float32[np.ndarray, "_ _"]:
+def means(step: Float32[np.ndarray, "N N"] | sparse.csr_array, blocks: int) -> Float32[np.ndarray, "_ _"]:
     """Return the means over ``blocks`` × ``blocks`` equal parts of the unit square of a step function."""
-    ends, cuts = np.linspace(0, 1, step.shape[0] + 1), np.linspace(0, 1, blocks + 1)
+    matrix: Any = step  # SciPy's types do not say that it has a shape
+    ends, cuts = np.linspace(0, 1, matrix.shape[0] + 1), np.linspace(0, 1, blocks + 1)
     shared = np.minimum(cuts[1:, None], ends[None, 1:]) - np.maximum(cuts[:-1, None], ends[None, :-1])
     share = blocks * shared.clip(0)
-    return np.asarray((step.T @ share.T).T @ share.T, dtype=np.float32)
+    return np.asarray((matrix.T @ share.T).T @ share.T, dtype=np.float32)
