@@ -101,8 +101,7 @@ def test_a_killed_pre_training_goes_on_to_the_same_weights(table, tmp_path, monk
     assert not (tmp_path / ".made.graphtune-pretrain").exists()
 
 
-def test_a_fit_tries_what_starts_from_it_and_the_model_does_not_need_it(table, tmp_path, quick, capsys):
-    assert pretrained(table, "--layer", "sage") == 0
+def fitted_from(table) -> int:
     asked = [
         "fit",
         str(table),
@@ -115,7 +114,12 @@ def test_a_fit_tries_what_starts_from_it_and_the_model_does_not_need_it(table, t
         "--into",
         "model",
     ]
-    assert main(asked) == 0
+    return main(asked)
+
+
+def test_a_fit_tries_what_starts_from_it_and_the_model_does_not_need_it(table, tmp_path, quick, capsys):
+    assert pretrained(table, "--layer", "sage") == 0
+    assert fitted_from(table) == 0
     found = metrics(tmp_path / "model")
     names = [one["name"] for one in found["candidates"]]
     assert names.count("SAGE(meaning over meaning, 1×8, Pretrained start)") == 1
@@ -148,19 +152,7 @@ def test_a_fit_says_when_texts_that_judge_were_seen(table, tmp_path, quick, caps
     bare = [{"编号": row["编号"], "النص": row["النص"]} for row in rows()]
     write_csv(tmp_path / "texts.csv", bare)
     assert pretrained(tmp_path / "texts.csv") == 0
-    asked = [
-        "fit",
-        str(table),
-        *COLUMNS,
-        "--encoder",
-        "bert",
-        "--frozen",
-        "--from",
-        "made",
-        "--into",
-        "model",
-    ]
-    assert main(asked) == 0
+    assert fitted_from(table) == 0
     assert "was pre-trained on 21 of the 21 texts that judge" in capsys.readouterr().err
     assert any("texts that judge" in note for note in metrics(tmp_path / "model")["notes"])
 

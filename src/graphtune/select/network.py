@@ -226,7 +226,7 @@ class FittedNetwork:
 
     @property
     def learned(self) -> int:
-        """Of the phase of its strategy that learned the most; a restored network counts all parameters."""
+        """Of the last phase of its strategy; a restored network counts all parameters."""
         return self.trained if self.trained is not None else sum(p.numel() for p in self.model.parameters())
 
     @property

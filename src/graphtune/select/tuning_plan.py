@@ -19,12 +19,12 @@ _DEEP_RATE = 1e-4  # step size where all blocks learn
 
 def shallow(rows: int) -> Tuned:
     """Return what tunes the top blocks on so many rows, or until time is over."""
-    return _paced(Tuned(TOP), EncoderTuning().rate, rows)
+    return _paced(TOP, EncoderTuning().rate, rows)
 
 
 def deep(rows: int, depth: int) -> Tuned:
     """Return what tunes all ``depth`` blocks and the embedding on so many rows, or until time is over."""
-    return _paced(Tuned(depth), _DEEP_RATE, rows)
+    return _paced(depth, _DEEP_RATE, rows)
 
 
 def deep_epochs(epochs: float, depth: int) -> float:
@@ -32,8 +32,8 @@ def deep_epochs(epochs: float, depth: int) -> float:
     return epochs * min(TOP, depth) / depth
 
 
-def _paced(tuned: Tuned, rate: float, rows: int) -> Tuned:
+def _paced(blocks: int, rate: float, rows: int) -> Tuned:
     epochs = min(_MOST, max(_FEWEST, _TEXTS // max(1, rows)))
     strategy = EncoderTuning(rate, epochs=epochs)
     # Time or the epochs alone end it, not the number of texts.
-    return Tuned(tuned.blocks, strategy, texts=epochs * max(1, rows), paced=True, drops=False)
+    return Tuned(blocks, strategy, texts=epochs * max(1, rows), paced=True, drops=False)
