@@ -1,0 +1,1 @@
+"""What each module of an encoder is worth, measured: tuned alone, pruned, quantised."""
