@@ -28,7 +28,7 @@ def test_a_tracker_that_fails_is_a_warning_and_the_model_is_there(table, tmp_pat
     assert metrics(tmp_path / "made")["test"]
 
 
-@pytest.mark.parametrize("command", ["fit", "search"])
+@pytest.mark.parametrize("command", ["fit", "search", "compare"])
 @pytest.mark.parametrize("track", ["wandb:x", "tensorboard"])
 def test_what_is_no_tracker_is_refused(command, track, table, tmp_path, refused):
     problem, fix = refused(command, table, *COLUMNS, "--track", track, folder=tmp_path)
@@ -36,7 +36,7 @@ def test_what_is_no_tracker_is_refused(command, track, table, tmp_path, refused)
     assert "tensorboard:DIR" in fix
 
 
-@pytest.mark.parametrize("command", ["fit", "search"])
+@pytest.mark.parametrize("command", ["fit", "search", "compare"])
 def test_a_missing_extra_is_said_before_any_work(command, table, tmp_path, refused, monkeypatch):
     def found(name):
         return None if name == "mlflow" else object()

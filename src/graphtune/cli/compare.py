@@ -49,6 +49,13 @@ def compare(
         int | None,
         typer.Option(help="Trainings at once.", show_default="one for every two cores"),
     ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHERE",
+            help="mlflow:DIR, mlflow:URI or tensorboard:DIR: where figures are kept too; may be repeated.",
+        ),
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only list the methods of this table.")] = False,
 ) -> None:
     """Compare methods on the test rows of a table: accuracy, time, memory, and whether a graph helps.
@@ -65,10 +72,13 @@ def compare(
     from graphtune.compare.console import console
     from graphtune.compare.files import write, write_plans
     from graphtune.compare.run import check_place
+    from graphtune.compare.tracked import track_comparison
     from graphtune.encoder import Tfidf, from_name
     from graphtune.plan.budget import seconds
     from graphtune.table import Columns, read_links, read_tables
+    from graphtune.tracking import Guarded, trackers
 
+    told = trackers(track or ())
     settings = Settings(seeds, counts(labels), seconds(budget), seconds(limit), encoder, transductive, jobs)
     place = Path(into).absolute()
     check_place(place)
@@ -89,6 +99,8 @@ def compare(
     found = run(rows, chosen, place, settings, links)
     write(found, place)
     write_plans(chosen, settings, place)
+    if told:
+        track_comparison(Guarded(told), found, place)
     console(found, printer)
     printer.print(f"\nreport: {Path(into) / 'report.html'}", markup=False)
 
