@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS, STRATEGIES = ROOT / "bench/study/results", ROOT / "bench/study/strategies"
 BARS, DOCS = ROOT / "bench/results/bars", ROOT / "docs"
 LABELS = (5, 20, None)
-NO_GRAPH, OURS = "graphtune-no-graph", "graphtune"
+OURS = ("graphtune-tuned", "graphtune")  # fit with --budget, and with --frozen
 NEVER_WORSE = ("tfidf-lr", "embeddings-lr")
 
 Result = Mapping[str, Any]
@@ -89,8 +89,9 @@ def _ranked(found: Ranks | None, count: int | None, words: Words) -> list[str]:
     text = words.ranked.format(
         sets=len(found.sets), said=said, critical=found.critical, p=f"{found.p_value:.1e}"
     )
-    if OURS in found.mean:
-        text = words.placed.format(place=list(found.mean).index(OURS) + 1) + text
+    order = list(found.mean)
+    placed = [words.placed.format(method=one, place=order.index(one) + 1) for one in OURS if one in order]
+    text = "".join([*placed, text])
     return [f"### {words.count(count)}", text, f"![{words.count(count)}]({_plot(count)})"]
 
 
@@ -108,19 +109,23 @@ def _accuracies(results: Sequence[Result], count: int | None, words: Words) -> s
 
 def _worst(results: Sequence[Result], words: Words) -> str:
     """Return ours against the better of the two linear baselines, the worst differences first."""
+    return "\n".join(filter(None, (_worst_of(method, results, words) for method in OURS)))
+
+
+def _worst_of(method: str, results: Sequence[Result], words: Words) -> str:
     found = []
     for one in results:
         for count in LABELS:
             values = {row["method"]: 100 * row["accuracy"]["value"] for row in _rows(one, count)}
             held = [values[name] for name in NEVER_WORSE if name in values]
-            if OURS in values and held:
-                found.append((values[OURS] - max(held), one["set"], count))
+            if method in values and held:
+                found.append((values[method] - max(held), one["set"], count))
     found.sort(key=lambda entry: (entry[0], entry[1]))
     if not found:
         return ""
     below = sum(gap < -0.5 for gap, _, _ in found)
     shown = ", ".join(f"{name} {words.count(count)} {gap:+.2f}" for gap, name, count in found[:5])
-    return words.never_worse.format(all=len(found), below=below, shown=shown)
+    return words.never_worse.format(method=method, all=len(found), below=below, shown=shown)
 
 
 def _costs(results: Sequence[Result], words: Words) -> str:

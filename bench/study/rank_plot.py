@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import plots
 
 _LINE, _WIDTH, _LEFT, _RIGHT = 24, 880, 410, 860
-_OURS = "graphtune"
+_OURS = ("graphtune", "graphtune-tuned")
 
 
 def critical_difference(found: Ranks) -> str:
@@ -31,7 +31,7 @@ def critical_difference(found: Ranks) -> str:
         parts.append(plots.text(across(rank), top - 8, str(rank), "middle"))
     for number, name in enumerate(names):
         y = top + _LINE * number + _LINE / 2
-        colour = plots.GOOD if name == _OURS else plots.INK
+        colour = plots.GOOD if name in _OURS else plots.INK
         parts.append(plots.text(_LEFT - 70, y + 4, name, "end"))
         parts.append(plots.text(_LEFT - 14, y + 4, f"{values[number]:.2f}", "end"))
         parts.append(plots.box(_LEFT, y - 4, max(across(values[number]) - _LEFT, 1), 8, colour))

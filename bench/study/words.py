@@ -60,15 +60,16 @@ ENGLISH = Words(
     ranks=(
         "## Ranks\n\nMean rank over the sets, 1 is the best; only methods that were run on every set"
         " take part. "
+        "graphtune-tuned is what `graphtune fit --budget 60s` does, graphtune the same with `--frozen`. "
         "Within the critical difference (Nemenyi's test) methods are not told apart."
     ),
     ranked=("{sets} sets. Mean ranks: {said}. Critical difference {critical:.2f}; Friedman test p = {p}."),
-    placed="graphtune is number {place}. ",
+    placed="{method} is number {place}. ",
     accuracies="## Accuracy\n\nOn the test rows, in %, the mean of the seeds; bold is the best of the row.",
     worse="## Never much worse",
     never_worse=(
         "Against the better of TF-IDF with logistic regression and embeddings with logistic regression, "
-        "graphtune is more than 0.5 points behind in {below} of {all} cases. The worst: {shown}."
+        "{method} is more than 0.5 points behind in {below} of {all} cases. The worst: {shown}."
     ),
     costs=(
         "## What it costs\n\nMedians over all sets and label counts: seconds of training (choosing settings"
@@ -130,14 +131,15 @@ CHINESE = Words(
     ),
     ranks=(
         "## 名次\n\n各数据集上的平均名次，1 为最好；只有在每个数据集上都运行过的方法参加。"
+        "graphtune-tuned 即 `graphtune fit --budget 60s`，graphtune 即另加 `--frozen`。"
         "在临界差（Nemenyi 检验）以内的方法不分高下。"
     ),
     ranked=("{sets} 个数据集。平均名次：{said}。临界差 {critical:.2f}；Friedman 检验 p = {p}。"),
-    placed="graphtune 列第 {place}。",
+    placed="{method} 列第 {place}。",
     accuracies="## 准确率\n\n测试行上，单位 %，为各种子的均值；粗体为该行最好。",
     worse="## 不会差很多",
     never_worse=(
-        "与 TF-IDF 加逻辑回归、嵌入加逻辑回归两者中较好的相比，graphtune 在 {all} 种情形中有 {below}"
+        "与 TF-IDF 加逻辑回归、嵌入加逻辑回归两者中较好的相比，{method} 在 {all} 种情形中有 {below}"
         " 种落后超过 0.5 个百分点。"
         "最差的几种：{shown}。"
     ),
