@@ -15,6 +15,8 @@ from graphtune.plan import Plan
 from graphtune.run import fit_table, load
 from graphtune.run.saved import save
 from graphtune.select import Ladder, Mean, Probe, Taught, Tuned, served
+from graphtune.select.decision import Tuning
+from graphtune.select.search import Search
 from graphtune.strategy import EncoderTuning, EveryExit, GraphTeacher, LoRA
 from graphtune.table import Table, from_lists
 from text_tasks import texts, tiny
@@ -134,6 +136,19 @@ def test_no_encoder_is_saved_that_there_was_no_time_to_tune(tmp_path):
 def test_what_cannot_be_served_is_told_before_any_work(settings, problem):
     with pytest.raises(PlanError, match=problem):
         Plan(**settings)
+
+
+def test_time_that_tuning_has_no_use_for_goes_to_the_search(monkeypatch):
+    def late(search, choice, teach, limits):
+        search.left_out.append(Probe("words", 7.0))
+        return Tuning(choice).lacking("there was no time")
+
+    asked = []
+    monkeypatch.setattr("graphtune.run.fit.tuned", late)
+    monkeypatch.setattr(Search, "go_on", lambda self, *_, **more: asked.append(more))
+    for serve_as in ("auto", "graph"):
+        fit_table(table(), plan=plan(tune=True, serve_as=serve_as), into=None)
+    assert asked == 2 * [{"same": False, "up_to": plan(tune=True).up_to, "start": None}]
 
 
 def test_the_time_it_has_is_kept(tmp_path):

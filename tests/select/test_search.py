@@ -239,6 +239,30 @@ def test_a_network_that_time_runs_out_on_is_left_out():
     assert [scored.note for scored in made.scored()] == ["", "left out: no time"]
 
 
+def test_of_many_labels_one_candidate_reads_words_whatever_the_time():
+    made = search(MANY)
+    made.deadline = 0.0
+    made.run(list(NAMED.values())[:1], same=False)
+    assert Probe("all", 1.0, "squared hinge") in made.standing.tried
+    assert made.left_out
+
+
+def test_what_a_first_deadline_left_out_is_tried_until_another():
+    graphs = list(NAMED.values())[:1]
+    made, whole = search(MANY), search(MANY)
+    whole.run(graphs, same=False, up_to="graph")
+    made.deadline = 0.0
+    made.run(graphs, same=False, up_to="graph")
+    left = set(made.left_out)
+    before = dict(made.standing.tried)
+    made.go_on(graphs, time.monotonic() + 60, same=False, up_to="graph", start=None)
+    assert not made.left_out
+    # What is smoothed is the leader of the time.
+    assert {one for one in left if not isinstance(one, Smoothed)} <= {*made.standing.tried}
+    assert all(made.standing.tried[one].parts >= tried.parts for one, tried in before.items())
+    assert choose(made.standing).chosen.accuracy == choose(whole.standing).chosen.accuracy
+
+
 def test_what_the_table_has_no_room_for_is_told(monkeypatch):
     monkeypatch.setattr("graphtune.select.extent._MOST_WEIGHTS", 1)
     made = search(MANY)

@@ -383,6 +383,7 @@ def test_time_that_is_over_or_ctrl_c_leaves_what_there_was(monkeypatch):
         made = came_to(monkeypatch, MANY, (FREE, GRAPH), Ended(name, "graph-free", epoch=3 / MANY), 4.0)
         assert said in made.said[0]
         assert made.alone is None
+        assert made.late == (name == "late")
         assert not isinstance(made.choice.chosen.candidate, Mean)
 
 

@@ -113,6 +113,11 @@ class _Fit:
                 finish = begin + SHARE_TO_FIT * self.plan.budget_seconds
                 limits = Limits(finish, len(ready.split.test), alone=self.plan.serve_as == "encoder")
                 tuning = tuned(search, choice, ready.teach, limits)
+        if tuning.late and search.left_out and self.plan.serve_as != "encoder":
+            with self.clock.stage("select"):
+                self._go_on(search, begin + _TO_SEARCH * self.plan.budget_seconds, ready)
+                tuning = replace(tuning, choice=choose(search.standing, exactly=self.plan.exactly))
+            frozen = tuning.choice.chosen
         choice = self._served(tuning)
         data.forget(ready.teach)
         for said in (*tuning.said, choice.verdict.text):
@@ -176,6 +181,12 @@ class _Fit:
                 tuple(ready.graphs.values()), same=ready.maker.same, up_to=up_to, start=self.plan.start
             )
         return search, journal
+
+    def _go_on(self, search: Search, deadline: float, ready: Ready) -> None:
+        """Give the search the time that tuning had no use for."""
+        graphs = tuple(ready.graphs.values())
+        same, up_to, start = ready.maker.same, self.plan.up_to, self.plan.start
+        search.go_on(graphs, deadline, same=same, up_to=up_to, start=start)
 
     def _tunes(self, ready: Ready) -> bool:
         able = isinstance(ready.maker.encoder, Transformer)

@@ -34,7 +34,7 @@ class Clock:
         """Count what the block takes."""
         start = time.monotonic()
         yield
-        self.seconds[name] = time.monotonic() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
 
 
 @dataclass(frozen=True, eq=False)

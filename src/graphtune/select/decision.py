@@ -46,12 +46,17 @@ class Tuning:
     ahead: bool = False  # whether it was right more often than what there was before
     held_out: HeldOut | None = None  # by which the latest stage decided
     leads: bool = False  # whether what is chosen is likelier on held-out rows than that encoder
+    late: bool = False  # whether nothing was tuned, for want of time
 
     def then(self, stage: Stage, choice: Choice | None = None, alone: Tried | None = None) -> "Tuning":
         """Return this with one more stage."""
         return replace(
             self, choice=choice or self.choice, stages=(*self.stages, stage), alone=alone or self.alone
         )
+
+    def lacking(self, said: str) -> "Tuning":
+        """Return this with one more stage, which there was no time for."""
+        return replace(self.then(Stage(said)), late=self.alone is None)
 
     def judges(self, search: Search, tried: Tried) -> HeldOut:
         """Return by which rows ``tried`` was judged."""
@@ -85,7 +90,7 @@ def decided(
     ``judges``: by which rows, in one part; None = the search's first parts.
     """
     if judged is None:
-        return before.then(Stage(f"Of the {candidate} nothing is known: it took longer than there was time."))
+        return before.lacking(f"Of the {candidate} nothing is known: it took longer than there was time.")
     judges = judges or Judges(search.held_out.only(judged.parts))
     standing = Standing(judges.held_out, search.standing.few, judged.parts)
     alone = standing.judged(candidate, judged.probabilities, judged.seconds)

@@ -12,6 +12,7 @@ _MOST_WORK = (
 )
 _MOST_JOINED = 50_000_000  # dense features beside the words; each takes 40 bytes on its way there
 _TERMS_OF_A_TEXT = 50
+_SOON = 50_000_000  # the same, up to which a linear SVM is done in seconds
 
 
 @dataclass(frozen=True)
@@ -47,4 +48,13 @@ class Extent:
             return False
         if probe.loss == "logistic":
             return (self.terms + dense) * self.classes <= _MOST_WEIGHTS
-        return self.labelled * (dense + _TERMS_OF_A_TEXT) * self.classes <= _MOST_WORK
+        return self._turn(dense) <= _MOST_WORK
+
+    def soon(self, probe: Probe) -> bool:
+        """Say whether ``probe`` is a linear SVM on words that takes seconds."""
+        if probe.loss == "logistic" or probe.view not in ("words", "all"):
+            return False
+        return self.allows(probe) and self._turn(self.width if probe.view == "all" else 0) <= _SOON
+
+    def _turn(self, dense: int) -> int:
+        return self.labelled * (dense + _TERMS_OF_A_TEXT) * self.classes

@@ -58,8 +58,10 @@ class Search:
             every = grid.probes(few=few, same=same, several=self.data.several)
             probes = [probe for probe in every if extent.allows(probe)]
             self.too_large.extend(probe for probe in every if not extent.allows(probe))
-            # Whatever the time, the simplest candidates with and without a graph are there to compare.
+            # Whatever the time, the simplest candidates with and without a graph are there to compare, and
+            # of many labels one that reads words: these alone may tell the classes.
             self._try_all([*probes[:1], *linear[:2]], bar, always=True)
+            self._try_all([probe for probe in probes if extent.soon(probe)][1:2], bar, always=True)
             self._try_all(probes, bar)
             self._try_all(linear, bar)
             if not few:
@@ -74,6 +76,17 @@ class Search:
                 self._try_all(grid.smoothed(standing.first().candidate, named), bar)
         if self._finals(self._finalists()):
             self._try_means(named)
+
+    def go_on(
+        self, named: Sequence[NamedGraph], deadline: float, *, same: bool, up_to: Family, start: str | None
+    ) -> None:
+        """Try what a first deadline left no time for, until another."""
+        for candidate in self.late:
+            self.standing.tried.pop(candidate, None)
+        for told in (self.late, self.left_out, self.too_large):
+            told.clear()
+        self.deadline = deadline
+        self.run(named, same=same, up_to=up_to, start=start)
 
     def run_only(self, candidates: Sequence[Candidate], *, exactly: bool = False) -> None:
         """Try what the user's plan asks for, whatever the time.

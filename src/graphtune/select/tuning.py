@@ -103,7 +103,7 @@ def _by_few_labels(
             judged = _by_parts(search, asked, (parts, each + pace.reading(reads)), ends)
             return decided(search, before, asked, judged)
         least = 2 * pace.ready + texts * pace.once + _FEWEST * epoch + limits.left - left
-    return before.then(Stage(_NO_TIME.format(least)))
+    return before.lacking(_NO_TIME.format(least))
 
 
 def _by_depth(search: Search, teach: Int64[np.ndarray, " T"], limits: Limits) -> Iterator[tuple[Tuned, Pace]]:
@@ -121,7 +121,7 @@ def _by_many_labels(search: Search, before: Tuning, teach: Int64[np.ndarray, " T
     serves: it learned from a few more rows than what it is held against.
     """
     if limits.left < _LEAST_SECONDS:
-        return before.then(Stage(_NO_TIME.format(_LEAST_SECONDS)))
+        return before.lacking(_NO_TIME.format(_LEAST_SECONDS))
     data, depth, every = search.data, _depth(search), len(teach)
     (start, part), whole = _judging(search.held_out), search.held_out.parts[0]
     rows, asked = len(part.train), shallow(every)
@@ -135,7 +135,7 @@ def _by_many_labels(search: Search, before: Tuning, teach: Int64[np.ndarray, " T
     often = (left(pace) - pace.training(rows, 0)) / max(1e-9, rows * pace.text)
     if often < LEAST:
         least = limits.left + (LEAST - often) * rows * pace.text
-        return before.then(Stage(_NO_TIME.format(least)))
+        return before.lacking(_NO_TIME.format(least))
     if often > ENOUGH:
         # The top blocks' pace tells only roughly what all of them take.
         other = deep(every, depth).pace(data, teach)
@@ -203,7 +203,7 @@ def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], 
     judging = pace.ready + (0 if limits.alone else fitting) + len(teach) * a_text + pace.reading(reads)
     texts = most(2, judging + end)
     if texts < least:
-        return before.then(Stage("The encoder did not learn from a teacher: there was no time for it."))
+        return before.lacking("The encoder did not learn from a teacher: there was no time for it.")
 
     def of(texts: int) -> Candidate:
         return candidate if texts == unlabelled else replace(candidate, texts=texts)
