@@ -11,7 +11,6 @@ from jaxtyping import Float64, Int64
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, homophily
-from graphtune.initial.layers_file import read_layers_facts
 from graphtune.plan import Plan
 from graphtune.progress import say
 from graphtune.run.evaluated import evaluated
@@ -20,7 +19,7 @@ from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.ready import Clock, Ready
 from graphtune.run.saved import check_place, save
 from graphtune.run.split import without_weightless
-from graphtune.run.started import started
+from graphtune.run.started import check_started, started
 from graphtune.run.tracked import track_failure, track_fit
 from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
 from graphtune.select import Data, GraphReport, Outcome, served
@@ -61,7 +60,8 @@ def fit_table(
     The ``trackers`` are told when the model is saved; an error of theirs is a warning.
 
     Raises:
-        ModelError: the plan starts from a directory that holds no whole pre-trained network.
+        ModelError: the plan, or a candidate of it, starts from a directory that holds no whole pre-trained
+            network.
         TableError: fewer than two classes have labelled training rows, or no row is left to choose by; no
             row has one of the ``unknown_labels``.
         PlanError: the plan's candidates read graphs that are not there, or that no candidate can read; or
@@ -73,8 +73,7 @@ def fit_table(
         # A bare "." has no name to put the journal and the partial model beside.
         into = into.absolute()
         check_place(into)
-    if plan.start is not None:
-        read_layers_facts(Path(plan.start))  # before any work
+    check_started(plan)  # before any work
     told = Guarded(trackers)
     try:
         known, strangers = set_apart(table, plan.unknown_labels)
@@ -101,9 +100,7 @@ class _Fit:
     def run(self) -> FittedModel:
         begin = time.monotonic()
         ready = Ready.of(self.table, self.plan, self.links, self.clock)
-        data, seen = ready.data, None
-        if self.plan.start is not None:
-            seen = started(self.plan.start, ready)
+        data, seen = ready.data, started(ready)
         with self.clock.stage("select"):
             search, journal = self._search(begin, ready)
             choice = choose(search.standing, exactly=self.plan.exactly)
@@ -226,7 +223,7 @@ class _Fit:
         return None if shares is None else tuple(map(float, shares / learned))
 
     def _outcome(
-        self, ready: Ready, search: Search, tuning: Tuning, calibration: Calibration, seen: str | None
+        self, ready: Ready, search: Search, tuning: Tuning, calibration: Calibration, seen: tuple[str, ...]
     ) -> Outcome:
         choice = tuning.choice
         split, data, classes = ready.split, ready.data, ready.classes[: ready.data.classes]
@@ -234,8 +231,7 @@ class _Fit:
         notes = [note.text for note in self.table.notes if note.kind == "warning"]
         if len(data.names):
             notes.append(_names_note(ready))
-        notes += tuning.said
-        notes += [] if seen is None else [seen]
+        notes += [*tuning.said, *seen]
         if calibration.weights is not None:
             notes.append(_weights_note(calibration.weights, data, classes, aside=split.aside))
             say(notes[-1])
