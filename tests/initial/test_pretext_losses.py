@@ -1,6 +1,7 @@
 """Losses and draws of the objectives, against values worked out by hand or by other libraries."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,6 +129,35 @@ def test_a_view_lacks_some_edges_keeps_loops_and_stays_a_graph():
     assert view.texts == graph.texts
     torch.testing.assert_close(view.degree.numpy(), part.sum(1))
     assert without_edges(graph, 0.0).edges == graph.edges
+
+
+def test_a_view_of_a_part_has_the_degrees_of_a_view_of_the_whole():
+    graph = random_graph(40, 300, loops=True)
+    torch.manual_seed(0)
+    whole = without_edges(graph, 0.3)
+    torch.manual_seed(0)
+    part = without_edges(replace(graph, whole_degree=graph.degree), 0.3)
+    torch.testing.assert_close(part.degree, whole.degree)
+    # Node 0 keeps all it has in the part, 1 has a loop alone there, 2 nothing.
+    ends = torch.tensor([0, 1, 1]), torch.tensor([1, 0, 1])
+    small = TextGraph.from_edges(*ends, torch.tensor([1.0, 2.0, 0.5]), nodes=3)
+    small = replace(small, whole_degree=torch.tensor([2.0, 4.5, 10.0]))
+    assert without_edges(small, 0.0).degree.tolist() == pytest.approx([2.0, 4.5, 10.0])
+    bare = TextGraph.from_edges(torch.tensor([1, 0]), torch.tensor([1, 2]), nodes=3)
+    bare = replace(bare, whole_degree=torch.tensor([8.0, 5.0, 3.0]))
+    torch.manual_seed(1)
+    found = without_edges(bare, 0.5)
+    kept = bool(found.edges == 2)
+    assert found.degree.tolist() == pytest.approx([4.0, 1 + 0.5 * 4, 3.0 if kept else 2.0])
+
+
+def test_pairs_of_a_sample_end_where_its_edges_into_the_rows_begin():
+    graph = random_graph(30, 60)
+    graph = replace(graph, whole_degree=graph.degree)
+    rows = torch.arange(3)
+    into = torch.isin(graph.target, rows) & (graph.target != graph.source)
+    pairs = non_edges(graph, rows, 500)
+    assert set(pairs[1].tolist()) <= set(graph.source[into].tolist())
 
 
 def test_a_discriminator_is_bilinear():

@@ -51,7 +51,7 @@ class GAE:
         def loss(batch: Batch) -> Tensor:
             return edge_loss(own(model.embed(batch.features, batch.graph)), batch)
 
-        yield from pretext(self, model, task, own, loss)
+        yield from pretext(self, model, task, own, loss, further=1)
 
 
 def check_latent(latent: int) -> None:
@@ -82,9 +82,10 @@ def non_edges(graph: TextGraph, rows: Int64[Tensor, " B"], count: int) -> Int64[
 
     Of pairs without an edge every one is as likely. In a dense graph they may be fewer than ``count``.
     """
-    # The furthest nodes of a sample have no neighbours in it: its non-edges end where its edges do.
-    sampled = graph.whole_degree is not None and len(graph.source)
-    pool = graph.source if sampled else torch.arange(graph.nodes, device=graph.col.device)
+    pool = torch.arange(graph.nodes, device=graph.col.device)
+    if graph.whole_degree is not None and len(into := _into(graph, rows)):
+        # The furthest nodes of a sample have no neighbours in it: its non-edges end where its edges do.
+        pool = graph.source[into]
     # Edges are sorted by target, then by source: so are these numbers.
     keys = graph.target * graph.nodes + graph.source
     found = []
@@ -102,12 +103,17 @@ def non_edges(graph: TextGraph, rows: Int64[Tensor, " B"], count: int) -> Int64[
 
 def _edges(batch: Batch) -> Int64[Tensor, "2 E"]:
     graph = batch.graph
-    wanted = torch.zeros(graph.nodes, dtype=torch.bool, device=graph.col.device)
-    wanted[batch.rows] = True
-    at = (wanted[graph.target] & (graph.target != graph.source)).nonzero().flatten()
+    at = _into(graph, batch.rows)
     if len(at) > _EDGES:
         at = at[torch.randint(len(at), (_EDGES,)).to(at.device)]
     return torch.stack([graph.target[at], graph.source[at]])
+
+
+def _into(graph: TextGraph, rows: Int64[Tensor, " B"]) -> Int64[Tensor, " E"]:
+    """Return the numbers of the edges that ``rows`` receive, loops aside."""
+    wanted = torch.zeros(graph.nodes, dtype=torch.bool, device=graph.col.device)
+    wanted[rows] = True
+    return (wanted[graph.target] & (graph.target != graph.source)).nonzero().flatten()
 
 
 def _products(z: Float[Tensor, "N G"], pairs: Int64[Tensor, "2 P"]) -> Float[Tensor, " P"]:

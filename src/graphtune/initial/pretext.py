@@ -40,12 +40,19 @@ class Objective(Protocol):
 
 
 def pretext(
-    objective: Objective, model: Model, task: Task, own: nn.Module, loss: Callable[[Batch], Tensor]
+    objective: Objective,
+    model: Model,
+    task: Task,
+    own: nn.Module,
+    loss: Callable[[Batch], Tensor],
+    *,
+    further: int = 0,
 ) -> Iterator[Phase]:
     """Train the layers and ``own``, which is a part of the model until the phase has ended.
 
     They learn from every text of the task and from no label. The model's dropout is off meanwhile: each
-    objective has a noise of its own.
+    objective has a noise of its own. ``further``: edges from a row to the nodes whose layers' output its loss
+    reads.
 
     Raises:
         PlanError: the model has no layer that could learn.
@@ -60,7 +67,9 @@ def pretext(
     model.add_module(_NAME, own.to(task.features.device, task.features.dtype))
     group = Group((*model.body, *own.parameters()), objective.rate, objective.decay)
     try:
-        yield Phase(name, (group,), loss, objective.epochs, stopping=False, task=unlabelled(task))
+        yield Phase(
+            name, (group,), loss, objective.epochs, stopping=False, task=unlabelled(task), further=further
+        )
     finally:
         model.dropout = dropout
         delattr(model, _NAME)

@@ -61,7 +61,8 @@ def _seen(one: Pretrained, ready: Ready) -> str | None:
         return None
     return (
         f"The network in {one.directory} was pre-trained on {seen:,} of the {len(judging):,} texts that "
-        "judge (never on their labels): where it was chosen, figures may be better than they will be on new texts. "
+        "judge (never on their labels): where it was chosen, figures may be better than they will be on new "
+        "texts. "
         "Pre-train on training texts alone: a table with a split column, or a file without those rows."
     )
 
