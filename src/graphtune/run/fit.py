@@ -22,13 +22,15 @@ from graphtune.run.split import without_weightless
 from graphtune.run.started import check_started, started
 from graphtune.run.tracked import track_failure, track_fit
 from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
-from graphtune.select import Data, GraphReport, Outcome, served
+from graphtune.run.within import within
+from graphtune.select import Data, GraphReport, Outcome, TextGCN, Window, served
 from graphtune.select.calibration import Calibration, calibrated, class_shares
 from graphtune.select.grid import labels_are_few
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
 from graphtune.select.standing import Tried
 from graphtune.select.tuning import Limits, Tuning, tuned
+from graphtune.select.turns import Turns
 from graphtune.select.verdict import Choice, choose
 from graphtune.table import Links, Table
 from graphtune.tracking import Guarded, Tracker
@@ -37,6 +39,7 @@ _TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures an
 _BEFORE_TUNING = 0.4  # of the budget, where an encoder is to be tuned after the search
 _BEFORE_TUNING_BY_MANY = 0.25  # the same with many labels, from which tuning gains more than searching
 _MORE_TIME = 3.0  # times a budget that was too small
+_TO_TAKE_TURNS = 0.9  # of the budget, by when networks over words are trained, the final one included
 SHARE_TO_FIT = 0.95  # of the budget, by when a tuned encoder must have read the test rows
 
 
@@ -100,6 +103,8 @@ class _Fit:
     def run(self) -> FittedModel:
         begin = time.monotonic()
         ready = Ready.of(self.table, self.plan, self.links, self.clock)
+        turns = Turns(begin + _TO_TAKE_TURNS * self.plan.budget_seconds)
+        ready = replace(ready, data=replace(ready.data, turns=turns))
         data, seen = ready.data, started(ready)
         with self.clock.stage("select"):
             search, journal = self._search(begin, ready)
@@ -128,7 +133,7 @@ class _Fit:
             ready.graphs,
             Stored(ready.ids(ready.nodes), data.features.texts, data.labels, data.marks),
             calibration,
-            self._outcome(ready, search, replace(tuning, choice=choice), calibration, seen),
+            self._outcome(ready, search, replace(tuning, choice=choice), calibration, (*seen, *_cut(turns))),
         )
         with self.clock.stage("evaluate"):
             model = replace(model, outcome=evaluated(model, ready, choice))
@@ -154,6 +159,9 @@ class _Fit:
             # Where there is nothing to choose, one part tells how sure to be, else one round of folds.
             several = len(self.plan.candidates) > 1
             held_out = held_out.only(held_out.first // held_out.repeats if several else 1)
+        if ready.data.turns is not None:
+            asked = sum(len({*within(self.plan.candidates, kind)}) for kind in (TextGCN, Window))
+            ready.data.turns.left = asked * len(held_out.parts) + 1
         journal = None
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
@@ -285,6 +293,17 @@ def _shares(data: Data, rows: Int64[np.ndarray, " T"]) -> Float64[np.ndarray, " 
     weights = None if data.weights is None else data.weights[rows]
     counts = np.bincount(data.labels[rows], weights, data.classes)
     return (counts / counts.sum()).astype(np.float64)
+
+
+def _cut(turns: Turns) -> tuple[str, ...]:
+    if not turns.cut:
+        return ()
+    text = (
+        f"The budget ended {turns.cut} trainings of a network over words before they were done; their best "
+        "weights until then were used. A longer --budget may serve better."
+    )
+    say(text)
+    return (text,)
 
 
 def _names_note(ready: Ready) -> str:

@@ -1,7 +1,5 @@
 """A fit that starts from pre-trained networks: whether it can, and what its figures are then worth."""
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +9,14 @@ from graphtune.initial.layers_file import count_seen
 from graphtune.plan import Plan
 from graphtune.progress import say
 from graphtune.run.ready import Ready
+from graphtune.run.within import within
 from graphtune.select import grid
 
 
 def pretrained_of(plan: Plan) -> tuple[Pretrained, ...]:
     """Return every pre-trained network that the plan or one of its candidates starts from, each once."""
     own = () if plan.start is None else (Pretrained(plan.start),)
-    return tuple(dict.fromkeys((*own, *_inside(plan.candidates))))
+    return tuple(dict.fromkeys((*own, *within(plan.candidates, Pretrained))))
 
 
 def check_started(plan: Plan) -> None:
@@ -65,15 +64,3 @@ def _seen(one: Pretrained, ready: Ready) -> str | None:
         "texts. "
         "Pre-train on training texts alone: a table with a split column, or a file without those rows."
     )
-
-
-def _inside(value: object) -> Iterator[Pretrained]:
-    """Yield what a candidate, or what it stands on, starts from."""
-    if isinstance(value, Pretrained):
-        yield value
-    elif isinstance(value, tuple):
-        for one in value:
-            yield from _inside(one)
-    elif is_dataclass(value) and not isinstance(value, type):
-        for field in fields(value):
-            yield from _inside(getattr(value, field.name))
