@@ -54,7 +54,7 @@ def test_it_leaves_a_network_and_says_how_to_use_it(table, tmp_path, capsys):
     assert load_file(tmp_path / "made" / "layers.safetensors")["0.weight.weight"].shape == (8, 32)
 
 
-@pytest.mark.parametrize("objective", ["dgi", "gae", "vgae", "graph-cl", "masking"])
+@pytest.mark.parametrize("objective", ["dgi", "gae", "vgae", "graph-cl", "masked-edges", "masking"])
 def test_every_objective_can_be_asked_for(objective, table, tmp_path):
     assert pretrained(table, "--objective", objective, "--layer", "sage") == 0
     facts = json.loads((tmp_path / "made" / "pretrained.json").read_text())

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
+from graphtune.graph import TextGraph
 from graphtune.model import Batch, Model, Task
 from graphtune.phase import Group, Phase
 
@@ -92,6 +93,13 @@ def drawn(rows: Int64[Tensor, " B"], count: int) -> Int64[Tensor, " M"]:
     """Return ``count`` of ``rows``, each once, in a random order."""
     # On the CPU, whose random state a checkpoint holds.
     return rows[torch.randperm(len(rows))[:count].to(rows.device)]
+
+
+def into(graph: TextGraph, rows: Int64[Tensor, " B"]) -> Int64[Tensor, " E"]:
+    """Return the numbers of the edges that ``rows`` receive, loops aside."""
+    wanted = torch.zeros(graph.nodes, dtype=torch.bool, device=graph.col.device)
+    wanted[rows] = True
+    return (wanted[graph.target] & (graph.target != graph.source)).nonzero().flatten()
 
 
 def masked(

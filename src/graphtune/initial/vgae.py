@@ -35,7 +35,7 @@ class VGAE:
     epochs: int = 200
 
     def __post_init__(self) -> None:
-        check_latent(self.latent)
+        check_latent(self)
 
     def phases(self, model: Model, task: Task) -> Iterator[Phase]:
         """Train once."""
