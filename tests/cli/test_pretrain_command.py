@@ -9,9 +9,11 @@ from safetensors.torch import load_file
 from small_table import COLUMNS, metrics, rows, write_csv
 
 from graphtune.cli.app import main
+from graphtune.errors import ModelError
 from graphtune.initial import Pretrained
 from graphtune.plan import Plan
 from graphtune.run import fingerprint as fingerprint_module
+from graphtune.run.classifier import TextClassifier
 from graphtune.run.started import pretrained_of
 from graphtune.select import Mean, Network, Probe, Smoothed, grid
 from graphtune.train.phase_loop import PhaseLoop
@@ -261,3 +263,28 @@ def test_a_fit_refuses_what_it_cannot_start_from(table, tmp_path, refused, capsy
     (tmp_path / "made" / "layers.safetensors").write_bytes(b"spoiled")
     problem, _ = refused(*fit, "--from", "made", "--encoder", "bert", folder=tmp_path)
     assert "layers.safetensors was altered" in problem
+
+
+def test_a_dry_run_counts_it_in_and_refuses_what_a_fit_refuses(table, tmp_path, refused, capsys):
+    assert pretrained(table) == 0
+    fit = ("fit", table, *COLUMNS, "--frozen", "--from", "made", "--dry-run")
+    assert main([*map(str, fit), "--encoder", "bert"]) == 0
+    assert "nothing was fitted or written" in capsys.readouterr().out
+    problem, fix = refused(*fit, "--encoder", "tfidf", folder=tmp_path)
+    assert "was pre-trained on rows of the encoder bert" in problem
+    assert "use the encoder bert" in fix
+    (tmp_path / "plan.toml").write_text(ALONE.replace("made", "nowhere"))
+    problem, _ = refused("fit", table, *COLUMNS, "--plan", "plan.toml", "--dry-run", folder=tmp_path)
+    assert "nowhere holds no pre-trained network" in problem
+
+
+def test_a_classifier_starts_from_it_too(table, tmp_path, quick):
+    assert pretrained(table) == 0
+    found = [(row["النص"], row["标签"]) for row in rows() if row["标签"]]
+    model = TextClassifier("bert", tune=False, start=tmp_path / "made").fit(*zip(*found, strict=True))
+    names = [one.name for one in model.outcome_.candidates]
+    assert names.count("GCN(meaning over meaning, 1×8, Pretrained start)") == 1
+    model.save(tmp_path / "saved")
+    assert TextClassifier.load(tmp_path / "saved").start == str(tmp_path / "made")
+    with pytest.raises(ModelError, match="nowhere holds no pre-trained network"):
+        TextClassifier("bert", start="nowhere").fit(*zip(*found, strict=True))

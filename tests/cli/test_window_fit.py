@@ -1,6 +1,7 @@
 """``graphtune fit --graph window``, and what is saved by it."""
 
 import json
+import re
 import time
 
 import pytest
@@ -110,6 +111,11 @@ def test_what_cannot_be_is_refused(asked, table, tmp_path, capsys):
     assert not (tmp_path / "made").exists()
 
 
-def test_a_dry_run_takes_it_too(table, tmp_path, capsys):
-    assert main(["fit", str(table), *COLUMNS, "--encoder", "tfidf", "--graph", "window", "--dry-run"]) == 0
-    assert "nothing was fitted or written" in capsys.readouterr().out
+@pytest.mark.parametrize("graph", ["window", "words"])
+def test_a_dry_run_says_that_it_may_take_the_whole_budget(graph, table, tmp_path, capsys):
+    asked = ["--encoder", "tfidf", "--graph", graph, "--budget", "60", "--dry-run"]
+    assert main(["fit", str(table), *COLUMNS, *asked]) == 0
+    said = capsys.readouterr().out
+    assert "nothing was fitted or written" in said
+    assert re.search(r"select +at most (4[0-9]|[0-9.]+) s", said)
+    assert "time: at most" in said

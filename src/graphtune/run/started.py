@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graphtune.encoder import Tfidf, Transformer, from_name
 from graphtune.initial import Pretrained
 from graphtune.initial.layers_file import count_seen
 from graphtune.plan import Plan
@@ -28,6 +29,21 @@ def check_started(plan: Plan) -> None:
     """
     for one in pretrained_of(plan):
         _ = one.facts
+
+
+def check_encoder(plan: Plan) -> None:
+    """See that the plan's encoder is that of every network it starts from, as far as is known before a fit.
+
+    Raises:
+        PlanError: it is another one.
+        ModelError: a directory is missing, incomplete or altered.
+    """
+    encoder = from_name(plan.encoder)
+    # A TF-IDF is that of one table, and no network is pre-trained on it; static rows would have to be made.
+    known = encoder.fingerprint if isinstance(encoder, Transformer) else "of this table"
+    for one in pretrained_of(plan):
+        if isinstance(encoder, Transformer | Tfidf):
+            one.check_reads(one.facts.view, known)
 
 
 def started(ready: Ready) -> tuple[str, ...]:
