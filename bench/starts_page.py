@@ -47,8 +47,8 @@ ENGLISH = Words(
     starts=(
         "Accuracy on test rows in percent with {labels} labels a class, tuned wholly (`Full`), and in "
         "brackets the gain on random weights (`Usual`) over the same {seeds} draws, ± its standard "
-        "deviation; transductive: test texts are nodes, their labels hidden. *Seconds* are those of pre-training, the "
-        "median of the sets."
+        "deviation; transductive: test texts are nodes, their labels hidden. *Seconds* are those of "
+        "pre-training, the median of the sets."
     ),
     start="start",
     before="seconds",

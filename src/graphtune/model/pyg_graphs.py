@@ -69,7 +69,7 @@ class GraphsTask:
                 )
         _ = self._known
 
-    @property
+    @cached_property
     def asks(self) -> bool:
         """Whether outputs are questions rather than classes."""
         return any(_asks(graph, self.outputs) for graph in self.graphs)
@@ -92,12 +92,12 @@ class GraphsTask:
         """Of every row."""
         return self._known[2]
 
-    @property
+    @cached_property
     def train(self) -> Int64[Tensor, " T"]:
         """Rows of the training graphs."""
         return torch.isin(self._known[0], self.train_graphs).nonzero().flatten()
 
-    @property
+    @cached_property
     def val(self) -> Int64[Tensor, " V"]:
         """Rows of the val graphs."""
         return torch.isin(self._known[0], self.val_graphs).nonzero().flatten()
