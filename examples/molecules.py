@@ -117,6 +117,8 @@ def featurised(smiles: str) -> Data | None:
 def pretrained(molecules: Sequence[Data], epochs: int, seed: int) -> Molecules:
     """Return a network that has learned to tell masked atoms from what is bound to them."""
     torch.manual_seed(seed)
+    # Each set has labels of its own, which none of this reads.
+    molecules = [Data(x=one.x, edge_index=one.edge_index, edge_attr=one.edge_attr) for one in molecules]
     network, kinds = Molecules(1), nn.Linear(WIDTH, ATOMS)
     optimiser = torch.optim.Adam([*network.parameters(), *kinds.parameters()], 1e-3)
     for _ in range(epochs):

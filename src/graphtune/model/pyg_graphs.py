@@ -92,15 +92,15 @@ class GraphsTask:
         """Of every row."""
         return self._known[2]
 
-    @cached_property
+    @property
     def train(self) -> Int64[Tensor, " T"]:
         """Rows of the training graphs."""
-        return torch.isin(self._known[0], self.train_graphs).nonzero().flatten()
+        return self._rows[0]
 
-    @cached_property
+    @property
     def val(self) -> Int64[Tensor, " V"]:
         """Rows of the val graphs."""
-        return torch.isin(self._known[0], self.val_graphs).nonzero().flatten()
+        return self._rows[1]
 
     @property
     def device(self) -> torch.device:
@@ -148,6 +148,14 @@ class GraphsTask:
         for numbers in (self.train_graphs, self.val_graphs):
             digest.update(repr(numbers.tolist()).encode())
         return digest.digest()
+
+    @cached_property
+    def _rows(self) -> tuple[Int64[Tensor, " T"], Int64[Tensor, " V"]]:
+        graphs = self._known[0]
+        train, val = (
+            torch.isin(graphs, of).nonzero().flatten() for of in (self.train_graphs, self.val_graphs)
+        )
+        return train, val
 
     @cached_property
     def _known(self) -> tuple[Int64[Tensor, " R"], Int64[Tensor, " R"], Int64[Tensor, " R"]]:

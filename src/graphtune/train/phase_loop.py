@@ -212,7 +212,8 @@ class PhaseLoop:
             return None
         if not isinstance(self.task, Task):
             raise PlanError("A sampler draws neighbours in a graph; texts have none.", fix="leave it out.")
-        if len(sampler.fanouts) < (hops := self.model.hops):  # type: ignore[operator]
+        hops: int = self.model.hops  # type: ignore[assignment]
+        if len(sampler.fanouts) < hops:
             raise PlanError(
                 f"fanouts = {sampler.fanouts} reach {len(sampler.fanouts)} hops, the layers {hops}.",
                 fix="give one fanout for each hop.",
