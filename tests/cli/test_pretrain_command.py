@@ -285,6 +285,8 @@ def test_a_classifier_starts_from_it_too(table, tmp_path, quick):
     names = [one.name for one in model.outcome_.candidates]
     assert names.count("GCN(meaning over meaning, 1×8, Pretrained start)") == 1
     model.save(tmp_path / "saved")
-    assert TextClassifier.load(tmp_path / "saved").start == str(tmp_path / "made")
+    (tmp_path / "made").rename(tmp_path / "elsewhere")
+    again = TextClassifier.load(tmp_path / "saved")
+    assert (again.predict(["parcel courier"]) == model.predict(["parcel courier"])).all()
     with pytest.raises(ModelError, match="nowhere holds no pre-trained network"):
         TextClassifier("bert", start="nowhere").fit(*zip(*found, strict=True))

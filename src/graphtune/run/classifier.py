@@ -292,7 +292,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             keep_rare=plan.keep_rare,
             multi_label=plan.separator is not None,
             unknown_label=None if plan.unknown_labels is None else plan.unknown_labels[0],
-            start=plan.start,
         )
         return made._took(model, None)
 
