@@ -205,7 +205,7 @@ class Citations:
     def _made(self, features: Features, terms: int, similar: bool) -> tuple[Tensor, Any]:
         texts = self.table.texts
         if features == "words":
-            counted = Tfidf(max_features=terms).fit(texts).sparse(texts)
+            counted = Tfidf(max_features=terms).fit(texts, dense=False).sparse(texts)
             x = torch.from_numpy(counted.toarray().astype(np.float32))
             x = x / x.sum(1, keepdim=True).clamp_min(1e-12)
             near = x

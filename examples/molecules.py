@@ -1,6 +1,6 @@
 """Whole graphs: a network over molecules, pre-trained without labels and tuned in several ways.
 
-python examples/molecules.py [--set bbbp] [--seeds 2] [--epochs 15] [--pretraining 4]
+python examples/molecules.py [--set bbbp] [--seeds 1] [--epochs 10] [--pretraining 4]
 
 Needs `pip install 'graphtune[pyg]' rdkit`, and the molecule sets (SMILES with a scaffold split) in the folder
 ``mol`` of the directory that GRAPHTUNE_DATA names. A GIN is pre-trained on the training molecules of all sets
@@ -196,8 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Read, pre-train, tune and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--set", choices=SETS, default="bbbp", help="molecules that are tuned on")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=15, help="of tuning, at most")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=10, help="of tuning, at most")
     parser.add_argument("--pretraining", type=int, default=4, help="epochs of pre-training")
     given = parser.parse_args(arguments)
     place = Path(os.environ.get("GRAPHTUNE_DATA", "../shared/data")) / "mol"
