@@ -38,10 +38,13 @@ def check_encoder(plan: Plan) -> None:
         PlanError: it is another one.
         ModelError: a directory is missing, incomplete or altered.
     """
+    every = pretrained_of(plan)
+    if not every:
+        return
     encoder = from_name(plan.encoder)
     # A TF-IDF is that of one table, and no network is pre-trained on it; static rows would have to be made.
     known = encoder.fingerprint if isinstance(encoder, Transformer) else "of this table"
-    for one in pretrained_of(plan):
+    for one in every:
         if isinstance(encoder, Transformer | Tfidf):
             one.check_reads(one.facts.view, known)
 
