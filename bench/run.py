@@ -4,15 +4,17 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but class_names, comparison, few_labels, million, mlp_init, multi_label, trainer,
-tuning and unknown, which take long and are run only where named.
+Without a NAME all are run but adapters, citation, class_names, comparison, few_labels, million, mlp_init,
+multi_label, starts, trainer, tuning and unknown, which take long and are run only where named.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
+import adapters
 import bars
+import citation
 import class_names
 import comparison
 import encoding
@@ -25,6 +27,7 @@ import mlp_init
 import multi_label
 import nearest
 import sampling
+import starts
 import static
 import trainer
 import tuning
@@ -33,7 +36,9 @@ import word_graph
 
 BENCHMARKS = (
     *(
+        adapters,
         bars,
+        citation,
         class_names,
         comparison,
         encoding,
@@ -46,9 +51,12 @@ BENCHMARKS = (
         multi_label,
         nearest,
     ),
-    *(sampling, static, trainer, tuning, unknown, word_graph),
+    *(sampling, starts, static, trainer, tuning, unknown, word_graph),
 )
-_ONLY_NAMED = (class_names, comparison, few_labels, million, mlp_init, multi_label, trainer, tuning, unknown)
+_ONLY_NAMED = (
+    *(adapters, citation, class_names, comparison, few_labels, million, mlp_init, multi_label),
+    *(starts, trainer, tuning, unknown),
+)
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -10,6 +10,7 @@ from graphtune.graph import TextGraph, propagate
 from graphtune.model import Batch, Model, Task
 from graphtune.phase import Phase
 from graphtune.strategy.strategy import Strategy
+from graphtune.train import Training, train
 
 
 class Hop(nn.Module):
@@ -47,6 +48,19 @@ def weights(model: nn.Module) -> dict[str, torch.Tensor]:
 
 def same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def the_seed_decides(method: Strategy, settings: Training) -> None:
+    """The same seed gives the same weights, bit for bit, and another one others."""
+
+    def result(seed: int) -> dict[str, torch.Tensor]:
+        task = small_task()
+        model = small_model(task)
+        train(method, model, task, settings, seed=seed)
+        return weights(model)
+
+    assert same(result(1), result(1))
+    assert not same(result(1), result(2))
 
 
 class KilledError(Exception):

@@ -38,3 +38,4 @@ class Phase:
     task: Any = None  # a `Problem` that this phase learns from; None = the training's
     batch_rows: int | None = None  # rows of a step; None = as the training says
     refresh: Callable[[], None] | None = None  # run after every epoch, before validation: renews buffers
+    further: int = 0  # edges beyond the model's layers on which the loss depends: samples reach as far

@@ -1,6 +1,7 @@
 """``graphtune pretrain`` and ``graphtune fit --from``: what they leave, and how every bad input ends."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,13 @@ from safetensors.torch import load_file
 from small_table import COLUMNS, metrics, rows, write_csv
 
 from graphtune.cli.app import main
-from graphtune.select import grid
+from graphtune.errors import ModelError
+from graphtune.initial import Pretrained
+from graphtune.plan import Plan
+from graphtune.run import fingerprint as fingerprint_module
+from graphtune.run.classifier import TextClassifier
+from graphtune.run.started import pretrained_of
+from graphtune.select import Mean, Network, Probe, Smoothed, grid
 from graphtune.train.phase_loop import PhaseLoop
 from tiny_bert import write_tiny_bert
 
@@ -49,7 +56,7 @@ def test_it_leaves_a_network_and_says_how_to_use_it(table, tmp_path, capsys):
     assert load_file(tmp_path / "made" / "layers.safetensors")["0.weight.weight"].shape == (8, 32)
 
 
-@pytest.mark.parametrize("objective", ["dgi", "gae", "vgae", "graph-cl", "masking"])
+@pytest.mark.parametrize("objective", ["dgi", "gae", "vgae", "graph-cl", "masked-edges", "masking"])
 def test_every_objective_can_be_asked_for(objective, table, tmp_path):
     assert pretrained(table, "--objective", objective, "--layer", "sage") == 0
     facts = json.loads((tmp_path / "made" / "pretrained.json").read_text())
@@ -127,9 +134,7 @@ def test_a_fit_tries_what_starts_from_it_and_the_model_does_not_need_it(table, t
     assert "one more network will be tried: 1 SAGE of width 8" in capsys.readouterr().err
 
 
-def test_a_plan_can_ask_for_it_alone_and_predicts_without_the_directory(table, tmp_path):
-    assert pretrained(table) == 0
-    plan = """
+ALONE = """
 encoder = "bert"
 exactly = true
 [[graphs]]
@@ -141,7 +146,11 @@ width = 8
 depth = 1
 initial = { kind = "Pretrained", directory = "made" }
 """
-    (tmp_path / "plan.toml").write_text(plan)
+
+
+def test_a_plan_can_ask_for_it_alone_and_predicts_without_the_directory(table, tmp_path):
+    assert pretrained(table) == 0
+    (tmp_path / "plan.toml").write_text(ALONE)
     assert main(["fit", str(table), *COLUMNS, "--plan", "plan.toml", "--into", "model"]) == 0
     (tmp_path / "made").rename(tmp_path / "elsewhere")
     assert main(["predict", "model", str(table), "--id", "编号", "--out", "out.jsonl"]) == 0
@@ -155,6 +164,41 @@ def test_a_fit_says_when_texts_that_judge_were_seen(table, tmp_path, quick, caps
     assert fitted_from(table) == 0
     assert "was pre-trained on 21 of the 21 texts that judge" in capsys.readouterr().err
     assert any("texts that judge" in note for note in metrics(tmp_path / "model")["notes"])
+
+
+def test_a_candidate_of_a_plan_says_so_too_wherever_it_stands(table, tmp_path, capsys):
+    write_csv(tmp_path / "texts.csv", [{"编号": row["编号"], "النص": row["النص"]} for row in rows()])
+    assert pretrained(tmp_path / "texts.csv") == 0
+    (tmp_path / "plan.toml").write_text(ALONE)
+    asked = ["fit", str(table), *COLUMNS, "--plan", "plan.toml", "--into", "model"]
+    assert main(asked) == 0
+    assert "was pre-trained on 21 of the 21 texts that judge" in capsys.readouterr().err
+    assert any("texts that judge" in note for note in metrics(tmp_path / "model")["notes"])
+    network = Network(initial=Pretrained("one"))
+    plan = Plan(candidates=(Mean((Smoothed(network, "meaning"), Probe())), replace(network, width=8)))
+    assert pretrained_of(plan) == (Pretrained("one"),)
+    assert pretrained_of(Plan(start="two")) == (Pretrained("two"),)
+
+
+def test_a_candidates_directory_is_a_part_of_what_a_resume_compares(table, tmp_path, monkeypatch):
+    assert pretrained(table) == 0
+    (tmp_path / "plan.toml").write_text(ALONE)
+    prints = []
+    real = fingerprint_module.fingerprint
+    monkeypatch.setattr(
+        "graphtune.run.fit.fingerprint", lambda *given: prints.append(real(*given)) or prints[-1]
+    )
+    asked = ["fit", str(table), *COLUMNS, "--plan", "plan.toml", "--into", "model"]
+    assert main(asked) == main(asked) == 0
+    assert pretrained(table, "--seed", "1") == 0
+    assert main(asked) == 0
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_a_candidates_directory_is_looked_at_before_any_work(table, tmp_path, refused):
+    (tmp_path / "plan.toml").write_text(ALONE)
+    problem, _ = refused("fit", table, *COLUMNS, "--plan", "plan.toml", folder=tmp_path)
+    assert "made holds no pre-trained network" in problem
 
 
 @pytest.mark.parametrize(
@@ -219,3 +263,30 @@ def test_a_fit_refuses_what_it_cannot_start_from(table, tmp_path, refused, capsy
     (tmp_path / "made" / "layers.safetensors").write_bytes(b"spoiled")
     problem, _ = refused(*fit, "--from", "made", "--encoder", "bert", folder=tmp_path)
     assert "layers.safetensors was altered" in problem
+
+
+def test_a_dry_run_counts_it_in_and_refuses_what_a_fit_refuses(table, tmp_path, refused, capsys):
+    assert pretrained(table) == 0
+    fit = ("fit", table, *COLUMNS, "--frozen", "--from", "made", "--dry-run")
+    assert main([*map(str, fit), "--encoder", "bert"]) == 0
+    assert "nothing was fitted or written" in capsys.readouterr().out
+    problem, fix = refused(*fit, "--encoder", "tfidf", folder=tmp_path)
+    assert "was pre-trained on rows of the encoder bert" in problem
+    assert "use the encoder bert" in fix
+    (tmp_path / "plan.toml").write_text(ALONE.replace("made", "nowhere"))
+    problem, _ = refused("fit", table, *COLUMNS, "--plan", "plan.toml", "--dry-run", folder=tmp_path)
+    assert "nowhere holds no pre-trained network" in problem
+
+
+def test_a_classifier_starts_from_it_too(table, tmp_path, quick):
+    assert pretrained(table) == 0
+    found = [(row["النص"], row["标签"]) for row in rows() if row["标签"]]
+    model = TextClassifier("bert", tune=False, start=tmp_path / "made").fit(*zip(*found, strict=True))
+    names = [one.name for one in model.outcome_.candidates]
+    assert names.count("GCN(meaning over meaning, 1×8, Pretrained start)") == 1
+    model.save(tmp_path / "saved")
+    (tmp_path / "made").rename(tmp_path / "elsewhere")
+    again = TextClassifier.load(tmp_path / "saved")
+    assert (again.predict(["parcel courier"]) == model.predict(["parcel courier"])).all()
+    with pytest.raises(ModelError, match="nowhere holds no pre-trained network"):
+        TextClassifier("bert", start="nowhere").fit(*zip(*found, strict=True))

@@ -24,7 +24,7 @@ def test_every_layer_and_strategy_is_a_method_of_its_family():
 def test_every_start_of_a_network_is_a_method():
     starts = families(OFFER)["initial"]
     names = ["usual", "xavier", "kaiming", "orthogonal", "virgo", "mlp-init"]
-    names += ["dgi", "gae", "vgae", "graphcl", "graphmae", "masking"]
+    names += ["dgi", "gae", "vgae", "graphcl", "graphmae", "masking", "masked-edges"]
     assert [one.name for one in starts] == names
     able = [kind for kind in initial.ALL if kind is not initial.Pretrained]
     assert [type(one.how.candidates[0].initial) for one in starts] == able

@@ -8,14 +8,14 @@ from torch import nn
 
 from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph
-from graphtune.initial import DGI, GAE, VGAE, GraphCL, GraphMAE, Initial, Masking
+from graphtune.initial import DGI, GAE, VGAE, GraphCL, GraphMAE, Initial, MaskedEdges, Masking
 from graphtune.initial.pretext import unlabelled
 from graphtune.layer import GCN
 from graphtune.model import Model
 from graphtune.strategy import Full
 from graphtune.strategy.started import Started
 from graphtune.train import Training, train
-from tasks import KilledError, Mortal, Watched, same, small_model, small_task, weights
+from tasks import KilledError, Mortal, Watched, same, small_model, small_task, the_seed_decides, weights
 
 SETTINGS = Training(patience=1, checkpoint_seconds=0.0)
 LAYER = 8 * 5 + 5  # numbers in the layer of the small model
@@ -26,10 +26,11 @@ OWN = {
     "GraphCL": 2 * (5 * 5 + 5),
     "GraphMAE": 8 + 5 * 5 + 5 + 5 * 8 + 8,
     "Masking": 8 + 5 * 8 + 8,
+    "MaskedEdges": 5 + 1,
 }
 every = pytest.mark.parametrize(
     "objective",
-    [cls(epochs=4) for cls in (DGI, GAE, VGAE, GraphCL, GraphMAE, Masking)],
+    [cls(epochs=4) for cls in (DGI, GAE, VGAE, GraphCL, GraphMAE, Masking, MaskedEdges)],
     ids=lambda one: type(one).__name__,
 )
 
@@ -91,14 +92,7 @@ def test_validation_does_not_end_it(objective):
 
 @every
 def test_deterministic_by_seed(objective):
-    def result(seed: int):
-        task = small_task()
-        model = small_model(task)
-        train(objective, model, task, SETTINGS, seed=seed)
-        return weights(model)
-
-    assert same(result(1), result(1))
-    assert not same(result(1), result(2))
+    the_seed_decides(objective, SETTINGS)
 
 
 @every
@@ -231,6 +225,7 @@ def test_every_text_is_trained_on_and_no_label_is_there():
         (lambda: GraphMAE(power=0.5), "power = 0.5"),
         (lambda: GraphMAE(power=float("nan")), "power = nan"),
         (lambda: Masking(share=-0.1), "share = -0.1"),
+        (lambda: MaskedEdges(share=1.0), "MaskedEdges.share = 1.0"),
         (lambda: GraphCL(edges=1.5), "edges = 1.5"),
         (lambda: GraphCL(features=1.0), "features = 1.0"),
         (lambda: GraphCL(temperature=0.0), "temperature = 0.0"),
@@ -246,4 +241,6 @@ def test_values_out_of_range_are_refused(made, said):
 
 
 def test_they_are_initialisations():
-    assert all(isinstance(kind(), Initial) for kind in (DGI, GAE, VGAE, GraphCL, GraphMAE, Masking))
+    assert all(
+        isinstance(kind(), Initial) for kind in (DGI, GAE, VGAE, GraphCL, GraphMAE, Masking, MaskedEdges)
+    )

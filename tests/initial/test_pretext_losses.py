@@ -1,6 +1,7 @@
 """Losses and draws of the objectives, against values worked out by hand or by other libraries."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from graphtune.initial.dgi import Discriminator
 from graphtune.initial.gae import edge_loss, non_edges
 from graphtune.initial.graph_cl import nt_xent, without_edges
 from graphtune.initial.graph_mae import scaled_cosine_error
-from graphtune.initial.pretext import drawn, masked
+from graphtune.initial.masked_edges import shares, without_weights
+from graphtune.initial.pretext import drawn, into, masked
 from graphtune.initial.vgae import kl_to_normal
 from graphtune.model import Batch
 from laws import random_graph
@@ -128,6 +130,70 @@ def test_a_view_lacks_some_edges_keeps_loops_and_stays_a_graph():
     assert view.texts == graph.texts
     torch.testing.assert_close(view.degree.numpy(), part.sum(1))
     assert without_edges(graph, 0.0).edges == graph.edges
+
+
+def test_a_view_of_a_part_has_the_degrees_of_a_view_of_the_whole():
+    graph = random_graph(40, 300, loops=True)
+    torch.manual_seed(0)
+    whole = without_edges(graph, 0.3)
+    torch.manual_seed(0)
+    part = without_edges(replace(graph, whole_degree=graph.degree), 0.3)
+    torch.testing.assert_close(part.degree, whole.degree)
+    # Node 0 keeps all it has in the part, 1 has a loop alone there, 2 nothing.
+    ends = torch.tensor([0, 1, 1]), torch.tensor([1, 0, 1])
+    small = TextGraph.from_edges(*ends, torch.tensor([1.0, 2.0, 0.5]), nodes=3)
+    small = replace(small, whole_degree=torch.tensor([2.0, 4.5, 10.0]))
+    assert without_edges(small, 0.0).degree.tolist() == pytest.approx([2.0, 4.5, 10.0])
+    bare = TextGraph.from_edges(torch.tensor([1, 0]), torch.tensor([1, 2]), nodes=3)
+    bare = replace(bare, whole_degree=torch.tensor([8.0, 5.0, 3.0]))
+    torch.manual_seed(1)
+    found = without_edges(bare, 0.5)
+    kept = bool(found.edges == 2)
+    assert found.degree.tolist() == pytest.approx([4.0, 1 + 0.5 * 4, 3.0 if kept else 2.0])
+
+
+def test_pairs_of_a_sample_end_where_its_edges_into_the_rows_begin():
+    graph = random_graph(30, 60)
+    graph = replace(graph, whole_degree=graph.degree)
+    rows = torch.arange(3)
+    into = torch.isin(graph.target, rows) & (graph.target != graph.source)
+    pairs = non_edges(graph, rows, 500)
+    assert set(pairs[1].tolist()) <= set(graph.source[into].tolist())
+
+
+def test_shares_and_masked_weights_by_hand():
+    # 0 receives 1 from 1, 3 from 2 and 9 from itself; 1 receives 5 from 0; 2 nothing.
+    ends = torch.tensor([1, 2, 0, 0]), torch.tensor([0, 0, 0, 1])
+    graph = TextGraph.from_edges(*ends, torch.tensor([1.0, 3.0, 9.0, 5.0]), nodes=3)
+
+    def dense(of: TextGraph) -> list[list[float]]:
+        return of.scipy().toarray().tolist()
+
+    assert dense(replace(graph, weight=shares(graph))) == [[4.5, 0.5, 1.5], [1, 0, 0], [0, 0, 0]]
+    edge = int(((graph.target == 0) & (graph.source == 1)).nonzero())
+    # With the edge goes the one in the other direction, which is all that 1 has.
+    masked = without_weights(graph, torch.tensor([edge]))
+    assert dense(masked) == [[9, 3, 3], [4.5, 0, 0], [0, 0, 0]]
+    part = without_weights(replace(graph, whole_degree=torch.tensor([26.0, 10.0, 4.0])), torch.tensor([edge]))
+    assert part.degree.tolist() == [28, 9.5, 4]
+
+
+def test_nothing_of_a_masked_weight_is_left():
+    torch.manual_seed(0)
+    graph = random_graph(12, 60, loops=True)
+    edges = into(graph, torch.arange(4))[:9]
+    other = replace(graph, weight=graph.weight.index_fill(0, edges, 7.0))
+    turned = torch.isin(graph.target * 12 + graph.source, graph.source[edges] * 12 + graph.target[edges])
+    other = replace(other, weight=other.weight.masked_fill(turned, 2.0))
+    seen, hidden = (without_weights(one, edges).scipy().toarray() for one in (graph, other))
+    whole = (graph.scipy().toarray() != 0).any(axis=1)
+    assert whole.any()
+    rows = [row for row in range(12) if not (np.delete(seen[row], row) == np.delete(hidden[row], row)).all()]
+    # Only rows of which everything is masked tell the mean of the graph.
+    visible = torch.ones(graph.edges, dtype=torch.bool)
+    visible[edges] = False
+    visible &= ~turned & (graph.source != graph.target)
+    assert not set(rows) & set(graph.target[visible].tolist())
 
 
 def test_a_discriminator_is_bilinear():

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from graphtune.errors import ModelError, OutputError, PlanError
 from graphtune.initial import Pretrained
@@ -15,6 +16,9 @@ from graphtune.initial.layers_file import (
     read_layers_facts,
     write_layers,
 )
+from graphtune.layer import GAT, SGC
+from graphtune.model import Model
+from graphtune.select.grid import started
 from graphtune.strategy import Full
 from graphtune.strategy.started import Started
 from graphtune.train import Training, train
@@ -127,6 +131,46 @@ def test_spoiled_directories_are_refused(spoil, said, saved):
     with pytest.raises(ModelError, match=said) as error:
         start(saved)
     assert error.value.fix
+
+
+@pytest.mark.parametrize("call", ["altered", "load_file"])
+def test_what_may_not_be_read_is_told(call, saved, monkeypatch):
+    def forbidden(*_):
+        raise PermissionError(13, "Permission denied", "layers.safetensors")
+
+    monkeypatch.setattr(f"graphtune.initial.layers_file.{call}", forbidden)
+    with pytest.raises(ModelError, match=r"cannot be read.*Permission denied") as error:
+        start(saved)
+    assert "permissions" in error.value.fix
+
+
+@pytest.mark.parametrize(("kind", "name", "there", "here"), [(GAT, "heads", 4, 2), (SGC, "hops", 2, 3)])
+def test_other_heads_and_hops_are_refused_by_name(kind, name, there, here, tmp_path):
+    task = small_task()
+
+    def model(**told) -> Model:
+        return Model([kind(8, 8, **told)], nn.Linear(8, 3))
+
+    facts = replace(FACTS, layer=kind.__name__, width=8, **{"hops": model().hops, name: there})
+    write_layers(model().layers, facts, ["one"], tmp_path / "made")
+    with pytest.raises(
+        PlanError, match=rf"layers with {name} = {there}, but the one to start has {here}"
+    ) as error:
+        start(tmp_path / "made", model(**{name: here}), task)
+    assert name in error.value.fix
+    start(tmp_path / "made", model(**{name: there}), task)
+    found = started(str(tmp_path / "made"), "links")
+    assert getattr(found, name) == there
+    assert found.settings == {name: there}
+
+
+def test_a_directory_of_an_older_graphtune_says_neither_and_is_taken(saved):
+    said = json.loads((saved / "pretrained.json").read_text())
+    for name in ("heads", "hops"):
+        del said[name]
+    (saved / "pretrained.json").write_text(json.dumps(said))
+    assert read_layers_facts(saved) == FACTS
+    start(saved)
 
 
 def changed(place, **facts) -> None:

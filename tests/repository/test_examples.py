@@ -1,5 +1,6 @@
 """The examples run as they stand."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,3 +33,17 @@ def test_every_example_is_told_of_in_both_languages():
     for name in ("README.md", "README.zh-CN.md"):
         told = (EXAMPLES / name).read_text(encoding="utf-8")
         assert all(f"({script})" in told for script in scripts)
+
+
+def test_without_molecules_that_example_says_so(tmp_path):
+    pytest.importorskip("torch_geometric")
+    ran = subprocess.run(
+        [sys.executable, EXAMPLES / "molecules.py"],
+        env=os.environ | {"GRAPHTUNE_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "GRAPHTUNE_DATA" in ran.stderr

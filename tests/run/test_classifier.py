@@ -139,6 +139,7 @@ def test_parameters_and_clones():
         "multi_label": False,
         "plan": None,
         "verbose": False,
+        "start": None,
     }
     twin = clone(model.set_params(seed=4, budget=30))
     assert (twin.seed, twin.budget) == (4, 30)

@@ -258,6 +258,19 @@ def test_a_sequential_is_read_too():
     assert tune(module, small_data(), GPF(epochs=2)).history.phases[0].learned == 8 + HEAD
 
 
+@every
+def test_a_sequential_of_three_inputs_is_read_too(method):
+    steps = [(pyg.GCNConv(8, 5), "x, edge_index, edge_weight -> x"), nn.ReLU(), (nn.Linear(5, 3), "x -> x")]
+    module = pyg.Sequential("x, edge_index, edge_weight", steps)
+    data = small_data()
+    if "edge_weight" not in data:
+        data.edge_weight = torch.rand(data.num_edges)
+    assert tune(module, data, method).history.epochs
+    del data.edge_weight
+    with pytest.raises(PlanError, match="'edge_weight', which the data do not hold"):
+        tune(module, data, method)
+
+
 def test_learner_and_problem_are_what_they_say():
     data = small_data()
     model = DataModel(made(), data)

@@ -20,6 +20,7 @@ from graphtune.select import (
     Probe,
     Propagated,
     Smoothed,
+    TextGCN,
     Window,
 )
 from graphtune.select.features import OF_WORDS
@@ -48,6 +49,7 @@ CANDIDATES: list[Candidate] = [
     Network(APPNP, "meaning", "fused", strategy=Full(epochs=4), width=16, hops=3),
     Mean((Probe("words"), Propagated("meaning", "links"), QUICK)),
     Window(width=8, strategy=Full(epochs=3)),
+    TextGCN(width=8, strategy=Full(epochs=3)),
 ]
 each = pytest.mark.parametrize("candidate", CANDIDATES, ids=str)
 
@@ -68,8 +70,8 @@ def test_keeps_the_contract(candidate):
 
 @pytest.mark.parametrize(
     "candidate",
-    [c for c in CANDIDATES if c.family != "network" and not isinstance(c, Majority | Window)]
-    + [Network(GCN), Network(SAGE), Window()],
+    [c for c in CANDIDATES if c.family != "network" and not isinstance(c, Majority | TextGCN | Window)]
+    + [Network(GCN), Network(SAGE), TextGCN(), Window()],
     ids=str,
 )
 def test_learns_what_there_is_to_learn(candidate):

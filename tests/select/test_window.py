@@ -13,6 +13,7 @@ from graphtune.errors import PlanError
 from graphtune.plan import Plan
 from graphtune.select import Data, FeatureMaker, NewRows, Window
 from graphtune.select.data import OutOfTime
+from graphtune.select.turns import Turns
 from graphtune.strategy import Full, LinearProbe
 from text_tasks import texts, tiny
 
@@ -134,3 +135,37 @@ def test_texts_with_several_labels_are_refused():
     marks = torch.nn.functional.one_hot(torch.from_numpy(data.labels), 3).bool().numpy()
     with pytest.raises(PlanError, match="Window cannot learn texts with several labels"):
         QUICK.fit(replace(data, marks=marks), ROWS, seed=0)
+
+
+def test_a_turn_ends_it_with_the_best_weights_until_then():
+    data, new = setting()
+    slow = replace(QUICK, strategy=Full(rate=0.02, epochs=10**6))
+    begun = time.monotonic()
+    turns = Turns(begun + 2.0, left=2)
+    found = slow.fit(replace(data, turns=turns), ROWS, seed=0)
+    assert 0.9 < time.monotonic() - begun < 1.8
+    assert (turns.left, turns.cut) == (1, 1)
+    right = found.at(data, np.arange(36, 48)).argmax(axis=1) == data.labels[36:]
+    assert right.mean() > 0.8
+    calm = Turns(time.monotonic() + 600, left=3)
+    same = QUICK.fit(replace(data, turns=calm), ROWS, seed=0).attach(data, new)
+    assert calm.cut == 0
+    assert np.array_equal(same, QUICK.fit(data, ROWS, seed=0).attach(data, new))
+
+
+def test_a_deadline_before_the_end_of_the_turn_counts_for_more():
+    data, _ = setting()
+    turns = Turns(time.monotonic() + 600)
+    for late in (-1.0, 0.3):
+        given = replace(data, turns=turns, deadline=time.monotonic() + late)
+        with pytest.raises(OutOfTime):
+            replace(QUICK, strategy=Full(epochs=10**6)).fit(given, ROWS, seed=0)
+
+
+def test_turns_share_what_is_left():
+    begun = time.monotonic()
+    turns = Turns(begun + 100, left=4)
+    assert turns.next() - begun == pytest.approx(25, abs=0.5)
+    assert turns.next() - begun == pytest.approx(100 / 3, abs=0.5)  # the first took nothing of its turn
+    assert [turns.next() - begun for _ in range(3)][1:] == pytest.approx([100, 100], abs=0.5)
+    assert Turns(begun - 5, left=9).next() - begun == pytest.approx(1, abs=0.5)

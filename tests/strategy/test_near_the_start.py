@@ -154,7 +154,7 @@ def test_a_climb_without_dropout_is_the_network():
 def test_attention_by_hand():
     task, model = small_task(), deep_model()
     step = task.batch(task.train)
-    first, second = attention(model, step, CrossEntropy())
+    first, second = attention(model, task, CrossEntropy())
     for number, found in ((0, first), (1, second)):
         losses = []
         for feature in range(5):
@@ -169,6 +169,18 @@ def test_attention_by_hand():
         increase = torch.stack(losses) - CrossEntropy()(model(step), step.labels, None)
         torch.testing.assert_close(found, 5 * torch.softmax(increase, 0))
         assert float(found.detach().mean()) == pytest.approx(1.0)
+
+
+def test_of_many_training_rows_some_decide_on_attention(monkeypatch):
+    monkeypatch.setattr("graphtune.strategy.delta._ATTENDED", 6)
+    task, model = small_task(), deep_model()
+    torch.manual_seed(3)
+    some = replace(task, train=task.train[torch.randperm(len(task.train))[:6]])
+    torch.manual_seed(3)
+    found = attention(model, task, CrossEntropy())
+    for one, other in zip(found, attention(model, some, CrossEntropy()), strict=True):
+        torch.testing.assert_close(one, other)
+        assert not torch.allclose(one, torch.ones(5), atol=1e-4)
 
 
 def test_delta_by_hand():

@@ -11,7 +11,7 @@ from graphtune.model import Task
 from graphtune.plan.toml import from_toml, to_toml
 from graphtune.strategy import Strategy, TextStrategy
 from graphtune.train import Training, train
-from tasks import KilledError, Mortal, Watched, same, small_model, small_task, weights
+from tasks import KilledError, Mortal, Watched, same, small_model, small_task, the_seed_decides, weights
 
 SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0)
 LAYER, HEAD = 8 * 5 + 5, 5 * 3 + 3  # numbers in the small model
@@ -66,14 +66,7 @@ def test_learns_as_many_numbers_as_it_should(method):
 
 @every
 def test_deterministic_by_seed(method):
-    def result(seed: int):
-        task = small_task()
-        model = small_model(task)
-        train(method, model, task, SETTINGS, seed=seed)
-        return weights(model)
-
-    assert same(result(1), result(1))
-    assert not same(result(1), result(2))
+    the_seed_decides(method, SETTINGS)
 
 
 @every

@@ -79,3 +79,33 @@ class Empty:
 def test_a_phase_without_rows_is_told():
     with pytest.raises(TrainError, match="'none' has no row"):
         train(Empty(), model(), small_task(), SETTINGS, seed=0)
+
+
+def test_a_strategy_that_is_cut_short_is_closed_at_once():
+    held, closed = [], []
+
+    class Leaving:
+        def phases(self, model, task):
+            held.append(self._walk(model))
+            return held[0]
+
+        @staticmethod
+        def _walk(model):
+            try:
+                yield Phase("one", (Group.of(0.05, model.head),), lambda batch: 1 / 0, 1)
+            finally:
+                closed.append(True)
+
+    with pytest.raises(ZeroDivisionError):
+        train(Leaving(), small_model(small_task()), small_task(), SETTINGS, seed=0)
+    assert closed == [True]
+    assert held
+
+
+def test_phases_may_come_from_any_iterator():
+    class Listed:
+        def phases(self, model, task):
+            group = Group.of(0.05, model.head)
+            return iter([Phase("one", (group,), lambda b: cross_entropy(model(b), b.labels), 1)])
+
+    assert len(train(Listed(), small_model(small_task()), small_task(), SETTINGS, seed=0).epochs) == 1

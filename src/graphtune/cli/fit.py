@@ -72,11 +72,11 @@ def fit(
         ),
     ] = None,
     graph: Annotated[
-        Literal["window"] | None,
+        Literal["window", "words"] | None,
         typer.Option(
             "--graph",
-            help="window: learn from a graph of each text's own words, in place of a search; kept where it "
-            "is better on held-out rows than a linear model.",
+            help="window: learn from a graph of each text's own words; words: from one graph of all texts "
+            "and words; in place of a search, and kept where better on held-out rows than a linear model.",
         ),
     ] = None,
     class_shares: Annotated[
@@ -163,7 +163,7 @@ def fit(
     from graphtune.plan import Plan, tunes
     from graphtune.plan.budget import seconds
     from graphtune.run.saved import check_place
-    from graphtune.select import Probe, Window
+    from graphtune.select import Probe, TextGCN, Window
     from graphtune.table import Columns, read_links, read_tables, separator_of
     from graphtune.tracking import trackers
 
@@ -184,12 +184,12 @@ def fit(
         "separator": separator_of(separator, several=multi_label),
         "start": start,
         "unknown_labels": tuple(unknown_label) if unknown_label else None,
-        "candidates": None if graph is None else (Probe(), Window()),
+        "candidates": None if graph is None else (Probe(), TextGCN() if graph == "words" else Window()),
         "up_to": None if graph is None else "graph-free",
     }
     if graph is not None and edges is not None:
         raise PlanError(
-            "--graph window reads the words of each text, and no links between texts.",
+            f"--graph {graph} reads the words of texts, and no links between texts.",
             fix="leave --edges or --graph out.",
         )
     if plan is None:

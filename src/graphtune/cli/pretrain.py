@@ -31,10 +31,11 @@ def pretrain(
     ] = None,
     into: Annotated[str, typer.Option(metavar="DIR", help="Folder of the pre-trained network.")] = INTO,
     objective: Annotated[
-        Literal["dgi", "gae", "graph-cl", "graph-mae", "masking", "vgae"],
+        Literal["dgi", "gae", "graph-cl", "graph-mae", "masked-edges", "masking", "vgae"],
         typer.Option(
             help="What is learned: telling real from shuffled nodes (dgi), or edges from other pairs "
-            "(gae, vgae); finding nodes again (graph-cl); restoring masked nodes (graph-mae, masking)."
+            "(gae, vgae); finding nodes again (graph-cl); restoring masked nodes (graph-mae, masking) "
+            "or the weights of masked edges (masked-edges)."
         ),
     ] = "graph-mae",
     layer: Annotated[
@@ -92,13 +93,14 @@ def pretrain(
 def _objective(name: str, epochs: int | None) -> "Initial":
     from dataclasses import replace
 
-    from graphtune.initial import DGI, GAE, VGAE, GraphCL, GraphMAE, Masking
+    from graphtune.initial import DGI, GAE, VGAE, GraphCL, GraphMAE, MaskedEdges, Masking
 
     every = {
         "dgi": DGI(),
         "gae": GAE(),
         "graph-cl": GraphCL(),
         "graph-mae": GraphMAE(),
+        "masked-edges": MaskedEdges(),
         "masking": Masking(),
         "vgae": VGAE(),
     }

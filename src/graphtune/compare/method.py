@@ -9,7 +9,7 @@ from pathlib import Path
 from graphtune.encoder import BlockEncoder, Transformer
 from graphtune.errors import PlanError
 from graphtune.plan import Plan
-from graphtune.select import Window
+from graphtune.select import TextGCN, Window
 from graphtune.select.features import OF_MEANING
 from graphtune.select.side import BesideEncoder, blocks_of
 
@@ -69,7 +69,9 @@ class Method:
             return 5
         if self.how.exactly:
             costly = any(
-                one.family == "network" or getattr(one, "of_transformers", False) or isinstance(one, Window)
+                one.family == "network"
+                or getattr(one, "of_transformers", False)
+                or isinstance(one, TextGCN | Window)
                 for one in self.how.candidates
             )
             return int(costly)

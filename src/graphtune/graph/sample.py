@@ -44,6 +44,10 @@ class Sampler:
                 f"fanouts = {self.fanouts} draw no neighbours.", fix="give 1 or more for each hop: (15, 10)."
             )
 
+    def reaching(self, hops: int) -> "Sampler":
+        """Return one that draws at least so many hops; those it did not reach take the last fanout."""
+        return Sampler(self.fanouts + self.fanouts[-1:] * (hops - len(self.fanouts)))
+
     def sample(self, graph: TextGraph, seeds: Int64[Tensor, " B"], generator: np.random.Generator) -> Sampled:
         """Return a part of ``graph``, which lies in main memory. Its first nodes are ``seeds``, each once.
 

@@ -6,6 +6,7 @@ from graphtune.initial.graph_cl import GraphCL
 from graphtune.initial.graph_mae import GraphMAE
 from graphtune.initial.initial import Initial
 from graphtune.initial.kaiming import Kaiming
+from graphtune.initial.masked_edges import MaskedEdges
 from graphtune.initial.masking import Masking
 from graphtune.initial.mlp_init import MLPInit
 from graphtune.initial.orthogonal import Orthogonal
@@ -30,6 +31,7 @@ ALL = (
     GraphCL,
     GraphMAE,
     Masking,
+    MaskedEdges,
 )
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Initial",
     "Kaiming",
     "MLPInit",
+    "MaskedEdges",
     "Masking",
     "Orthogonal",
     "Pretrained",

@@ -9,6 +9,7 @@ reconstructed; loops are no edges.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int64
@@ -17,7 +18,7 @@ from torch.nn.functional import softplus
 
 from graphtune.errors import PlanError
 from graphtune.graph import TextGraph
-from graphtune.initial.pretext import pretext
+from graphtune.initial.pretext import Objective, into, pretext
 from graphtune.model import Batch, Model, Task
 from graphtune.phase import Phase
 
@@ -42,7 +43,7 @@ class GAE:
     epochs: int = 200
 
     def __post_init__(self) -> None:
-        check_latent(self.latent)
+        check_latent(self)
 
     def phases(self, model: Model, task: Task) -> Iterator[Phase]:
         """Train once."""
@@ -51,17 +52,29 @@ class GAE:
         def loss(batch: Batch) -> Tensor:
             return edge_loss(own(model.embed(batch.features, batch.graph)), batch)
 
-        yield from pretext(self, model, task, own, loss)
+        yield from pretext(self, model, task, own, loss, further=1)
 
 
-def check_latent(latent: int) -> None:
-    """See that rows are wide enough to tell nodes apart.
+class Latent(Objective, Protocol):
+    """What `GAE` and `VGAE` have in common."""
+
+    @property
+    def latent(self) -> int:
+        """Width of z."""
+        ...
+
+
+def check_latent(objective: Latent) -> None:
+    """See that an objective's rows are wide enough to tell nodes apart.
 
     Raises:
         PlanError: they are not.
     """
-    if latent < 1:
-        raise PlanError(f"latent = {latent} holds nothing.", fix="use 1 or more; 16 is usual.")
+    if objective.latent < 1:
+        raise PlanError(
+            f"{type(objective).__name__}.latent = {objective.latent} holds nothing.",
+            fix="use 1 or more; 16 is usual.",
+        )
 
 
 def edge_loss(z: Float[Tensor, "N G"], batch: Batch) -> Float[Tensor, ""]:
@@ -82,9 +95,10 @@ def non_edges(graph: TextGraph, rows: Int64[Tensor, " B"], count: int) -> Int64[
 
     Of pairs without an edge every one is as likely. In a dense graph they may be fewer than ``count``.
     """
-    # The furthest nodes of a sample have no neighbours in it: its non-edges end where its edges do.
-    sampled = graph.whole_degree is not None and len(graph.source)
-    pool = graph.source if sampled else torch.arange(graph.nodes, device=graph.col.device)
+    pool = torch.arange(graph.nodes, device=graph.col.device)
+    if graph.whole_degree is not None and len(near := into(graph, rows)):
+        # The furthest nodes of a sample have no neighbours in it: its non-edges end where its edges do.
+        pool = graph.source[near]
     # Edges are sorted by target, then by source: so are these numbers.
     keys = graph.target * graph.nodes + graph.source
     found = []
@@ -102,9 +116,7 @@ def non_edges(graph: TextGraph, rows: Int64[Tensor, " B"], count: int) -> Int64[
 
 def _edges(batch: Batch) -> Int64[Tensor, "2 E"]:
     graph = batch.graph
-    wanted = torch.zeros(graph.nodes, dtype=torch.bool, device=graph.col.device)
-    wanted[batch.rows] = True
-    at = (wanted[graph.target] & (graph.target != graph.source)).nonzero().flatten()
+    at = into(graph, batch.rows)
     if len(at) > _EDGES:
         at = at[torch.randint(len(at), (_EDGES,)).to(at.device)]
     return torch.stack([graph.target[at], graph.source[at]])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, pad
 
@@ -69,10 +69,26 @@ class GraphCL:
 
 
 def without_edges(graph: TextGraph, share: float) -> TextGraph:
-    """Return a graph that lacks each edge with a chance of ``share``, and no loop."""
+    """Return a graph that lacks each edge with a chance of ``share``, and no loop.
+
+    The nodes of a part of a larger graph have the degrees then that they would have in the larger one: those
+    that receive nothing in it are taken to lose ``share`` of what they do not get from themselves.
+    """
     kept = (torch.rand(graph.edges) >= share).to(graph.col.device) | (graph.source == graph.target)
     before = pad(kept.cumsum(0), (1, 0))  # edges kept before each
-    return replace(graph, crow=before[graph.crow], col=graph.col[kept], weight=graph.weight[kept])
+    view = replace(graph, crow=before[graph.crow], col=graph.col[kept], weight=graph.weight[kept])
+    if graph.whole_degree is None:
+        return view
+    loops = graph.source == graph.target
+    lost, own, here = (_received(graph, of) for of in (~kept, loops, ~loops))
+    left = torch.maximum(graph.degree - lost, _received(graph, kept))
+    degree = torch.where(here > 0, left, own + (1 - share) * (graph.degree - own))
+    return replace(view, whole_degree=degree)
+
+
+def _received(graph: TextGraph, of: Bool[Tensor, " E"]) -> Float[Tensor, " N"]:
+    """Return the sum of the weights of some edges at each node."""
+    return torch.zeros_like(graph.degree).index_add_(0, graph.target[of], graph.weight[of])
 
 
 def nt_xent(

@@ -53,7 +53,7 @@ class GraphMAE:
             decoded = own(masked(own.between(states), rows, own.again), batch.graph)
             return scaled_cosine_error(decoded[rows], batch.features[rows], self.power)
 
-        yield from pretext(self, model, task, own, loss)
+        yield from pretext(self, model, task, own, loss, further=1)
 
 
 class _Restoring(nn.Module):

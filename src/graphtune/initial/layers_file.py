@@ -6,7 +6,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class LayersFacts:
     objective: str  # what they learned, with its settings
     texts: int  # how many they were trained on
     loss: float  # of the last epoch
+    heads: int | None = None  # of each layer; None = it has none, or an older graphtune did not say
+    hops: int | None = None  # that each layer reaches; None = an older graphtune did not say
 
     def __str__(self) -> str:
         return f"{self.depth} {self.layer} of width {self.width}, pre-trained by {self.objective}"
@@ -72,8 +74,15 @@ def read_layers_facts(directory: Path) -> LayersFacts:
     """Return what the layers in a directory are, after checking that their files are as they were written.
 
     Raises:
-        ModelError: the directory is missing, incomplete, altered, or of a newer graphtune.
+        ModelError: the directory is missing, incomplete, altered, of a newer graphtune, or may not be read.
     """
+    try:
+        return _facts(directory)
+    except PermissionError as error:
+        raise _unreadable(directory, error) from error
+
+
+def _facts(directory: Path) -> LayersFacts:
     again = "pre-train again (graphtune pretrain), or take another copy of it."
     if not (directory / _FACTS).is_file():
         there = "has no " + _FACTS if directory.is_dir() else "is no directory"
@@ -84,7 +93,9 @@ def read_layers_facts(directory: Path) -> LayersFacts:
     try:
         said: dict[str, Any] = json.loads((directory / _FACTS).read_text(encoding="utf-8"))
         version, files = int(said["format"]), dict(said["files"])
-        facts = LayersFacts(**{field.name: field.type(said[field.name]) for field in fields(LayersFacts)})  # type: ignore[operator]
+        facts = LayersFacts(**{field.name: _fact(field, said) for field in fields(LayersFacts)})
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{directory / _FACTS} was altered or cut short.", fix=again) from error
     if version > FORMAT:
@@ -109,11 +120,23 @@ def count_seen(directory: Path, texts: Sequence[str]) -> int:
     return sum(tuple(row) in seen for row in text_hashes(texts).view("int64").tolist())
 
 
+def _fact(field: Field[Any], said: dict[str, Any]) -> Any:
+    if field.default is MISSING:
+        return field.type(said[field.name])  # type: ignore[operator]
+    value = said.get(field.name)
+    return None if value is None else int(value)
+
+
 def _read(directory: Path, name: str) -> dict[str, Tensor]:
     read_layers_facts(directory)
     try:
         return load_file(directory / name)
     except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"{directory / name} cannot be read: {error}.", fix="pre-train again (graphtune pretrain)."
-        ) from error
+        raise _unreadable(directory / name, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"{path} cannot be read: {error}.",
+        fix="see to its permissions, or pre-train again (graphtune pretrain).",
+    )

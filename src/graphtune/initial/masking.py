@@ -2,7 +2,7 @@
 
 Source: Hu et al., ICLR 2020, arXiv:1905.12265, section 3.1.2 (attribute masking).
 Differs from the paper: features are numbers, so that the loss is the squared error; features of edges, which
-texts' graphs do not have, are not masked.
+texts' graphs do not have but for weights, are masked by `MaskedEdges`.
 """
 
 from collections.abc import Iterator

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
+from graphtune.graph import TextGraph
 from graphtune.model import Batch, Model, Task
 from graphtune.phase import Group, Phase
 
@@ -40,12 +41,19 @@ class Objective(Protocol):
 
 
 def pretext(
-    objective: Objective, model: Model, task: Task, own: nn.Module, loss: Callable[[Batch], Tensor]
+    objective: Objective,
+    model: Model,
+    task: Task,
+    own: nn.Module,
+    loss: Callable[[Batch], Tensor],
+    *,
+    further: int = 0,
 ) -> Iterator[Phase]:
     """Train the layers and ``own``, which is a part of the model until the phase has ended.
 
     They learn from every text of the task and from no label. The model's dropout is off meanwhile: each
-    objective has a noise of its own.
+    objective has a noise of its own. ``further``: edges from a row to the nodes whose layers' output its loss
+    reads.
 
     Raises:
         PlanError: the model has no layer that could learn.
@@ -60,7 +68,9 @@ def pretext(
     model.add_module(_NAME, own.to(task.features.device, task.features.dtype))
     group = Group((*model.body, *own.parameters()), objective.rate, objective.decay)
     try:
-        yield Phase(name, (group,), loss, objective.epochs, stopping=False, task=unlabelled(task))
+        yield Phase(
+            name, (group,), loss, objective.epochs, stopping=False, task=unlabelled(task), further=further
+        )
     finally:
         model.dropout = dropout
         delattr(model, _NAME)
@@ -83,6 +93,13 @@ def drawn(rows: Int64[Tensor, " B"], count: int) -> Int64[Tensor, " M"]:
     """Return ``count`` of ``rows``, each once, in a random order."""
     # On the CPU, whose random state a checkpoint holds.
     return rows[torch.randperm(len(rows))[:count].to(rows.device)]
+
+
+def into(graph: TextGraph, rows: Int64[Tensor, " B"]) -> Int64[Tensor, " E"]:
+    """Return the numbers of the edges that ``rows`` receive, loops aside."""
+    wanted = torch.zeros(graph.nodes, dtype=torch.bool, device=graph.col.device)
+    wanted[rows] = True
+    return (wanted[graph.target] & (graph.target != graph.source)).nonzero().flatten()
 
 
 def masked(

@@ -19,8 +19,8 @@ class Pretrained:
     """Copy the weights that ``graphtune pretrain`` wrote to a directory into the layers.
 
     Raises:
-        PlanError: the network's layers are of another kind, number or width than the saved ones, or read
-            other features (on the first phase).
+        PlanError: the network's layers are of another kind, number or width than the saved ones, have other
+            heads or hops, or read other features (on the first phase).
         ModelError: the directory is missing, incomplete or altered (on the first phase).
     """
 
@@ -36,9 +36,13 @@ class Pretrained:
         self._same("layers of the kind", facts.layer, "/".join(dict.fromkeys(kinds)), "layer")
         self._same("a width of", facts.width, model.head.in_features, "width")
         self._same("features of a node:", facts.inputs, task.features.shape[1], "encoder and view")
+        for name in ("heads", "hops"):
+            saved = getattr(facts, name)
+            for layer in model.layers if saved is not None else ():
+                self._same(f"layers with {name} =", saved, getattr(layer, name, None), name)
         tensors, own = read_layers(self._place), model.layers.state_dict()
         saved, here = ({name: tuple(t.shape) for name, t in one.items()} for one in (tensors, own))
-        self._same("layers with the weights", saved, here, "heads and hops")
+        self._same("layers with the weights", saved, here, "settings of the layers")
         model.layers.load_state_dict(tensors)
         yield from ()
 

@@ -35,7 +35,7 @@ class VGAE:
     epochs: int = 200
 
     def __post_init__(self) -> None:
-        check_latent(self.latent)
+        check_latent(self)
 
     def phases(self, model: Model, task: Task) -> Iterator[Phase]:
         """Train once."""
@@ -49,7 +49,7 @@ class VGAE:
             apart = kl_to_normal(mean[batch.rows], deviation[batch.rows]) / task.graph.nodes
             return edge_loss(mean + deviation.exp() * noise, batch) + apart
 
-        yield from pretext(self, model, task, own, loss)
+        yield from pretext(self, model, task, own, loss, further=1)
 
 
 def kl_to_normal(mean: Float[Tensor, "B G"], deviation: Float[Tensor, "B G"]) -> Float[Tensor, ""]:

@@ -36,7 +36,7 @@ class GAT(nn.Module):
         self.sent = nn.Parameter(torch.empty(heads, width))
         self.received = nn.Parameter(torch.empty(heads, width))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.concatenate = concatenate
+        self.concatenate, self.heads = concatenate, heads
         self.slope = slope  # of LeakyReLU below zero
         for parameter in (self.weight.weight, self.sent, self.received):
             nn.init.xavier_uniform_(parameter)

@@ -50,7 +50,7 @@ class GATv2(nn.Module):
         self.received = nn.Linear(inputs, heads * width)
         self.attention = nn.Parameter(torch.empty(heads, width))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.concatenate = concatenate
+        self.concatenate, self.heads = concatenate, heads
         self.slope = slope  # of LeakyReLU below zero
         for parameter in (self.sent.weight, self.received.weight, self.attention):
             nn.init.xavier_uniform_(parameter)

@@ -6,6 +6,7 @@ from graphtune.model.pairs import PairBatch, PairTask
 from graphtune.model.problem import Layered, Learner, NodeProblem, Problem, Step
 from graphtune.model.side import AdapterRung, LadderRung, SideNetwork
 from graphtune.model.text import TextBatch, TextModel, TextTask
+from graphtune.model.text_gcn import WordsBatch, WordsNetwork, WordsTask
 from graphtune.model.window import WindowBatch, WindowNetwork, WindowTask
 
 __all__ = [
@@ -29,4 +30,7 @@ __all__ = [
     "WindowBatch",
     "WindowNetwork",
     "WindowTask",
+    "WordsBatch",
+    "WordsNetwork",
+    "WordsTask",
 ]

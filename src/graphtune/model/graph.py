@@ -175,12 +175,29 @@ class Model(nn.Module):
         has that many neighbours), beside all of its input and its output. One of more hops is run over all
         rows at once: its map comes before its hops, so that it holds O(N G).
         """
-        left = self.hops
-        for layer in self.layers:
+        *_, x = x, *self.climb_in_blocks(x, graph, rows, block_bytes=block_bytes)
+        return self.head(x if rows is None else x[rows])
+
+    @torch.no_grad()
+    def climb_in_blocks(
+        self,
+        x: Float[Tensor, "N F"],
+        graph: TextGraph,
+        rows: Int64[Tensor, " B"] | None = None,
+        *,
+        first: int = 0,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Iterator[Float[Tensor, "N _"]]:
+        """Yield what `climb` does, right for the nodes that the scores of ``rows`` (all nodes) depend on.
+
+        Without gradients; the graph lies in main memory, and memory is that of `logits_in_blocks`.
+        """
+        left = sum(hops_of(layer) for layer in self.layers[first:])
+        for layer in self.layers[first:]:
             left -= hops_of(layer)
             needed = torch.arange(graph.nodes) if rows is None else graph.reach(rows.cpu(), left)
             x = torch.relu(in_blocks(layer, x, graph, needed, block_bytes))
-        return self.head(x if rows is None else x[rows])
+            yield x
 
     def forward(self, batch: Batch) -> Float[Tensor, "B C"]:
         """Return a score for every row of the batch and every class."""

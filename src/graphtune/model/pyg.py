@@ -26,6 +26,10 @@ class DataBatch:
     labels: Int64[Tensor, " B"]
     weights: None = None
 
+    def of(self, scores: Float[Tensor, "N C"]) -> Float[Tensor, "B C"]:
+        """Return the rows' among the scores of all nodes."""
+        return scores.index_select(0, self.rows)
+
 
 @dataclass(frozen=True, eq=False)
 class DataTask:
@@ -101,11 +105,8 @@ class DataTask:
     def digest(self) -> bytes:
         """Return a digest of all tensors of the data."""
         digest = hashlib.blake2b(repr(self.classes).encode(), digest_size=16)
-        for name in sorted(self.data.keys()):
-            value = self.data[name]
-            if isinstance(value, Tensor) and value.layout == torch.strided:
-                digest.update(repr((name, value.dtype, value.shape)).encode())
-                digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        for piece in tensors_of_data(self.data):
+            digest.update(piece)
         return digest.digest()
 
     def _masked(self, name: str, mask: Tensor) -> Int64[Tensor, " M"]:
@@ -130,13 +131,16 @@ class DataModel(nn.Module):
         data: read once, to see in which order its layers are called, and how wide their features are.
         head: name of the submodule whose parameters are the head's; None = the last linear map that is no
             part of a layer.
+        of_graphs: whether there is a row of scores for each graph of a PyG ``Batch``, and not for each node.
 
     Raises:
         PlanError: the module cannot read the data or has no such head, or its result is not a row of scores
-            for each node.
+            for each node or graph.
     """
 
-    def __init__(self, module: nn.Module, data: "Data", head: str | None = None) -> None:
+    def __init__(
+        self, module: nn.Module, data: "Data", head: str | None = None, *, of_graphs: bool = False
+    ) -> None:
         super().__init__()
         self.module = module
         convolutions = _convolutions(module)
@@ -146,12 +150,14 @@ class DataModel(nn.Module):
         if not any(True for _ in self.head.parameters()):
             raise PlanError(f"The head {self._head!r} has no parameters.", fix="name a linear map.")
         scores, called = self._probe(data, {**convolutions, self._head: self.head})
-        nodes = data.num_nodes
-        if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != nodes:
+        what = "graphs" if of_graphs else "nodes"
+        rows: Any = getattr(data, f"num_{what}")
+        if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != rows:
             shape = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
             raise PlanError(
-                f"The module returns {shape}, not a row of scores for each of {nodes} nodes.",
-                fix="let forward return a tensor of shape [nodes, classes].",
+                f"The module returns {shape}, not a row of scores for each of {rows} {what}.",
+                fix=f"let forward return a tensor of shape [{what}, classes]"
+                + (", as behind global_mean_pool(x, batch)." if of_graphs else "."),
             )
         if head is None and ([*called][-1:] != [self._head] or called[self._head][1] != scores.shape[1]):
             raise PlanError(
@@ -212,10 +218,10 @@ class DataModel(nn.Module):
         along = (scale[target] * weight * scale[source])[:, None] * x[source]
         return torch.zeros_like(x).index_add(0, target, along)
 
-    def forward(self, step: DataBatch) -> Float[Tensor, "B C"]:
-        """Return a score for every node of the step and every class."""
+    def forward(self, step: Any) -> Float[Tensor, "B C"]:
+        """Return a score for every row of the step (nodes, or labels of graphs) and every class."""
         given, named = arguments(self.module, step.data)
-        return self.module(*given, **named).index_select(0, step.rows)
+        return step.of(self.module(*given, **named))
 
     def _probe(self, data: "Data", parts: dict[str, nn.Module]) -> tuple[Any, dict[str, tuple[int, int]]]:
         """Return the module's result, and the widths before and after each part, in the order of calls."""
@@ -293,6 +299,15 @@ def arguments(module: nn.Module, data: "Data") -> tuple[tuple[Any, ...], dict[st
                 f"forward takes {one.name!r}, which the data do not hold.", fix=f"set data.{one.name}."
             )
     return tuple(given), named
+
+
+def tensors_of_data(data: "Data") -> Iterator[bytes]:
+    """Yield every dense tensor of some data by name, as bytes."""
+    for name in sorted(data.keys()):
+        value = data[name]
+        if isinstance(value, Tensor) and value.layout == torch.strided:
+            yield repr((name, value.dtype, value.shape)).encode()
+            yield value.detach().cpu().contiguous().numpy().tobytes()
 
 
 def _convolutions(module: nn.Module) -> dict[str, nn.Module]:

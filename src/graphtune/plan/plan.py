@@ -55,7 +55,8 @@ class Plan:
     candidates: tuple[Candidate, ...] = ()
     exactly: bool = False  # only these candidates are tried, and the best of them is saved
     up_to: Family = "network"  # the most involved kind of candidate that a search tries
-    budget_seconds: float = 300.0  # for the whole fit; what the plan names is finished all the same
+    # For the whole fit; what the plan names is finished all the same, but networks over words share the time.
+    budget_seconds: float = 300.0
     seed: int = 0
     transductive: bool = False  # whether unlabelled test texts join the graph
     class_shares: ClassShares = "estimated"  # how frequent classes are taken to be, where labels are few

@@ -57,6 +57,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         verbose: whether progress is written to standard error.
         class_names: whether the name of a class counts as one more text of it; None = where labels are few.
             Names without words, such as numbers, never do.
+        start: directory of a network that ``graphtune pretrain`` has left: what starts from it is tried too.
     """
 
     # Texts and labels are what others call X and y: they are no metadata to be routed.
@@ -80,6 +81,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         plan: Plan | str | Path | None = None,
         verbose: bool = False,
         class_names: bool | None = None,
+        start: str | Path | None = None,
     ) -> None:
         self.encoder = encoder
         self.budget = budget
@@ -94,6 +96,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.multi_label = multi_label
         self.plan = plan
         self.verbose = verbose
+        self.start = start
 
     def fit(
         self,
@@ -121,6 +124,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             TableError: texts, labels or edges that cannot be used, with everything that is wrong with them.
             PlanError: settings that cannot be carried out.
             EncoderError: the encoder is not there.
+            ModelError: ``start`` holds no whole pre-trained network.
         """
         plan = self._plan()
         table, kind, dtype = table_of(texts, labels, unlabelled, ids, sample_weight, plan)
@@ -341,6 +345,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 class_shares=self.class_shares,
                 class_names=self.class_names,
                 keep_rare=self.keep_rare,
+                start=None if self.start is None else str(self.start),
                 separator=separator_of(None, several=self.multi_label),
                 unknown_labels=labels_of(self.unknown_label),
             )

@@ -69,7 +69,9 @@ def estimate(table: Table, plan: Plan, links: Links | None = None) -> Estimate:
 
 
 def _ends(todo: Work) -> bool:
-    # With many labels too little is known of how long a search takes.
+    # With many labels too little is known of how long a search takes, or of how long words are learned.
+    if todo.takes_turns:
+        return False
     return bool(todo.plan.candidates) or (todo.few and todo.select <= todo.left)
 
 

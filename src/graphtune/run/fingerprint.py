@@ -6,8 +6,9 @@ from pathlib import Path
 
 import graphtune
 from graphtune.artefact import sha256
-from graphtune.initial.layers_file import LAYERS, read_layers_facts
+from graphtune.initial.layers_file import LAYERS
 from graphtune.run.ready import Ready
+from graphtune.run.started import pretrained_of
 from graphtune.select.held_out import HeldOut
 from graphtune.table.digest import digest_of
 
@@ -18,9 +19,8 @@ def fingerprint(ready: Ready, held_out: HeldOut) -> str:
     digest = hashlib.sha256(graphtune.__version__.encode() + b"\1" + digest_of(ready.table, ready.links))
     digest.update(replace(ready.plan, budget_seconds=1.0).to_text().encode())
     digest.update(ready.maker.encoder.fingerprint.encode())
-    if ready.plan.start is not None:
-        digest.update(repr(read_layers_facts(Path(ready.plan.start))).encode())
-        digest.update(sha256(Path(ready.plan.start) / LAYERS).encode())
+    for one in pretrained_of(ready.plan):
+        digest.update(repr(one.facts).encode() + sha256(Path(one.directory) / LAYERS).encode())
     for part in held_out.parts:
         digest.update(part.train.tobytes() + b"\0" + part.held.tobytes() + b"\0" + part.labels.tobytes())
     return digest.hexdigest()

@@ -11,7 +11,6 @@ from jaxtyping import Float64, Int64
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, homophily
-from graphtune.initial.layers_file import read_layers_facts
 from graphtune.plan import Plan
 from graphtune.progress import say
 from graphtune.run.evaluated import evaluated
@@ -20,16 +19,18 @@ from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.ready import Clock, Ready
 from graphtune.run.saved import check_place, save
 from graphtune.run.split import without_weightless
-from graphtune.run.started import started
+from graphtune.run.started import check_started, started
 from graphtune.run.tracked import track_failure, track_fit
 from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
-from graphtune.select import Data, GraphReport, Outcome, served
+from graphtune.run.within import within
+from graphtune.select import Data, GraphReport, Outcome, TextGCN, Window, served
 from graphtune.select.calibration import Calibration, calibrated, class_shares
 from graphtune.select.grid import labels_are_few
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
 from graphtune.select.standing import Tried
 from graphtune.select.tuning import Limits, Tuning, tuned
+from graphtune.select.turns import Turns
 from graphtune.select.verdict import Choice, choose
 from graphtune.table import Links, Table
 from graphtune.tracking import Guarded, Tracker
@@ -38,6 +39,7 @@ _TO_SEARCH = 0.8  # of the budget; the rest is for the final fit, the figures an
 _BEFORE_TUNING = 0.4  # of the budget, where an encoder is to be tuned after the search
 _BEFORE_TUNING_BY_MANY = 0.25  # the same with many labels, from which tuning gains more than searching
 _MORE_TIME = 3.0  # times a budget that was too small
+_TO_TAKE_TURNS = 0.9  # of the budget, by when networks over words are trained, the final one included
 SHARE_TO_FIT = 0.95  # of the budget, by when a tuned encoder must have read the test rows
 
 
@@ -61,7 +63,8 @@ def fit_table(
     The ``trackers`` are told when the model is saved; an error of theirs is a warning.
 
     Raises:
-        ModelError: the plan starts from a directory that holds no whole pre-trained network.
+        ModelError: the plan, or a candidate of it, starts from a directory that holds no whole pre-trained
+            network.
         TableError: fewer than two classes have labelled training rows, or no row is left to choose by; no
             row has one of the ``unknown_labels``.
         PlanError: the plan's candidates read graphs that are not there, or that no candidate can read; or
@@ -73,8 +76,7 @@ def fit_table(
         # A bare "." has no name to put the journal and the partial model beside.
         into = into.absolute()
         check_place(into)
-    if plan.start is not None:
-        read_layers_facts(Path(plan.start))  # before any work
+    check_started(plan)  # before any work
     told = Guarded(trackers)
     try:
         known, strangers = set_apart(table, plan.unknown_labels)
@@ -101,9 +103,9 @@ class _Fit:
     def run(self) -> FittedModel:
         begin = time.monotonic()
         ready = Ready.of(self.table, self.plan, self.links, self.clock)
-        data, seen = ready.data, None
-        if self.plan.start is not None:
-            seen = started(self.plan.start, ready)
+        turns = Turns(begin + _TO_TAKE_TURNS * self.plan.budget_seconds)
+        ready = replace(ready, data=replace(ready.data, turns=turns))
+        data, seen = ready.data, started(ready)
         with self.clock.stage("select"):
             search, journal = self._search(begin, ready)
             choice = choose(search.standing, exactly=self.plan.exactly)
@@ -136,7 +138,7 @@ class _Fit:
             ready.graphs,
             Stored(ready.ids(ready.nodes), data.features.texts, data.labels, data.marks),
             calibration,
-            self._outcome(ready, search, replace(tuning, choice=choice), calibration, seen),
+            self._outcome(ready, search, replace(tuning, choice=choice), calibration, (*seen, *_cut(turns))),
         )
         with self.clock.stage("evaluate"):
             model = replace(model, outcome=evaluated(model, ready, choice))
@@ -162,6 +164,9 @@ class _Fit:
             # Where there is nothing to choose, one part tells how sure to be, else one round of folds.
             several = len(self.plan.candidates) > 1
             held_out = held_out.only(held_out.first // held_out.repeats if several else 1)
+        if ready.data.turns is not None:
+            asked = sum(len({*within(self.plan.candidates, kind)}) for kind in (TextGCN, Window))
+            ready.data.turns.left = asked * len(held_out.parts) + 1
         journal = None
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
@@ -237,7 +242,7 @@ class _Fit:
         return None if shares is None else tuple(map(float, shares / learned))
 
     def _outcome(
-        self, ready: Ready, search: Search, tuning: Tuning, calibration: Calibration, seen: str | None
+        self, ready: Ready, search: Search, tuning: Tuning, calibration: Calibration, seen: tuple[str, ...]
     ) -> Outcome:
         choice = tuning.choice
         split, data, classes = ready.split, ready.data, ready.classes[: ready.data.classes]
@@ -245,8 +250,7 @@ class _Fit:
         notes = [note.text for note in self.table.notes if note.kind == "warning"]
         if len(data.names):
             notes.append(_names_note(ready))
-        notes += tuning.said
-        notes += [] if seen is None else [seen]
+        notes += [*tuning.said, *seen]
         if calibration.weights is not None:
             notes.append(_weights_note(calibration.weights, data, classes, aside=split.aside))
             say(notes[-1])
@@ -300,6 +304,17 @@ def _shares(data: Data, rows: Int64[np.ndarray, " T"]) -> Float64[np.ndarray, " 
     weights = None if data.weights is None else data.weights[rows]
     counts = np.bincount(data.labels[rows], weights, data.classes)
     return (counts / counts.sum()).astype(np.float64)
+
+
+def _cut(turns: Turns) -> tuple[str, ...]:
+    if not turns.cut:
+        return ()
+    text = (
+        f"The budget ended {turns.cut} trainings of a network over words before they were done; their best "
+        "weights until then were used. A longer --budget may serve better."
+    )
+    say(text)
+    return (text,)
 
 
 def _names_note(ready: Ready) -> str:

@@ -10,6 +10,7 @@ from graphtune.encoder import Tfidf, from_name
 from graphtune.errors import PlanError, TableError
 from graphtune.initial import Usual
 from graphtune.initial.layers_file import LayersFacts, check_layers_place, write_layers
+from graphtune.model.graph import hops_of
 from graphtune.progress import say
 from graphtune.select import FeatureMaker
 from graphtune.select.graphs import build, usual
@@ -79,6 +80,8 @@ def pretrain_table(
         objective=repr(network.initial),
         texts=len(texts),
         loss=history.epochs[-1].loss,
+        heads=getattr(model.layers[0], "heads", None),
+        hops=hops_of(model.layers[0]),
     )
     write_layers(model.layers, facts, texts, into)
     shutil.rmtree(checkpoints, ignore_errors=True)

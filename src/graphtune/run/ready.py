@@ -141,8 +141,8 @@ def graphs_of(plan: Plan, *, links: bool, same: bool, nodes: int) -> tuple[Named
         named = tuple(one for one in named if one.name in asked)
     if any(isinstance(one.builder, Words) for one in named):
         raise PlanError(
-            "A graph with word nodes (Words) has no features for them: no candidate can read it yet.",
-            fix="use Neighbours, Given or Fuse.",
+            "A graph with word nodes (Words) has no features for them: candidates that read a graph cannot.",
+            fix="use Neighbours, Given or Fuse; or name a TextGCN, which makes such a graph itself.",
         )
     return named
 

@@ -21,8 +21,10 @@ from graphtune.run.pace import EncoderPace, WordPace, edge_seconds, encoder_pace
 from graphtune.run.ready import graphs_of
 from graphtune.run.room import MEBIBYTE, Sizes
 from graphtune.run.split import Split, split_rows, without_weightless
+from graphtune.run.started import check_encoder
 from graphtune.run.unknown import set_apart
-from graphtune.select import Candidate, NamedGraph
+from graphtune.run.within import within
+from graphtune.select import Candidate, NamedGraph, TextGCN, Window
 from graphtune.select.extent import Extent
 from graphtune.select.grid import labels_are_few, probes
 from graphtune.select.held_out import HeldOut, Part
@@ -33,6 +35,7 @@ from graphtune.table import Links, Table
 # thucnews_title), but cr 0.6 and the long texts of webkb and r8 10 to 15.
 _FEW, _MANY = 0.5e-3, 3e-3
 _ALL, _ALWAYS = 30, 3  # candidates that come to so much; those tried whatever the time
+_STARTED = 3  # candidates that come to a network from a pre-trained one, which is tried whatever the time
 _FINALISTS = 0.15  # of the candidates, by cost: those that the parts after the first judge too
 _AGAIN = 0.1e-3  # seconds a node to fit what was chosen; as many to predict test rows with it and its rivals
 _EDGES = 1.4  # for each of the k neighbours of a node, where either side may choose
@@ -90,17 +93,26 @@ class Work:
         return (0.0 if self.same else self._dense(0)) + self.search + edge_seconds(edges)
 
     @property
+    def takes_turns(self) -> bool:
+        """Whether networks over words are trained, which take what time there is, if they have to."""
+        return any(True for kind in (TextGCN, Window) for _ in within(self.plan.candidates, kind))
+
+    @property
     def select(self) -> float:
-        """Seconds of a search that nothing cuts short."""
+        """Seconds of a search that nothing cuts short; what networks over words take is not in it."""
         named = self.plan.candidates
-        return self._new(1) + self._part * self.parts * (len(named) / _ALL if named else 1.0)
+        tried = len(named) if named else _ALL
+        if self.plan.start is not None:
+            tried += _STARTED
+        return self._new(1) + self._part * self.parts * tried / _ALL
 
     @property
     def least(self) -> float:
         """Seconds of what is tried whatever the time."""
         if self.plan.candidates:
             return self.select
-        return self._new(1) + self._part * self.parts * _ALWAYS / _ALL
+        always = _ALWAYS + (0 if self.plan.start is None else _STARTED)
+        return self._new(1) + self._part * self.parts * always / _ALL
 
     @property
     def left(self) -> float:
@@ -208,6 +220,7 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
     Raises:
         GraphtuneError: as `fit_table`, for the same tables and plans.
     """
+    check_encoder(plan)
     table = without_weightless(set_apart(table, plan.unknown_labels)[0])
     rows = len(table)
     table, split = with_class_names(table, split_rows(table, plan.seed), plan)

@@ -18,6 +18,7 @@ from graphtune.select.probe import Probe
 from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
 from graphtune.select.taught import Taught
+from graphtune.select.text_gcn import TextGCN
 from graphtune.select.tuned import Tuned
 from graphtune.select.window import Window
 
@@ -35,6 +36,7 @@ ALL = (
     Propagated,
     Smoothed,
     Taught,
+    TextGCN,
     Tuned,
     Window,
 )
@@ -65,6 +67,7 @@ __all__ = [
     "Scored",
     "Smoothed",
     "Taught",
+    "TextGCN",
     "Tuned",
     "Verdict",
     "View",

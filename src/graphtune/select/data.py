@@ -13,6 +13,7 @@ from torch import Tensor
 from graphtune.errors import PlanError
 from graphtune.graph import AttachedLinks, Attachment, BuiltGraph, Hops, Rows
 from graphtune.select.features import Features, View
+from graphtune.select.turns import Turns
 
 if TYPE_CHECKING:
     from graphtune.select.candidate import Candidate, Predictor
@@ -38,6 +39,9 @@ class Data:
     weights: Float32[np.ndarray, " N"] | None = None
     marks: Bool[np.ndarray, "N C"] | None = None  # which labels a node has, where it may have several
     deadline: float | None = None  # on the clock of time.monotonic; what takes long then gives up
+    turns: Turns | None = (
+        None  # by which what can end early, and is tried whatever the time, keeps to a budget
+    )
     names: Int64[np.ndarray, " K"] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # of classes
     _fitted: OrderedDict[tuple[object, bytes, int], "Predictor"] = field(
         default_factory=OrderedDict, repr=False

@@ -22,7 +22,7 @@ from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.pupil import Pupil, usual_teacher
-from graphtune.select.trained import trained
+from graphtune.select.trained import bytes_of, tensors_of, trained
 from graphtune.strategy import Distil
 from graphtune.strategy.graph_teacher import sharpened
 from graphtune.train import Training
@@ -140,7 +140,7 @@ class FittedDistilled:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return its parameters."""
-        return {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+        return tensors_of(self.model)
 
     @property
     def learned(self) -> int:
@@ -150,7 +150,7 @@ class FittedDistilled:
     @property
     def size(self) -> int:
         """Bytes of its parameters."""
-        return sum(tensor.nbytes for tensor in self.tensors().values())
+        return bytes_of(self.tensors().values())
 
     @torch.inference_mode()
     def _read(self, rows: Float32[Tensor, "N F"]) -> Float32[np.ndarray, "N C"]:

@@ -18,7 +18,7 @@ from graphtune.layer import GAT, GCN, SAGE
 from graphtune.select.candidate import Candidate
 from graphtune.select.features import DenseView, View
 from graphtune.select.graphs import NamedGraph
-from graphtune.select.network import Network
+from graphtune.select.network import Network, takes
 from graphtune.select.probe import Probe
 from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
@@ -115,4 +115,5 @@ def started(directory: str, graph: str) -> Network:
         facts.width,
         facts.depth,
         initial=Pretrained(directory),
+        **{name: getattr(facts, name) for name in takes(kinds[facts.layer])},
     )

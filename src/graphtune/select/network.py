@@ -22,7 +22,7 @@ from graphtune.select.data import Data, NewRows
 from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
 from graphtune.select.spared import scaled, spare
-from graphtune.select.trained import trained
+from graphtune.select.trained import bytes_of, learned_of, tensors_of, trained
 from graphtune.strategy import Full, Growing, Strategy
 from graphtune.strategy.started import Started
 from graphtune.train import History, Reached, Training, train
@@ -222,17 +222,17 @@ class FittedNetwork:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the network's parameters."""
-        return {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+        return tensors_of(self.model)
 
     @property
     def learned(self) -> int:
         """Of the last phase of its strategy; a restored network counts all parameters."""
-        return self.trained if self.trained is not None else sum(p.numel() for p in self.model.parameters())
+        return learned_of(self.trained, self.model)
 
     @property
     def size(self) -> int:
         """Bytes of its parameters and of the nodes' probabilities."""
-        return self.nodes.nbytes + sum(tensor.nbytes for tensor in self.tensors().values())
+        return self.nodes.nbytes + bytes_of(self.tensors().values())
 
 
 @torch.inference_mode()

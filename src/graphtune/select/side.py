@@ -24,7 +24,7 @@ from graphtune.select.data import Data, NewRows
 from graphtune.select.features import Features, View
 from graphtune.select.outcome import Family
 from graphtune.select.spared import scaled, spare
-from graphtune.select.trained import trained
+from graphtune.select.trained import bytes_of, tensors_of, trained
 from graphtune.select.tuned_reader import transformer_of
 from graphtune.strategy import Strategy
 from graphtune.train import Training
@@ -258,13 +258,13 @@ class FittedSide:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the network's parameters, and what its rungs send of the stored nodes."""
-        own = {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+        own = tensors_of(self.model)
         return own | {f"{_SENT}{number}": sent for number, sent in enumerate(self.sent)}
 
     @property
     def size(self) -> int:
         """Bytes of what it holds."""
-        return self.nodes.nbytes + sum(tensor.nbytes for tensor in self.tensors().values())
+        return self.nodes.nbytes + bytes_of(self.tensors().values())
 
 
 def _sampler(candidate: Side, model: SideNetwork, graph: TextGraph) -> Sampler | None:

@@ -22,7 +22,7 @@ from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
 from graphtune.select.graph_free import GraphFree
 from graphtune.select.spared import spare
-from graphtune.select.trained import trained
+from graphtune.select.trained import bytes_of, learned_of, tensors_of, trained_in_turn
 from graphtune.select.tuned_reader import check_counts
 from graphtune.strategy import Full, Strategy
 from graphtune.train import Training
@@ -64,6 +64,8 @@ class Window(GraphFree):
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedWindow":
         """Learn from the labels of ``rows`` only; of many, some are spared to decide when to stop.
 
+        Where the data give turns, training ends with its turn at the latest, with the best weights so far.
+
         Raises:
             PlanError: texts may have several labels.
             EncoderError: the encoder has no rows of words.
@@ -85,8 +87,8 @@ class Window(GraphFree):
             torch.manual_seed(seed)
             model = self._model(words.rows.shape[1], data.classes)
         settings = Training(self.batch_rows, patience=_PATIENCE)
-        history = trained(self.strategy, model, task, settings, data, seed)
-        return FittedWindow(self, words, model, max(phase.learned for phase in history.phases))
+        history = trained_in_turn(self.strategy, model, task, settings, data, seed)
+        return FittedWindow(self, words, model, history.phases[-1].learned)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedWindow":
         """Return a saved network; the words' rows are the encoder's."""
@@ -138,17 +140,17 @@ class FittedWindow:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the network's parameters."""
-        return {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+        return tensors_of(self.model)
 
     @property
     def learned(self) -> int:
-        """Of the phase of its strategy that learned the most; a restored network counts all parameters."""
-        return self.trained if self.trained is not None else sum(p.numel() for p in self.model.parameters())
+        """Of the last phase of its strategy; a restored network counts all parameters."""
+        return learned_of(self.trained, self.model)
 
     @property
     def size(self) -> int:
         """Bytes of its parameters; the words' rows are the encoder's."""
-        return sum(tensor.nbytes for tensor in self.tensors().values())
+        return bytes_of(self.tensors().values())
 
     def _probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
         found = np.zeros((len(texts), self.model.head.out_features), dtype=np.float32)

@@ -4,7 +4,9 @@ Source: AdapterGNN, Li, Han & Bai, AAAI 2024, arXiv:2304.09595 (two adapters a l
 before and one after what is aggregated; bottleneck 15; scales that are learned from 0.01; batch norm).
 Differs from the paper: the layers are any graph layers, without a batch norm of their own that could learn,
 and their biases stay frozen; what the second adapter reads is one hop of the normalised graph, whatever the
-layer aggregates itself; the map up has no bias, which the batch norm behind it would cancel.
+layer aggregates itself; the map up has no bias, which the batch norm behind it would cancel; where steps are
+samples of a graph, a step's statistics are those of the nodes whose features it tells, and the moving ones
+those of the whole graph after each epoch.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,14 +14,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
 from graphtune.errors import PlanError
+from graphtune.graph import TextGraph
 from graphtune.loss import CrossEntropy, Loss
 from graphtune.model import Layered, NodeProblem
 from graphtune.phase import Group, Phase
+from graphtune.strategy.statistics import Statistics, every
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,18 @@ class AdapterGNN:
         """Put the adapters in and train once."""
         self.grown(model, task.features.shape[1])
         adapters = [part for layer in model.layers for part in (layer.own, layer.near)]
+        statistics = Statistics(model, task)
+
+        def loss(batch: Any) -> Tensor:
+            statistics.begin(batch)
+            return self.loss(model(batch), batch.labels, batch.weights)
+
         yield Phase(
             "adapters",
             (Group.of(self.rate, *adapters, decay=self.decay), Group.of(self.head_rate, model.head)),
-            lambda batch: self.loss(model(batch), batch.labels, batch.weights),
+            loss,
             self.epochs,
+            refresh=statistics.refresh,
         )
 
 
@@ -82,16 +93,34 @@ class Adapter(nn.Module):
         self.up = nn.Linear(bottleneck, outputs, bias=False)
         self.norm = nn.BatchNorm1d(outputs)
         self.scale = nn.Parameter(torch.tensor([scale]))
+        self.counted: Int64[Tensor, " M"] | None = None  # nodes of a sample that have their right features
         nn.init.zeros_(self.up.weight)
 
     def forward(self, x: Float[Tensor, "N F"], mix: Callable[[Tensor], Tensor]) -> Float[Tensor, "N G"]:
         """Return what is added to a layer's output."""
-        # Mixed while narrow: the map down is linear.
-        wide, norm = self.up(torch.relu(mix(self.down(x)) + self.bias)), self.norm
+        wide, norm = self._wide(x, mix), self.norm
+        if self.training and self.counted is not None and len(self.counted) > 1:
+            own = batch_norm(
+                wide[self.counted], None, None, norm.weight, norm.bias, training=True, eps=norm.eps
+            )
+            # What nothing counts on may be anything.
+            return self.scale * torch.zeros_like(wide).index_copy(0, self.counted, own)
         # One row has no variance.
-        several = self.training and len(x) > 1
+        several = self.training and self.counted is None and len(x) > 1
         kept = (norm.running_mean, norm.running_var, norm.weight, norm.bias)
         return self.scale * batch_norm(wide, *kept, several, norm.momentum or 0.1, norm.eps)
+
+    def settle(self, x: Float[Tensor, "N F"], mix: Callable[[Tensor], Tensor]) -> None:
+        """Take the statistics of all nodes."""
+        wide, norm = self._wide(x, mix), self.norm
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.copy_(wide.mean(0))
+        norm.running_var.copy_(wide.var(0, correction=min(1, len(wide) - 1)))
+
+    def _wide(self, x: Tensor, mix: Callable[[Tensor], Tensor]) -> Tensor:
+        # Mixed while narrow: the map down is linear.
+        return self.up(torch.relu(mix(self.down(x)) + self.bias))
 
 
 class Adapted(nn.Module):
@@ -107,6 +136,18 @@ class Adapted(nn.Module):
     def hops(self) -> int:
         """As many as the layer's, and at least the one of the second adapter."""
         return max(1, self.layer.hops)  # type: ignore[call-overload]
+
+    def count(self, nodes: Int64[Tensor, " M"] | None) -> None:
+        """Let only some nodes of the next step count in its statistics, and move nothing; None = all."""
+        self.own.counted = self.near.counted = nodes
+
+    @torch.no_grad()
+    def settle(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
+        """Take the adapters' statistics over all nodes; return the output with them."""
+        self.own.settle(x, lambda narrow: narrow)
+        here = graph.to(x.device)
+        self.near.settle(x, lambda narrow: self.averaged(narrow, here))
+        return every(self, x, graph)
 
     # However a layer is called: one of a stranger's module has more arguments than a graph.
     def forward(self, x: Float[Tensor, "N F"], *on: Any, **named: Any) -> Float[Tensor, "N G"]:

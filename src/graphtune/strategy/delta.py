@@ -3,12 +3,13 @@
 Source: DELTA, Li et al., ICLR 2019, arXiv:1901.09229, section 3 (alpha and beta 0.01).
 Differs from the paper: a channel is an output feature of a graph layer, after ReLU, and switching it off sets
 it to 0 at every node; it is attended to by softmax of the loss on the training rows, times the number of
-features, so that attention is 1 on average (the authors' program does so too); features are compared without
+features, so that attention is 1 on average (the authors' program does so too), of at most 4096 of them, drawn
+at random; features are compared without
 dropout, on the rows of a step; the head that is trained for the attention goes on learning.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
@@ -21,6 +22,8 @@ from graphtune.phase import Group, Phase
 from graphtune.strategy.l2_sp import half_square
 from graphtune.strategy.last_layers import with_layers
 from graphtune.strategy.start import Start
+
+_ATTENDED = 4096  # training rows by which attention is worked out
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class DELTA:
         weights: list[Tensor] | None = None
         if self.attention and self.alpha:
             yield Phase("head", (group,), lambda batch: self._plain(network, batch), self.head_epochs)
-            weights = attention(network, task.batch(task.train), self.loss)
+            weights = attention(network, task, self.loss)
         start = Start(network)
 
         def loss(batch: Batch) -> Tensor:
@@ -84,10 +87,17 @@ def moved(model: Model, start: Start, batch: Batch, weights: list[Tensor] | None
 
 
 @torch.no_grad()
-def attention(model: Model, batch: Batch, loss: Loss) -> list[Float[Tensor, " G"]]:
-    """Return for each layer how much the loss of a batch needs each of its features; 1 on average."""
+def attention(model: Model, task: Task, loss: Loss) -> list[Float[Tensor, " G"]]:
+    """Return for each layer how much the loss of the training rows needs each of its features; 1 on average.
+
+    Only what these rows, or those that are drawn of them, depend on is worked out, in blocks.
+    """
     found: list[Tensor] = []
-    for number, x in enumerate(model.climb(batch.features, batch.graph), 1):
+    rows = task.train
+    if len(rows) > _ATTENDED:
+        rows = rows[torch.randperm(len(rows))[:_ATTENDED].to(rows.device)]
+    batch = replace(task.batch(rows), graph=task.graph.to("cpu"))
+    for number, x in enumerate(model.climb_in_blocks(batch.features, batch.graph, rows), 1):
         # The loss with all features on, which the paper subtracts, is nothing to a softmax.
         without = [_loss_above(model, _without(x, one), number, batch, loss) for one in range(x.shape[1])]
         found.append(torch.softmax(torch.stack(without), 0) * x.shape[1])
@@ -99,5 +109,5 @@ def _without(x: Tensor, feature: int) -> Tensor:
 
 
 def _loss_above(model: Model, x: Tensor, first: int, batch: Batch, loss: Loss) -> Tensor:
-    *_, top = x, *model.climb(x, batch.graph, first)
+    *_, top = x, *model.climb_in_blocks(x, batch.graph, batch.rows, first=first)
     return loss(model.head(top[batch.rows]), batch.labels, batch.weights)

@@ -3,22 +3,24 @@
 Source: Kou et al., NeurIPS 2020, "Stochastic normalization" (p 0.5, momentum 0.1).
 Differs from the paper: networks here are made without normalisations, so each layer gets one, before its
 ReLU, whose moving statistics are those of the starting weights and which changes nothing at the start;
-statistics are over all nodes of a step's graph, those that are only neighbours too.
+statistics are over all nodes of a step's graph, those that are only neighbours too; of a sample, over those
+whose features it tells, and the moving ones are then those of the whole graph after each epoch.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
 from graphtune.graph import TextGraph
 from graphtune.loss import CrossEntropy, Loss
-from graphtune.model import Learner, Model, Problem, Task
+from graphtune.model import Batch, Learner, Model, Problem, Task
 from graphtune.phase import Group, Phase
 from graphtune.strategy.last_layers import with_layers
+from graphtune.strategy.statistics import Statistics, every
 
 _LEAST_VARIANCE = 1e-5
 
@@ -51,17 +53,19 @@ class StochNorm:
         assert isinstance(task, Task)
         own = (*network.body, *network.head.parameters())
         self.grown(network, task.features.shape[1])
-        x, scales = task.features, list[nn.Parameter]()
+        x, graph, scales = task.features, task.graph.to("cpu"), list[nn.Parameter]()
         for layer in network.layers:
             assert isinstance(layer, Normalised)
-            x = torch.relu(layer.begin(x, task.graph))
+            x = torch.relu(layer.begin(x, graph))
             scales += [layer.scale, layer.shift]
-        yield Phase(
-            "stochastic normalisation",
-            (Group(own, self.rate, self.decay), Group(tuple(scales), self.rate)),
-            lambda batch: self.loss(network(batch), batch.labels, batch.weights),
-            self.epochs,
-        )
+        statistics = Statistics(network, task)
+
+        def loss(batch: Batch) -> Tensor:
+            statistics.begin(batch)
+            return self.loss(network(batch), batch.labels, batch.weights)
+
+        groups = (Group(own, self.rate, self.decay), Group(tuple(scales), self.rate))
+        yield Phase("stochastic normalisation", groups, loss, self.epochs, refresh=statistics.refresh)
 
     def grown(self, model: Model, inputs: int) -> None:
         """Put a normalisation behind every layer of a network that reads ``inputs`` features."""
@@ -89,6 +93,7 @@ class Normalised(nn.Module):
         self.scale, self.shift = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("variance", torch.ones(width))
+        self._counted: Tensor | None = None
 
     @property
     def hops(self) -> int:
@@ -97,24 +102,44 @@ class Normalised(nn.Module):
 
     @torch.no_grad()
     def begin(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
-        """Take the layer's statistics, such that nothing is changed by them, and return its output."""
-        y = self.layer(x, graph)
-        self._follow(*torch.var_mean(y, 0, correction=0), len(y), 1.0)
+        """Take the layer's statistics, such that nothing is changed by them, and return its output.
+
+        The graph lies in main memory.
+        """
+        y = self._follow_all(x, graph)
         self.scale.copy_((self.variance + _LEAST_VARIANCE).sqrt())
         self.shift.copy_(self.mean)
         return y
+
+    def count(self, nodes: Int64[Tensor, " M"] | None) -> None:
+        """Let only some nodes of the next step count in its statistics, and move nothing; None = all."""
+        self._counted = nodes
+
+    @torch.no_grad()
+    def settle(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
+        """Take the layer's statistics over all nodes; return the output with them."""
+        return self._scaled(self._follow_all(x, graph), self.variance, self.mean)
 
     def forward(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
         """Run the layer, and normalise what it puts out."""
         y = self.layer(x, graph)
         variance, mean = self.variance, self.mean
         if self.training:
-            own = torch.var_mean(y, 0, correction=0)
+            own = torch.var_mean(y if self._counted is None else y[self._counted], 0, correction=0)
             drawn = (torch.rand(y.shape[1]) < self.chance).to(y.device)
             variance, mean = torch.where(drawn, own[0], variance), torch.where(drawn, own[1], mean)
-            self._follow(*own, len(y), self.momentum)
+            if self._counted is None:
+                self._follow(*own, len(y), self.momentum)
+        return self._scaled(y, variance, mean)
+
+    def _scaled(self, y: Tensor, variance: Tensor, mean: Tensor) -> Tensor:
         scale = self.scale / (variance + _LEAST_VARIANCE).sqrt()
         return y * scale + (self.shift - mean * scale)
+
+    def _follow_all(self, x: Tensor, graph: TextGraph) -> Tensor:
+        y = every(self.layer, x, graph)
+        self._follow(*torch.var_mean(y, 0, correction=0), len(y), 1.0)
+        return y
 
     @torch.no_grad()
     def _follow(self, variance: Tensor, mean: Tensor, nodes: int, momentum: float) -> None:

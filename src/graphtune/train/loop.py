@@ -3,6 +3,7 @@
 Optimiser: AdamW (Loshchilov & Hutter, ICLR 2019, arXiv:1711.05101).
 """
 
+from collections.abc import Generator
 from pathlib import Path
 
 import torch
@@ -86,7 +87,13 @@ def train(
 
 def _walk(strategy: Strategy, around: Surroundings) -> History:
     phases = strategy.phases(around.model, around.task)
-    done = [_one(phase, number, around) for number, phase in enumerate(phases)]
+    try:
+        done = [_one(phase, number, around) for number, phase in enumerate(phases)]
+    finally:
+        # Cut short, a strategy puts right what it must before anybody looks at the model, and not when the
+        # last reference to it goes.
+        if isinstance(phases, Generator):
+            phases.close()
     return History(tuple(done))
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError, TrainError
+from graphtune.graph import Sampler
 from graphtune.loss import CrossEntropy
 from graphtune.model import Problem, Step, Task
 from graphtune.phase import Phase
@@ -83,7 +84,7 @@ class PhaseLoop:
         self.validates = phase.stopping and self.task.val.numel() > 0
         one = self.batches == 1 and self.settings.sampler is None
         self.whole = self.task.batch(self.task.train) if one else None
-        self._reach()
+        self.sampler = self._reach()
 
     def run(self) -> PhaseHistory:
         """Train to the end and return the history; the model then holds the weights that are kept.
@@ -194,27 +195,30 @@ class PhaseLoop:
         return self.task.pieces(self.task.train[order.to(self.task.train.device)], self.batch_rows)
 
     def _batch(self, rows: Tensor, number: int) -> Step:
-        if self.settings.sampler is None:
+        if self.sampler is None:
             return self.task.batch(rows)
         assert isinstance(self.task, Task)
-        return self.task.sampled(rows, self.settings.sampler, np.random.default_rng(self._drawn(number)))
+        return self.task.sampled(rows, self.sampler, np.random.default_rng(self._drawn(number)))
 
     def _drawn(self, *more: int) -> int:
         """Return a seed for this epoch: it depends on nothing that a checkpoint would have to hold."""
         numbers = (self.around.seed, self.number, len(self.position.epochs), *more)
         return int.from_bytes(hashlib.blake2b(repr(numbers).encode(), digest_size=7).digest())
 
-    def _reach(self) -> None:
+    def _reach(self) -> Sampler | None:
+        """Return what draws neighbours as far as the phase's loss depends on them."""
         sampler = self.settings.sampler
         if sampler is None:
-            return
+            return None
         if not isinstance(self.task, Task):
             raise PlanError("A sampler draws neighbours in a graph; texts have none.", fix="leave it out.")
-        if len(sampler.fanouts) < (hops := self.model.hops):  # type: ignore[operator]
+        hops: int = self.model.hops  # type: ignore[assignment]
+        if len(sampler.fanouts) < hops:
             raise PlanError(
                 f"fanouts = {sampler.fanouts} reach {len(sampler.fanouts)} hops, the layers {hops}.",
                 fix="give one fanout for each hop.",
             )
+        return sampler.reaching(hops + self.phase.further)
 
     def _step(self, batch: Step, number: int) -> float:
         done, steps = len(self.position.epochs) * self.batches + number, self.phase.epochs * self.batches
