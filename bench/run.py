@@ -4,8 +4,8 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but class_names, comparison, few_labels, million, mlp_init, multi_label, trainer,
-tuning and unknown, which take long and are run only where named.
+Without a NAME all are run but class_names, comparison, few_labels, million, mlp_init, multi_label, pruning,
+trainer, tuning and unknown, which take long and are run only where named.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import million
 import mlp_init
 import multi_label
 import nearest
+import pruning
 import sampling
 import static
 import trainer
@@ -46,9 +47,20 @@ BENCHMARKS = (
         multi_label,
         nearest,
     ),
-    *(sampling, static, trainer, tuning, unknown, word_graph),
+    *(pruning, sampling, static, trainer, tuning, unknown, word_graph),
 )
-_ONLY_NAMED = (class_names, comparison, few_labels, million, mlp_init, multi_label, trainer, tuning, unknown)
+_ONLY_NAMED = (
+    class_names,
+    comparison,
+    few_labels,
+    million,
+    mlp_init,
+    multi_label,
+    pruning,
+    trainer,
+    tuning,
+    unknown,
+)
 RESULTS = Path(__file__).parent / "results"
 
 
