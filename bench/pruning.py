@@ -54,9 +54,10 @@ class Cut:
 
 
 WAYS = {
-    "groups-by-labels": Cut(Pruning(way="groups", scores="taylor"), True),
-    "groups-by-rows": Cut(Pruning(way="groups", scores="fisher"), False),
-    "units-alike": Cut(Pruning(way="units", scores="taylor"), True),
+    "groups-by-labels": Cut(Pruning(), True),
+    "groups-by-rows": Cut(Pruning(), False),
+    "taylor-not-refitted": Cut(Pruning(scores="taylor", refit=0), True),
+    "units-alike": Cut(Pruning(way="units"), True),
     "top-blocks": Cut(Pruning(way="blocks"), True),
 }
 

@@ -11,6 +11,7 @@ from transformers import BertConfig, BertModel
 
 from graphtune.compress import GroupScores, Pruning, prune
 from graphtune.compress.pruning_choice import flops, heads_and_units
+from graphtune.compress.pruning_refit import cut_and_refit
 from graphtune.compress.pruning_scores import by_gates, magnitude
 from graphtune.encoder import Cache, Transformer
 from graphtune.encoder.block_parts import parts_of
@@ -175,6 +176,7 @@ def test_the_source_is_not_written_over(tmp_path):
         {"share": -0.1},
         {"tokens": 0},
         {"texts": 0},
+        {"refit": -1},
         {"drop": (1,)},
     ],
 )
@@ -219,3 +221,41 @@ def test_what_is_saved_can_be_tuned_and_exported(tmp_path):
     assert tuned.fingerprint != encoder.fingerprint
     # The states between the frozen blocks and those above are kept in bfloat16.
     torch.testing.assert_close(tuned.encode(TEXTS[:3]), expected, atol=1e-2, rtol=1e-2)
+
+
+def test_a_refit_is_the_least_squares_of_what_the_maps_put_out():
+    """Compared with a solver that is given every token, and the penalty as further rows."""
+    read: list[torch.Tensor] = []
+    whole = load_model(tiny().directory, torch.float32).eval()
+    last = parts_of(whole)[2].outer
+    weight, bias = last.weight.detach().clone(), last.bias.detach().clone()
+    last.register_forward_pre_hook(lambda _, given: read.append(given[0].detach()))
+    given = TokenIds.of(tiny(), TEXTS)
+    batches = [(rows, *given.padded(rows)) for rows in np.arange(48).reshape(4, 12)]
+    kept = list(range(0, 64, 4))
+    cut_and_refit(whole, batches, [range(4)] * 3, [range(64), range(64), kept])
+    x = (
+        torch.cat([one[mask.bool()] for one, (_, _, mask) in zip(read, batches, strict=True)])
+        .double()
+        .numpy()
+    )
+    left = np.hstack([x[:, kept], np.ones((len(x), 1))])
+    penalty = np.sqrt(1e-3 * np.square(x[:, kept]).sum(0).mean()) * np.eye(len(kept), len(kept) + 1)
+    outputs = x @ weight.double().numpy().T + bias.double().numpy()
+    targets = np.vstack([outputs, penalty[:, :-1] @ weight[:, kept].double().numpy().T])
+    expected = np.linalg.lstsq(np.vstack([left, penalty]), targets, rcond=None)[0]
+    after = parts_of(whole)[2].outer
+    np.testing.assert_allclose(after.weight.detach().numpy(), expected[:-1].T, atol=1e-4)
+    np.testing.assert_allclose(after.bias.detach().numpy(), expected[-1], atol=1e-4)
+    plain = x[:, kept] @ weight[:, kept].double().numpy().T + bias.double().numpy()
+    assert np.square(left @ expected - outputs).sum() < 0.9 * np.square(plain - outputs).sum()
+
+
+def test_without_a_refit_what_is_left_stays_as_it_was():
+    found = prune(tiny(), TEXTS, settings=Pruning(0.3, refit=0))
+    assert found.report.refit == 0
+    whole = parts_of(load_model(tiny().directory, torch.float32))
+    for part, before in zip(parts_of(found.model), whole, strict=True):
+        rows = set(map(tuple, before.outer.weight.T.tolist()))
+        assert all(tuple(row) in rows for row in part.outer.weight.T.tolist())
+        assert torch.equal(part.outer.bias, before.outer.bias)

@@ -116,8 +116,8 @@ def distilled(
     targets = teacher.encode(unique)
     compared = np.sort(np.random.default_rng(seed).permutation(len(unique))[:_COMPARED])
     before = _cosine(student, unique, targets, compared)
-    model = _model(student, head)
-    every = torch.arange(len(unique))
+    device = student.source.loaded.device
+    model, every = _model(student, head).to(device), torch.arange(len(unique))
     task = TextTask(
         TokenIds.of(student.source, unique),
         torch.full((len(unique),), -1),
@@ -125,13 +125,14 @@ def distilled(
         every,
         every[:0],
         targets=targets,
+        device=device,
     )
     training = Training(
         settings.batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0, paced=seconds is not None
     )
     deadline = None if seconds is None else time.monotonic() + seconds
     history = train(settings, model, task, training, seed=seed, deadline=deadline)
-    taught = replace(student, model=model.encoder.released().requires_grad_(False))
+    taught = replace(student, model=model.encoder.released().cpu().requires_grad_(False))
     after = _cosine(taught, unique, targets, compared)
     epochs, spent = len(history.phases[0].epochs), time.monotonic() - start
     return replace(taught, taught=TaughtReport(len(unique), epochs, head is not None, before, after, spent))

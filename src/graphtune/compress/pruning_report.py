@@ -23,6 +23,7 @@ class PruningReport:
     scores: str  # by which was chosen
     labelled: bool  # whether labels took part
     texts: int  # that scores are from
+    refit: int  # that what is left was fitted on
     tokens: int  # of the one text that FLOPs are told for
     blocks: tuple[BlockReport, ...]
     flops_before: int
