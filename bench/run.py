@@ -5,7 +5,7 @@
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
 Without a NAME all are run but adapters, citation, class_names, comparison, few_labels, million, mlp_init,
-multi_label, starts, trainer, tuning and unknown, which take long and are run only where named.
+multi_label, pruning, starts, trainer, tuning and unknown, which take long and are run only where named.
 """
 
 import argparse
@@ -26,6 +26,7 @@ import million
 import mlp_init
 import multi_label
 import nearest
+import pruning
 import sampling
 import starts
 import static
@@ -51,11 +52,11 @@ BENCHMARKS = (
         multi_label,
         nearest,
     ),
-    *(sampling, starts, static, trainer, tuning, unknown, word_graph),
+    *(pruning, sampling, starts, static, trainer, tuning, unknown, word_graph),
 )
 _ONLY_NAMED = (
     *(adapters, citation, class_names, comparison, few_labels, million, mlp_init, multi_label),
-    *(starts, trainer, tuning, unknown),
+    *(pruning, starts, trainer, tuning, unknown),
 )
 RESULTS = Path(__file__).parent / "results"
 

@@ -34,7 +34,7 @@ class FusedBert:
     places: Float[Tensor, "P F"]  # position embeddings with that of the first text type
     norm: nn.LayerNorm
     blocks: tuple[_Block, ...]
-    heads: int
+    head: int  # numbers of a head; blocks that were pruned have fewer heads than others
     one_dnn: bool
 
     @classmethod
@@ -55,7 +55,7 @@ class FusedBert:
             embeddings.position_embeddings.weight + first_type,
             embeddings.LayerNorm,
             tuple(_block(layer) for layer in plain.encoder.layer),
-            settings.num_attention_heads,
+            settings.hidden_size // settings.num_attention_heads,
             _fuses(embeddings.word_embeddings.weight),
         )
 
@@ -72,11 +72,11 @@ class FusedBert:
             yield x
 
     def _attended(self, x: Tensor, block: _Block, seen: Tensor | None) -> Tensor:
-        batch, length, width = x.shape
-        parts = linear(x, *block.attention).view(batch, length, 3, self.heads, width // self.heads)
+        batch, length, _ = x.shape
+        parts = linear(x, *block.attention).view(batch, length, 3, -1, self.head)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         found = scaled_dot_product_attention(query, key, value, attn_mask=seen)
-        return found.transpose(1, 2).reshape(batch, length, width)
+        return found.transpose(1, 2).reshape(batch, length, -1)
 
     def _activated(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         if self.one_dnn:

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from graphtune.encoder.fused import FusedBert
+from graphtune.encoder.pruned import BlockShape, fill, read_shapes, reshape
 from graphtune.encoder.quiet import quiet_transformers, serial_tokenizer
 from graphtune.encoder.streams import side_by_side
 from graphtune.errors import EncoderError
@@ -161,6 +162,8 @@ def _fast_tokens(backend: Tokenizer, texts: list[str], limit: int) -> list[list[
 def load_model(directory: Path, number_format: torch.dtype) -> nn.Module:
     """Load the weights of a complete directory; nothing is fetched and no code in the directory is run.
 
+    Where `encoder.pruned` has left its file there, the blocks have the shapes that it tells.
+
     Raises:
         EncoderError: transformers cannot make a text encoder of these files.
     """
@@ -168,6 +171,9 @@ def load_model(directory: Path, number_format: torch.dtype) -> nn.Module:
 
     with _explained(directory):
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
+        shapes = read_shapes(directory)
+        if shapes is not None:
+            return _pruned(directory, config, number_format, shapes)
         return _model(directory, config, number_format)
 
 
@@ -186,7 +192,23 @@ def _explained(directory: Path) -> Iterator[None]:
         ) from error
 
 
-def _model(directory: Path, config: Any, number_format: torch.dtype) -> nn.Module:
+def _pruned(
+    directory: Path, config: Any, number_format: torch.dtype, shapes: Sequence[BlockShape]
+) -> nn.Module:
+    from safetensors.torch import load_file
+
+    # transformers draws what does not fit its shapes, and nothing of that is kept.
+    with torch.random.fork_rng(devices=[]):
+        model = _model(directory, config, number_format, ignore_mismatched_sizes=True)
+    reshape(model, shapes, directory)
+    files = sorted(directory.glob("model*.safetensors"))
+    fill(model, {name: rows for file in files for name, rows in load_file(file).items()}, directory)
+    return model
+
+
+def _model(
+    directory: Path, config: Any, number_format: torch.dtype, *, ignore_mismatched_sizes: bool = False
+) -> nn.Module:
     from transformers import MODEL_MAPPING, AutoModel
 
     if config.is_encoder_decoder:
@@ -196,6 +218,7 @@ def _model(directory: Path, config: Any, number_format: torch.dtype) -> nn.Modul
         )
     kind = MODEL_MAPPING[type(config)]
     settings: dict[str, Any] = {"dtype": number_format, "local_files_only": True, "use_safetensors": True}
+    settings["ignore_mismatched_sizes"] = ignore_mismatched_sizes
     if "add_pooling_layer" in inspect.signature(kind.__init__).parameters:
         settings["add_pooling_layer"] = False
     try:
