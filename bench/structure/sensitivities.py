@@ -2,8 +2,8 @@
 
     python bench/structure/sensitivities.py SET... [--encoder NAME] [--rows N]
 
-Of each set up to 1,000 training rows fit the head, and of those the probes' steps are drawn; up to 256 rows of
-val, or held out of the training rows where there are none, judge. Test rows are not read. Every module is
+Of each set up to 1,000 training rows fit the head, and of those the probes' steps are drawn; up to 256 rows
+of val, or held out of the training rows where there are none, judge. Test rows are not read. Every module is
 tuned alone for some steps, pruned by half, and rounded to 4 bits (`graphtune.sensitivity`); what is measured
 lies in ``bench/work/sensitivities`` at once, and is not measured again. Beside the numbers of all modules the
 result has, for each score and purpose, its rank correlation with what was measured; ``Random`` is the mean of

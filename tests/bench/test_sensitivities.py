@@ -6,8 +6,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench/structure"))
 
-import protocols
 import sensitivities
+
+import protocols
 from graphtune.sensitivity import Probing
 from graphtune.table import Table, from_lists
 from small_structure import graph_of

@@ -73,12 +73,9 @@ def measured(
     chosen = _chosen(graph, model, only)
     some = _some_rows(task, settings)
     files = ProbeFiles.within(into, fingerprint(graph, model, some, settings))
-    names = [_HEAD, *(node.name for node in chosen)]
+    names = [_name(node) for node in (None, *chosen)]
     found = {name: probe for name in names if (probe := files.find(name)) is not None}
-    by_block: dict[int, list[ModuleNode | None]] = {}
-    for node in (None, *chosen):
-        if (node.name if node else _HEAD) not in found:
-            by_block.setdefault(_frozen(node, graph.depth), []).append(node)
+    by_block = _by_block([node for node in (None, *chosen) if _name(node) not in found], graph.depth)
     if found and by_block:
         say(f"{len(found)} of {len(names)} probes were made before.")
     total = sum(len(nodes) * (graph.depth - frozen) for frozen, nodes in by_block.items())
@@ -160,9 +157,17 @@ def _some_rows(task: TextTask, settings: Probing) -> TextTask:
     )
 
 
-def _frozen(node: ModuleNode | None, depth: int) -> int:
-    """Return how many blocks a change of a module leaves as they are; one is left at least."""
-    return depth - 1 if node is None else max(0, min(node.block, depth) - 1)
+def _name(node: ModuleNode | None) -> str:
+    return _HEAD if node is None else node.name
+
+
+def _by_block(nodes: Sequence[ModuleNode | None], depth: int) -> dict[int, list[ModuleNode | None]]:
+    """Return the nodes by how many blocks a change of them leaves as they are; one is left at least."""
+    found: dict[int, list[ModuleNode | None]] = {}
+    for node in nodes:
+        frozen = depth - 1 if node is None else max(0, min(node.block, depth) - 1)
+        found.setdefault(frozen, []).append(node)
+    return found
 
 
 def _of_block(
@@ -213,8 +218,7 @@ class _Bench:
             with _put_back(module):
                 quantise(module, self.settings.bits)
                 rounded = self.loss()
-        name = _HEAD if node is None else node.name
-        return Probe(name, start, tuned, pruned, rounded, time.monotonic() - began)
+        return Probe(_name(node), start, tuned, pruned, rounded, time.monotonic() - began)
 
     def _heads(self, node: ModuleNode) -> int:
         return heads_of(self.model.encoder.config, node.kind)

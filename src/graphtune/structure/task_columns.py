@@ -71,24 +71,18 @@ def with_task_columns(graph: ModelGraph, model: TextModel, batches: Sequence[Tex
             gradients.append(_gradients(loss, modules))
             cosines.append(_cosines(states, batch, model))
     block = [_mean(of_one) for of_one in zip(*cosines, strict=True)]
-    rows = [
-        (
-            *_means([found[name] for found in gradients], one),
-            *puts_out[name].numbers(),
-            block[at - 1]
-            if 1 <= (at := graph.nodes[graph.positions[name]].block) <= len(block)
-            else math.nan,
-        )
-        for name, one in modules.items()
-    ]
-    known = dict(zip(modules, rows, strict=True))
-    unknown = (math.nan,) * len(TASK_COLUMNS)
-    return graph.with_columns(
-        {
-            column: [known.get(node.name, unknown)[at] for node in graph.nodes]
-            for at, column in enumerate(TASK_COLUMNS)
-        }
-    )
+    known: dict[str, tuple[float, ...]] = {}
+    for name, one in modules.items():
+        at = graph.nodes[graph.positions[name]].block
+        cosine = block[at - 1] if 1 <= at <= len(block) else math.nan
+        known[name] = (*_means([found[name] for found in gradients], one), *puts_out[name].numbers(), cosine)
+    return graph.with_columns(_as_columns(graph, known))
+
+
+def _as_columns(graph: ModelGraph, known: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    missing = (math.nan,) * len(TASK_COLUMNS)
+    rows = [known.get(node.name, missing) for node in graph.nodes]
+    return {column: [row[at] for row in rows] for at, column in enumerate(TASK_COLUMNS)}
 
 
 @dataclass(frozen=True)
