@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from graphtune.artefact import write_json
 
@@ -56,7 +57,7 @@ class ProbeFiles:
             return None
         try:
             facts = json.loads(self._path(name).read_text(encoding="utf-8"))
-            numbers = {field.name: facts[field.name] for field in fields(Probe)}
+            numbers: dict[str, Any] = {field.name: facts[field.name] for field in fields(Probe)}
             known = {key: math.nan if value is None else value for key, value in numbers.items()}
             return Probe(**known) if known["name"] == name else None
         except (OSError, ValueError, KeyError, TypeError):

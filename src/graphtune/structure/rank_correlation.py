@@ -5,6 +5,7 @@ Source: Spearman, American Journal of Psychology 15, 1904 (scipy computes it).
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,4 +21,5 @@ def rank_correlation(score: Sequence[float], measured: Sequence[float]) -> float
     both = both[:, np.isfinite(both).all(axis=0)]
     if both.shape[1] < 2 or (both.min(axis=1) == both.max(axis=1)).any():
         return math.nan
-    return float(spearmanr(both[0], both[1]).statistic)
+    found: Any = spearmanr(both[0], both[1])
+    return float(found.statistic)

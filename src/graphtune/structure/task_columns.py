@@ -139,7 +139,7 @@ class _PutOut:
 
     def numbers(self) -> tuple[float, float, float, float]:
         if not self.count:
-            return (math.nan,) * 4
+            return math.nan, math.nan, math.nan, math.nan
         mean = self.sum / self.count
         deviation = math.sqrt(max(0.0, self.squares / self.count - mean**2))
         return mean, deviation, self.near / self.count, self.most / deviation if deviation else math.nan
