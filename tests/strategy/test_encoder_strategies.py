@@ -7,13 +7,32 @@ import torch
 
 from graphtune.errors import PlanError
 from graphtune.model import TextTask
-from graphtune.strategy import BitFit, EncoderTuning, Full, GraphTeacher, LinearProbe, LoRA, Strategy
+from graphtune.strategy import (
+    BitFit,
+    EncoderTuning,
+    Full,
+    GraphTeacher,
+    LinearProbe,
+    LoRA,
+    PlannedTuning,
+    Strategy,
+)
 from graphtune.strategy.graph_teacher import sharpened
+from graphtune.structure.plans import ModuleTuning, TuningPlan
 from graphtune.train import Training, train
 from tasks import KilledError, Mortal, Watched, same, weights
 from text_tasks import small_text_model, small_text_task
 
 SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0, schedule="linear", clip=1.0)
+BLOCK = "encoder.layer.2"
+PLAN = TuningPlan(
+    (
+        ModuleTuning(f"{BLOCK}.attention.self.query", 2),
+        ModuleTuning(f"{BLOCK}.intermediate.dense", 3, 1e-2),
+        ModuleTuning(f"{BLOCK}.output.LayerNorm"),
+        ModuleTuning(f"{BLOCK}.attention.output.dense", rate=1e-3),
+    )
+)
 METHODS = [
     EncoderTuning(rate=1e-3, epochs=3),
     EncoderTuning(rate=1e-3, layer_decay=0.5, epochs=3),
@@ -22,6 +41,8 @@ METHODS = [
     LoRA(rate=1e-2, rank=2, epochs=3),
     LoRA(("dense",), rank=2, epochs=3),
     LinearProbe(epochs=3),
+    PlannedTuning(PLAN, epochs=3),
+    PlannedTuning(epochs=3),
     Full(rate=1e-3, epochs=3),
 ]
 every = pytest.mark.parametrize("method", METHODS, ids=str)
@@ -53,7 +74,10 @@ def test_counts_what_it_learns(method):
     body = sum(p.numel() for p in model.body)
     attended, dense = 2 * 2 * (32 + 32), 2 * (32 + 32) + 2 * 2 * (32 + 64)
     updates = head + (dense if getattr(method, "targets", ()) else attended)
+    planned = 2 * (32 + 32) + 3 * (32 + 64) + 2 * 32 + 32 * 32 + 32
     known = {"LinearProbe": head, "BitFit": biases + 32 * 3, "LoRA": updates}
+    if getattr(method, "plan", None) == PLAN:
+        known["PlannedTuning"] = head + planned
     expected = known.get(type(method).__name__, body + head)
     assert history.phases[0].learned == expected
     # One block: four maps of attention, two of the feed-forward part, two normalisations.

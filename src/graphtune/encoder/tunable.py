@@ -96,6 +96,11 @@ class TunableTransformer(nn.Module):
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     @property
+    def blocks(self) -> list[nn.Module]:
+        """The blocks, or the stand-ins in their places; none where the architecture has no list of them."""
+        return list(self._places)
+
+    @property
     def levels(self) -> list[list[nn.Parameter]]:
         """What can learn, from the embedding up: by block; what is behind the last one learns with it."""
         level: dict[int, int] = {}
@@ -189,6 +194,7 @@ class TunableTransformer(nn.Module):
         found = self(seen[0].states.detach(), mask)
         here = mask.bool()
         if not torch.allclose(found[here], expected[here], atol=_TOLERANCE, rtol=_TOLERANCE):
+            self._put(self._held)  # the model may serve whole
             raise EncoderError(
                 f"A {self.config.model_type} model cannot be cut between its blocks: they share more than "
                 "their states.",

@@ -22,6 +22,7 @@ from graphtune.strategy.l2_sp import L2SP
 from graphtune.strategy.last_layers import LastLayers
 from graphtune.strategy.linear_probe import LinearProbe
 from graphtune.strategy.lora import LoRA
+from graphtune.strategy.planned_tuning import PlannedTuning
 from graphtune.strategy.pseudo_labels import PseudoLabels
 from graphtune.strategy.staged import Staged
 from graphtune.strategy.stoch_norm import StochNorm
@@ -44,9 +45,15 @@ ALL = (  # of networks over graphs, and, where they tell no layers apart, of wha
     LinearProbe,
     StochNorm,
 )
-OF_ENCODERS = (EncoderTuning, GraphTeacher, LoRA)  # of what has blocks
+OF_ENCODERS = (EncoderTuning, GraphTeacher, LoRA, PlannedTuning)  # of what has blocks
 OF_SIDE_NETWORKS = (EveryExit,)  # of what has exits beside an encoder
-OF_LABELLED_TEXTS = (EncoderTuning, LoRA, BitFit, LinearProbe)  # of an encoder, by labels alone
+OF_LABELLED_TEXTS = (
+    EncoderTuning,
+    LoRA,
+    BitFit,
+    LinearProbe,
+    PlannedTuning,
+)  # of an encoder, by labels alone
 OF_MINED_TEXTS = (GraphPairs, PseudoLabels)  # of an encoder, by what it and a graph model agree on
 OF_COUPLES = (EM, Joint, Staged)  # of an encoder and a network over a graph
 OF_STUDENTS = (Distil,)  # of whatever learns, by a teacher
@@ -84,6 +91,7 @@ __all__ = [
     "LinearProbe",
     "LoRA",
     "MinedStrategy",
+    "PlannedTuning",
     "PseudoLabels",
     "Staged",
     "StochNorm",

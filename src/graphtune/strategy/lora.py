@@ -6,7 +6,9 @@ that nothing reads, get none.
 """
 
 import importlib.util
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -48,32 +50,49 @@ class LoRA:
 
     def phases(self, model: TextModel, task: Problem) -> Iterator[Phase]:
         """Put the updates beside the targets, train once, and merge them."""
-        if importlib.util.find_spec("peft") is None:
-            raise MissingExtraError("lora", "LoRA")
-        from peft import LoraConfig, LoraModel
-
-        inner = model.encoder.model
-        chosen = targeted(inner, self.targets)
-        config = LoraConfig(
-            r=self.rank,
-            lora_alpha=self.scale * self.rank,  # type: ignore[arg-type] # it is divided by the rank
-            target_modules=sorted(chosen),
-            fan_in_fan_out=not all(isinstance(one, nn.Linear) for one in chosen.values()),
-        )
-        able = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-        updated = LoraModel(inner, config, "default")
-        updates = tuple(p for name, p in updated.named_parameters() if ".lora_" in name)
-        try:
+        chosen = targeted(model.encoder.model, self.targets)
+        with updated(model, dict.fromkeys(chosen, self.rank), self.scale) as updates:
+            learned = tuple(parameter for own in updates.values() for parameter in own)
             yield Phase(
                 "lora",
-                (Group(updates, self.rate), Group(tuple(model.head.parameters()), self.head_rate)),
+                (Group(learned, self.rate), Group(tuple(model.head.parameters()), self.head_rate)),
                 lambda batch: self.loss(model(batch), batch.labels, batch.weights),
                 self.epochs,
             )
-        finally:
-            updated.merge_and_unload()
-            for parameter, could in able:
-                parameter.requires_grad_(could)
+
+
+@contextmanager
+def updated(
+    model: TextModel, ranks: Mapping[str, int], scale: float
+) -> Iterator[dict[str, tuple[nn.Parameter, ...]]]:
+    """Put updates of some ranks beside linear maps; yield what learns of each, and merge it in the end.
+
+    Raises:
+        MissingExtraError: PEFT is not installed.
+    """
+    if importlib.util.find_spec("peft") is None:
+        raise MissingExtraError("lora", "LoRA")
+    from peft import LoraConfig, LoraModel
+
+    inner = model.encoder.model
+    exact = {re.escape(name): rank for name, rank in ranks.items()}
+    config = LoraConfig(
+        target_modules=sorted(ranks),
+        rank_pattern=exact,
+        alpha_pattern={name: scale * rank for name, rank in exact.items()},  # it is divided by the rank
+        fan_in_fan_out=not all(isinstance(inner.get_submodule(name), nn.Linear) for name in ranks),
+    )
+    able = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    wrapped = LoraModel(inner, config, "default")
+    learned = {name: p for name, p in inner.named_parameters() if ".lora_" in name}
+    try:
+        yield {
+            name: tuple(p for own, p in learned.items() if own.startswith(f"{name}.lora_")) for name in ranks
+        }
+    finally:
+        wrapped.merge_and_unload()
+        for parameter, could in able:
+            parameter.requires_grad_(could)
 
 
 def targeted(model: nn.Module, targets: tuple[str, ...]) -> dict[str, nn.Module]:
@@ -85,19 +104,24 @@ def targeted(model: nn.Module, targets: tuple[str, ...]) -> dict[str, nn.Module]
     Raises:
         PlanError: there is no such map.
     """
-    linear = {name: one for name, one in model.named_modules() if _learns(one)}
+    every = linear(model)
     if targets:
-        found = {name: one for name, one in linear.items() if _last(name) in targets}
+        found = {name: one for name, one in every.items() if _last(name) in targets}
     else:
-        attention = {n: one for n, one in linear.items() if any("att" in p for p in n.split(".")[:-1])}
-        found = {n: one for n, one in attention.items() if _last(n) in _USUAL} or attention or linear
+        attention = {n: one for n, one in every.items() if any("att" in p for p in n.split(".")[:-1])}
+        found = {n: one for n, one in attention.items() if _last(n) in _USUAL} or attention or every
     if not found:
-        there = sorted({_last(name) for name in linear})
+        there = sorted({_last(name) for name in every})
         raise PlanError(
             f"strategy.targets = {targets} matches no linear map of the encoder that can learn.",
             fix=f"use one or more of {', '.join(there)}; leave them out for those of attention.",
         )
     return found
+
+
+def linear(model: nn.Module) -> dict[str, nn.Module]:
+    """Return the linear maps that can learn, by name."""
+    return {name: one for name, one in model.named_modules() if _learns(one)}
 
 
 def _last(name: str) -> str:

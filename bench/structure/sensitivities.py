@@ -1,0 +1,201 @@
+"""What each module of an encoder is worth on a set, measured, and how well cheap scores tell it.
+
+    python bench/structure/sensitivities.py SET... [--encoder NAME] [--rows N]
+
+Of each set up to 1,000 training rows fit the head, and of those the probes' steps are drawn; up to 256 rows
+of val, or held out of the training rows where there are none, judge. Test rows are not read. Every module is
+tuned alone for some steps, pruned by half, and rounded to 4 bits (`graphtune.sensitivity`); what is measured
+lies in ``bench/work/sensitivities`` at once, and is not measured again. Beside the numbers of all modules the
+result has, for each score and purpose, its rank correlation with what was measured; ``Random`` is the mean of
+20 seeds. ``--rows`` only tries the script on so many rows and a few modules.
+"""
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import protocols
+import surroundings
+from graphtune import progress
+from graphtune.artefact import write_json
+from graphtune.encoder import Transformer, from_name
+from graphtune.encoder.token_states import TokenIds
+from graphtune.encoder.tunable import TunableTransformer
+from graphtune.errors import GraphtuneError
+from graphtune.model import TextModel, TextTask
+from graphtune.sensitivity import Probing, fit_head, measured, with_measured
+from graphtune.structure import ModelGraph
+from graphtune.structure.rank_correlation import rank_correlation
+from graphtune.structure.scores import ALL, MEASURED_COLUMNS, Measured, Purpose, Random
+from graphtune.structure.task_columns import with_task_columns
+from graphtune.table import Table
+
+HERE = Path(__file__).parent
+RESULTS, WORK = HERE / "results", HERE.parent / "work/sensitivities"
+_TRAIN, _VAL = 1000, 256  # rows at most
+_BATCHES, _BATCH = 8, 16  # that task statistics are taken from
+_TOKENS = 32  # of the text that costs are told for
+_SEEDS = 20  # of the score that knows nothing
+_TRIED = 3  # modules of a smoke run
+_DIGITS = 6
+
+
+def run(name: str, encoder: str, out: Path, work: Path) -> None:
+    """Measure one encoder on one set, and write the result; without the data say so."""
+    try:
+        result = result_of(name, encoder, None, Probing(), work)
+    except protocols.AbsentDataError as absent:
+        print(f"{name}: {absent}", flush=True)
+        return
+    write_json(out / f"{name}-{Path(encoder).name}.json", result)
+    print(line(result), flush=True)
+
+
+def result_of(
+    name: str, encoder: str, rows: int | None, settings: Probing, work: Path | None
+) -> dict[str, Any]:
+    """Measure one encoder on one set; with ``rows``, a few modules of it."""
+    table, _ = protocols.read(protocols.Protocol(name), 0, rows)
+    model, task = prepared(table, encoder)
+    graph = graph_of(model)
+    start = time.monotonic()
+    fit_head(model, task)
+    fitted = time.monotonic()
+    graph = with_task_columns(graph, model, batches(task))
+    counted = time.monotonic()
+    only = () if rows is None else tuple(node.name for node in graph.nodes[:: len(graph.nodes) // _TRIED])
+    probes = measured(graph, model, task, settings, only=only, into=work)
+    graph = with_measured(graph, probes)
+    alone = probes[""]
+    return {
+        "dataset": name,
+        "encoder": Path(encoder).name,
+        "rows": {"head": len(task.train), "val": min(len(task.val), settings.val_rows)},
+        "settings": {
+            key: getattr(settings, key) for key in ("steps", "batch_rows", "rate", "pruned", "bits")
+        },
+        "seconds": {
+            "head": round(fitted - start, 2),
+            "statistics": round(counted - fitted, 2),
+            "probes": round(sum(probe.seconds for probe in probes.values()), 2),
+        },
+        "start_loss": round(alone.start, _DIGITS),
+        "head_gain": round(alone.tuning_gain, _DIGITS),
+        "correlations": correlations(graph),
+        "modules": [
+            {
+                "name": node.name,
+                "kind": node.kind,
+                "block": node.block,
+                "parameters": node.parameters,
+                **{column: _known(graph.column(column)[at]) for column in sorted(graph.columns)},
+            }
+            for at, node in enumerate(graph.nodes)
+        ],
+        **surroundings.facts(),
+    }
+
+
+def prepared(table: Table, encoder: str) -> tuple[TextModel, TextTask]:
+    """Return the encoder with an empty head, and the rows that it is measured on."""
+    named = from_name(encoder)
+    assert isinstance(named, Transformer)
+    random = np.random.default_rng(0)
+    learn, judge = (random.permutation(protocols.labelled(table, part)) for part in ("train", "val"))
+    if not len(judge):
+        count = min(_VAL, len(learn) // 4)
+        learn, judge = learn[count:], learn[:count]
+    learn, judge = learn[:_TRAIN], judge[:_VAL]
+    chosen = np.concatenate([learn, judge])
+    every = torch.arange(len(chosen))
+    texts = TokenIds.of(named, [table.texts[row] for row in chosen])
+    labels, classes = torch.from_numpy(table.labels[chosen]), len(table.classes)
+    task = TextTask(texts, labels, classes, every[: len(learn)], every[len(learn) :])
+    whole = TunableTransformer.load(named.directory, 0, drops=False)
+    return TextModel(whole, named.pooled_by, nn.Linear(named.width, classes), dropout=0.0).eval(), task
+
+
+def graph_of(model: TextModel) -> ModelGraph:
+    """Return the transformer as a graph of its modules; the head learns in any case."""
+    from graphtune.structure import read
+
+    return read(model.encoder.model, _TOKENS)
+
+
+def batches(task: TextTask) -> list[Any]:
+    """Return a few training batches."""
+    rows = task.train[: _BATCHES * _BATCH]
+    return [task.batch(some) for some in rows.split(_BATCH)]
+
+
+def correlations(graph: ModelGraph) -> dict[str, dict[str, float | None]]:
+    """Return each score's rank correlation with what was measured, by purpose."""
+    found: dict[str, dict[str, float | None]] = {}
+    for purpose, column in MEASURED_COLUMNS.items():
+        truth = graph.column(column)
+        kinds = [kind for kind in ALL if kind is not Measured]
+        found[column] = {kind.__name__: _known(_correlation(kind, graph, purpose, truth)) for kind in kinds}
+    return found
+
+
+def _correlation(kind: type, graph: ModelGraph, purpose: Purpose, truth: Sequence[float]) -> float:
+    if kind is Random:
+        every = [Random(seed).of(graph, purpose) for seed in range(_SEEDS)]
+        return fmean(rank_correlation(one, truth) for one in every)
+    return rank_correlation(kind().of(graph, purpose), truth)
+
+
+def _known(value: float) -> float | None:
+    return round(value, _DIGITS) if math.isfinite(value) else None
+
+
+def line(result: dict[str, Any]) -> str:
+    """Say a result in one line."""
+    best = {}
+    for column, scores in result["correlations"].items():
+        known = {name: value for name, value in scores.items() if value is not None}
+        name = max(known, key=lambda one: known[one], default=None)
+        best[column] = "no order" if name is None else f"{name} {known[name]:.2f}"
+    told = ", ".join(f"{column}: {said}" for column, said in best.items())
+    return (
+        f"{result['dataset']}, {result['encoder']}: {len(result['modules'])} modules in "
+        f"{result['seconds']['probes']} s; best rank correlation with the {told}"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the named sets; with ``--rows`` only try the script."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "sets", nargs="+", metavar="SET", help="a Parquet file of GRAPHTUNE_DATA, without its ending"
+    )
+    parser.add_argument("--encoder", default="minilm", help="minilm, or a Hugging Face directory")
+    parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
+    given = parser.parse_args(arguments)
+    try:
+        with progress.shown():
+            for name in given.sets:
+                if given.rows is None:
+                    run(name, given.encoder, RESULTS, WORK)
+                else:
+                    quick = Probing(steps=2, batch_rows=8, val_rows=given.rows)
+                    print(line(result_of(name, given.encoder, given.rows, quick, None)))
+    except GraphtuneError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Ways to say how much each module matters, one interface for all."""
+
+from graphtune.structure.scores.by_chance import Random
+from graphtune.structure.scores.last_blocks import LastBlocks
+from graphtune.structure.scores.measured import MEASURED_COLUMNS, Measured
+from graphtune.structure.scores.protocol import Purpose, Score
+from graphtune.structure.scores.statistics import Fisher, GradientNorm, Magnitude, RelativeGradient, Taylor
+from graphtune.structure.scores.uniform import Uniform
+
+ALL = (Uniform, LastBlocks, GradientNorm, RelativeGradient, Fisher, Taylor, Magnitude, Random, Measured)
+
+__all__ = [
+    "ALL",
+    "MEASURED_COLUMNS",
+    "Fisher",
+    "GradientNorm",
+    "LastBlocks",
+    "Magnitude",
+    "Measured",
+    "Purpose",
+    "Random",
+    "RelativeGradient",
+    "Score",
+    "Taylor",
+    "Uniform",
+]
