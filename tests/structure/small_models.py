@@ -1,8 +1,12 @@
 """Small models with random weights: networks made by hand, and each architecture of transformers."""
 
+from functools import cache
+
 import torch
 import transformers
 from torch import Tensor, nn
+
+from graphtune.structure import ModelGraph, read
 
 SIZES = {
     "vocab_size": 60,
@@ -86,6 +90,12 @@ MAKERS = {
     "Roberta": lambda: _like_bert("Roberta"),
     "XLMRoberta": lambda: _like_bert("XLMRoberta"),
 }
+
+
+@cache
+def graph_of(name: str) -> ModelGraph:
+    """Return what a transformer is read as, for a text of 16 tokens."""
+    return read(small(name), 16)
 
 
 def small(name: str) -> nn.Module:

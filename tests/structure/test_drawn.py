@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from small_models import MAKERS, TwoBlocks, small
+from small_models import MAKERS, TwoBlocks, graph_of
 from torch import nn
 
 from graphtune.errors import MissingExtraError, PlanError
@@ -25,7 +25,7 @@ def boxes(svg: str) -> list[ElementTree.Element]:
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_module_and_edge_is_drawn_within_and_no_box_lies_on_another(name):
-    graph = read(small(name), 16)
+    graph = graph_of(name)
     svg = drawn(graph)
     root = ElementTree.fromstring(svg)
     paths = [one for one in root.iter(f"{SVG}path") if one.get("class") in ("flow", "past")]
@@ -46,8 +46,8 @@ def test_every_module_and_edge_is_drawn_within_and_no_box_lies_on_another(name):
 
 
 def test_it_stands_by_itself_and_says_what_it_is():
-    svg = drawn(read(small("Bert"), 16), "FLOPs")
-    assert "bert: 2 blocks of width 32, 21.3 k parameters" in svg
+    svg = drawn(graph_of("Bert"), "FLOPs")
+    assert "bert: 2 blocks of width 32, 21.2 k parameters" in svg
     assert all(f">block {number}<" in svg for number in (1, 2))
     assert ">FLOPs<" in svg
     assert "encoder.layer.0.attention.self.query (query)" in svg

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 import torch
-from small_models import MAKERS, TwoBlocks, small
+from small_models import MAKERS, TwoBlocks, graph_of, small
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -15,7 +15,6 @@ from graphtune.errors import ModelError, PlanError
 from graphtune.layer import ALL, GCN
 from graphtune.model import Model, TextModel
 from graphtune.structure import Assembled, read
-from graphtune.structure.exported import exported
 from graphtune.structure.observed import observed
 from graphtune.structure.parts import parts
 from graphtune.structure.subject import subject
@@ -79,8 +78,7 @@ def test_a_run_sees_the_same_edges_by_hand():
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_architecture_is_counted_exactly(name):
-    model = small(name)
-    graph = read(model, 16)
+    model, graph = small(name), graph_of(name)
     assert graph.parameters == sum(parameter.numel() for parameter in model.parameters())
     assert graph.flops == counted(model, 16)
     assert graph.depth == (1 if name == "Albert" else 2)
@@ -96,12 +94,13 @@ def test_every_architecture_is_counted_exactly(name):
 @pytest.mark.parametrize("name", MAKERS)
 def test_what_export_says_is_what_a_run_shows(name):
     with subject(small(name), 16, None) as found:
-        nodes = parts(found.module)
-        assert exported(found, nodes) == observed(found, nodes).edges
+        seen = observed(found, parts(found.module)).edges
+    assert graph_of(name).traced == "export"
+    assert named(graph_of(name)) == seen
 
 
 def test_attention_products_count_for_the_map_that_reads_them():
-    graph = read(small("Bert"), 16)
+    graph = graph_of("Bert")
     flops = {node.kind: node.flops for node in graph.nodes}
     map_, products = 2 * 16 * 32 * 32, 2 * (2 * 16 * 16 * 32)
     assert (flops["query"], flops["attention output"]) == (map_, map_ + products)
@@ -109,7 +108,7 @@ def test_attention_products_count_for_the_map_that_reads_them():
 
 def test_edges_go_on_unless_weights_are_used_again():
     for name in MAKERS:
-        graph = read(small(name), 8)
+        graph = graph_of(name)
         back = [edge for edge in graph.edges if edge.source >= edge.target]
         assert bool(back) == (name == "Albert")
         levels = [node.block for node in graph.nodes]
@@ -117,7 +116,7 @@ def test_edges_go_on_unless_weights_are_used_again():
 
 
 def test_a_residual_stream_has_one_source_past_the_last():
-    edges = named(read(small("Llama"), 8))
+    edges = named(graph_of("Llama"))
     assert edges["embed_tokens", "layers.0.post_attention_layernorm"]
     assert edges["layers.0.self_attn.o_proj", "layers.1.input_layernorm"]
     assert not edges["layers.0.mlp.down_proj", "layers.1.input_layernorm"]
@@ -125,7 +124,7 @@ def test_a_residual_stream_has_one_source_past_the_last():
 
 
 def test_places_that_scores_are_given_are_no_residual():
-    edges = named(read(small("MPNet"), 16))
+    edges = named(graph_of("MPNet"))
     bias = {ends: residual for ends, residual in edges.items() if ends[0].endswith("attention_bias")}
     assert list(bias.values()) == [False, False]
 
@@ -141,14 +140,14 @@ def test_a_text_model_has_its_pooling_and_head_and_its_frozen_blocks():
     edges = named(graph)
     assert not edges["encoder.model.encoder.layer.1.output.LayerNorm", "pooling"]
     assert not edges["pooling", "head"]
-    assert graph.flops == read(small("Bert"), 16).flops + 2 * 32 * 3
+    assert graph.flops == graph_of("Bert").flops + 2 * 32 * 3
     assert (graph.depth, graph.traced) == (2, "export")
     assert [module.training for module in model.modules()] == modes
 
 
 def test_a_tunable_transformer_has_all_its_blocks():
     graph = read(TunableTransformer(small("Bert"), 1), 16)
-    plain = read(small("Bert"), 16)
+    plain = graph_of("Bert")
     assert [node.name for node in graph.nodes] == [f"model.{node.name}" for node in plain.nodes]
     assert graph.edges == plain.edges
 

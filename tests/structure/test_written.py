@@ -3,7 +3,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from small_models import TwoBlocks, small
+from small_models import TwoBlocks, graph_of
 
 from graphtune.errors import MissingExtraError, ModelError, OutputError
 from graphtune.structure import KINDS, read, read_structure, to_pyg, weight_columns, write_structure
@@ -95,7 +95,7 @@ def test_pyg_has_every_edge_and_named_features(graph):
     assert row["parameters"] == pytest.approx(math.log1p(40))
     assert (row["feed-forward in"], row["norm"]) == (1.0, 0.0)
     assert row["block"] == pytest.approx(1 / 3)
-    bare = to_pyg(read(small("Bert"), 4))
+    bare = to_pyg(graph_of("Bert"))
     assert bare.x.shape[1] == 4 + len(KINDS)
 
 

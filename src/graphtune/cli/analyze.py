@@ -48,7 +48,7 @@ def analyze(
     svg = structure.drawn(graph, color)
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 140
+        console.width = _WIDTH
     console.print(module_table(graph))
     structure.write_structure(graph, place / structure.STRUCTURE)
     with written(place / "structure.svg") as partial:
@@ -63,6 +63,7 @@ def analyze(
     )
 
 
+_WIDTH = 160  # letters, where no terminal says: no name is cut
 _TRACED = {
     "export": "as torch.export follows them",
     "run": "as seen while one text was read",

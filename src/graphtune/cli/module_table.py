@@ -26,11 +26,15 @@ def module_table(graph: "ModelGraph") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
+    from graphtune.report.wording import counted
+
     title = (
-        f"{graph.model}: {graph.depth} blocks of width {graph.width}, {graph.parameters:,} parameters, "
+        f"{graph.model}: {counted(graph.depth, 'block')} of width {graph.width}, {graph.parameters:,} parameters, "
         f"{graph.flops / 1e9:.3g} GFLOP for a text of {graph.tokens} tokens"
     )
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(title, style="bold"), title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title, style="bold"), title_justify="left"
+    )
     table.add_column("module", overflow="fold")
     table.add_column("kind", no_wrap=True)
     table.add_column("shape", no_wrap=True)

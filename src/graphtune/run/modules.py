@@ -44,7 +44,8 @@ def modules_of(model: FittedModel) -> Assembled:
 
 
 def _linear(head: LinearHead) -> nn.Linear:
-    made = nn.Linear(*head.weight.shape)
+    inputs, outputs = head.weight.shape
+    made = nn.Linear(inputs, outputs)
     with torch.no_grad():
         made.weight.copy_(head.weight.T)
         made.bias.copy_(head.bias)

@@ -85,7 +85,7 @@ def _assembled(
     order = _ordered(list(nodes), list(seen.flops), level)
     kinds: dict[str, Kind] = {}
     for name in order:
-        sources = [
+        sources: list[Kind] = [
             kinds[s] for (s, t), residual in edges.items() if t == name and not residual and s in kinds
         ]
         kinds[name] = kind_of(name, nodes[name], sources, in_block=0 < level[name] <= len(stack))
