@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from graphtune import __version__
+from graphtune.cli.analyze import analyze
 from graphtune.cli.cache import cache
 from graphtune.cli.check import check
 from graphtune.cli.compare import compare
@@ -60,6 +61,7 @@ def _graphtune(
     pass
 
 
+app.command()(analyze)
 app.command()(cache)
 app.command()(check)
 app.command()(compare)

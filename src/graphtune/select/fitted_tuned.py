@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphtune.encoder import Transformer
 from graphtune.encoder.export import export
@@ -92,12 +92,26 @@ class FittedTuned:
             EncoderError: the encoder it was tuned from is not complete.
             OutputError: ``into`` cannot be written to.
         """
+        settings = self.encoder
+        export(
+            self.transformer(),
+            settings.directory,
+            into,
+            pooling=settings.pooled_by,
+            max_tokens=settings.max_tokens,
+        )
+
+    def transformer(self) -> nn.Module:
+        """Return the tuned transformer by itself, in float32.
+
+        Raises:
+            EncoderError: the encoder it was tuned from is not complete.
+        """
         # What predicts may be in bfloat16; what was learned is not.
-        source = self.encoder.directory
-        model = load_model(source, torch.float32)
+        model = load_model(self.encoder.directory, torch.float32)
         own = {n.removeprefix(_WITHIN): t for n, t in self._tensors.items() if n.startswith(_WITHIN)}
         model.load_state_dict(own, strict=False)
-        export(model, source, into, pooling=self.encoder.pooled_by, max_tokens=self.encoder.max_tokens)
+        return model
 
     @property
     def learned(self) -> int:

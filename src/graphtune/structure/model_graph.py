@@ -25,12 +25,15 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
 
-Traced = Literal["export", "fx", "module tree"]  # where the edges are from
+Traced = Literal["export", "run", "module tree"]  # where the edges are from; see `read`
 
 
 @dataclass(frozen=True)
 class ModuleNode:
-    """One module with weights of its own, and what one text costs it."""
+    """One module with weights of its own, and what one text costs it.
+
+    Products between modules, as those of attention, count for the module that reads what they make.
+    """
 
     name: str  # its path in the module tree
     kind: Kind
@@ -43,7 +46,11 @@ class ModuleNode:
 
 @dataclass(frozen=True)
 class ModelEdge:
-    """What ``source`` puts out is read by ``target``; both are positions in the graph's nodes."""
+    """What ``source`` puts out is read by ``target``; both are positions in the graph's nodes.
+
+    Where sums follow on one another, each is known by the module that added to it last, and its residual edge
+    is from the one that had done so before.
+    """
 
     source: int
     target: int

@@ -1,0 +1,52 @@
+"""The modules by which a saved model reads one text."""
+
+import torch
+from torch import nn
+
+from graphtune.encoder import Transformer
+from graphtune.encoder.loading import load_model
+from graphtune.errors import ModelError
+from graphtune.run.fitted import FittedModel
+from graphtune.select.fitted_tuned import FittedTuned
+from graphtune.select.linear import LinearHead
+from graphtune.select.network import FittedNetwork
+from graphtune.select.probe import FittedProbe
+from graphtune.structure import Assembled
+
+_MEANING = "meaning"  # the view that holds the encoder's rows
+
+
+def modules_of(model: FittedModel) -> Assembled:
+    """Return a model's encoder in float32, its pooling, and what reads the encoder's rows.
+
+    That is a network over a graph, or a linear head, tuned or on the frozen encoder. What propagates
+    predictions, averages several models, or reads words has no modules of that kind, and is left out.
+
+    Raises:
+        ModelError: the model has no encoder with blocks.
+        EncoderError: the encoder is not there, incomplete or altered.
+    """
+    predictor, encoder = model.predictor, model.maker.encoder
+    if isinstance(predictor, FittedTuned):
+        tuned = predictor.encoder
+        return Assembled(predictor.transformer(), tuned.pooled_by, head=_linear(predictor.head))
+    if not isinstance(encoder, Transformer):
+        raise ModelError(
+            f"The model has no encoder whose modules could be read: it was fitted with {model.plan.encoder}.",
+            fix="name a model that was fitted with a transformer, such as minilm, or name an encoder.",
+        )
+    inner, pooling = load_model(encoder.directory, torch.float32), encoder.pooled_by
+    if isinstance(predictor, FittedNetwork) and predictor.candidate.view == _MEANING:
+        return Assembled(inner, pooling, network=predictor.model)
+    if isinstance(predictor, FittedProbe) and predictor.candidate.view == _MEANING:
+        return Assembled(inner, pooling, head=_linear(predictor.head))
+    return Assembled(inner, pooling)
+
+
+def _linear(head: LinearHead) -> nn.Linear:
+    inputs, outputs = head.weight.shape
+    made = nn.Linear(inputs, outputs)
+    with torch.no_grad():
+        made.weight.copy_(head.weight.T)
+        made.bias.copy_(head.bias)
+    return made
