@@ -39,6 +39,8 @@ from graphtune.structure import ModelGraph
 from graphtune.structure.rank_correlation import rank_correlation
 from graphtune.structure.scores import ALL, MEASURED_COLUMNS, Measured, Purpose, Random
 from graphtune.structure.task_columns import with_task_columns
+from graphtune.structure.weights import weight_columns
+from graphtune.structure.written import structure_facts
 from graphtune.table import Table
 
 HERE = Path(__file__).parent
@@ -93,16 +95,7 @@ def result_of(
         "start_loss": round(alone.start, _DIGITS),
         "head_gain": round(alone.tuning_gain, _DIGITS),
         "correlations": correlations(graph),
-        "modules": [
-            {
-                "name": node.name,
-                "kind": node.kind,
-                "block": node.block,
-                "parameters": node.parameters,
-                **{column: _known(graph.column(column)[at]) for column in sorted(graph.columns)},
-            }
-            for at, node in enumerate(graph.nodes)
-        ],
+        "structure": structure_facts(rounded(graph)),
         **surroundings.facts(),
     }
 
@@ -130,7 +123,8 @@ def graph_of(model: TextModel) -> ModelGraph:
     """Return the transformer as a graph of its modules; the head learns in any case."""
     from graphtune.structure import read
 
-    return read(model.encoder.model, _TOKENS)
+    found = read(model.encoder.model, _TOKENS)
+    return found.with_columns(weight_columns(model.encoder.model, found))
 
 
 def batches(task: TextTask) -> list[Any]:
@@ -156,6 +150,12 @@ def _correlation(kind: type, graph: ModelGraph, purpose: Purpose, truth: Sequenc
     return rank_correlation(kind().of(graph, purpose), truth)
 
 
+def rounded(graph: ModelGraph) -> ModelGraph:
+    """Return the graph with as many digits as a committed result needs."""
+    cut = {n: [float(f"{v:.{_DIGITS}g}") for v in values] for n, values in graph.columns.items()}
+    return graph.with_columns(cut)
+
+
 def _known(value: float) -> float | None:
     return round(value, _DIGITS) if math.isfinite(value) else None
 
@@ -169,7 +169,7 @@ def line(result: dict[str, Any]) -> str:
         best[column] = "no order" if name is None else f"{name} {known[name]:.2f}"
     told = ", ".join(f"{column}: {said}" for column, said in best.items())
     return (
-        f"{result['dataset']}, {result['encoder']}: {len(result['modules'])} modules in "
+        f"{result['dataset']}, {result['encoder']}: {len(result['structure']['nodes'])} modules in "
         f"{result['seconds']['probes']} s; best rank correlation with the {told}"
     )
 

@@ -33,8 +33,10 @@ def test_a_small_run_gives_a_whole_result(tmp_path, capsys):
     (file,) = (tmp_path / "out").glob("small-*.json")
     result = json.loads(file.read_text())
     assert result["rows"] == {"head": 27, "val": 9}  # held out of the training rows; none of test
-    assert len(result["modules"]) == 3 * 8 + 4 + 1
-    assert {"tuning gain", "pruning loss", "quantisation loss", "Fisher"} <= result["modules"][0].keys()
+    assert len(result["structure"]["nodes"]) == 3 * 8 + 4 + 1
+    assert {"tuning gain", "pruning loss", "quantisation loss", "Fisher"} <= result["structure"][
+        "columns"
+    ].keys()
     for scores in result["correlations"].values():
         assert {"Fisher", "LastBlocks", "Magnitude", "Random", "Taylor"} <= scores.keys()
         assert scores["Uniform"] is None

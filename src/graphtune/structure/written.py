@@ -22,13 +22,27 @@ def write_structure(graph: ModelGraph, path: Path) -> None:
     Raises:
         OutputError: the place cannot be written to, or the disk is full.
     """
+    write_json(path, structure_facts(graph))
+
+
+def structure_facts(graph: ModelGraph) -> dict[str, Any]:
+    """Return a model graph in terms of JSON."""
     facts = asdict(graph)
     facts["edges"] = [[edge.source, edge.target, edge.residual] for edge in graph.edges]
     facts["columns"] = {
         name: [value if math.isfinite(value) else None for value in values]
         for name, values in graph.columns.items()
     }
-    write_json(path, {"format": _FORMAT, **facts})
+    return {"format": _FORMAT, **facts}
+
+
+def structure_of(said: dict[str, Any]) -> ModelGraph:
+    """Return the model graph that `structure_facts` told of.
+
+    Raises:
+        KeyError, TypeError, ValueError: it was altered.
+    """
+    return _graph(said)
 
 
 def read_structure(path: Path) -> ModelGraph:

@@ -1,9 +1,10 @@
 """Ways to say how much each module matters, one interface for all."""
 
+from graphtune.structure.purpose import Purpose
 from graphtune.structure.scores.by_chance import Random
 from graphtune.structure.scores.last_blocks import LastBlocks
 from graphtune.structure.scores.measured import MEASURED_COLUMNS, Measured
-from graphtune.structure.scores.protocol import Purpose, Score
+from graphtune.structure.scores.protocol import Score
 from graphtune.structure.scores.statistics import Fisher, GradientNorm, Magnitude, RelativeGradient, Taylor
 from graphtune.structure.scores.uniform import Uniform
 

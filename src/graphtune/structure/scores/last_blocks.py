@@ -7,7 +7,7 @@ Source: Lee, Tang & Lin, 2019, arXiv:1911.03090 (tuning the top blocks); Sajjad 
 from dataclasses import dataclass
 
 from graphtune.structure.model_graph import ModelGraph
-from graphtune.structure.scores.protocol import Purpose
+from graphtune.structure.purpose import Purpose
 
 
 @dataclass(frozen=True)

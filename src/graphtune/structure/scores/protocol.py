@@ -1,10 +1,9 @@
 """What every score of modules offers."""
 
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from graphtune.structure.model_graph import ModelGraph
-
-Purpose = Literal["tune", "prune", "quantise"]
+from graphtune.structure.purpose import Purpose
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from graphtune.structure.model_graph import ModelGraph
-from graphtune.structure.scores.protocol import Purpose
+from graphtune.structure.purpose import Purpose
 
 
 @dataclass(frozen=True)

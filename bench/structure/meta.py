@@ -1,0 +1,221 @@
+"""Learn from measured sensitivities what modules are worth, and say how well that tells of what it never saw.
+
+    python bench/structure/meta.py [--ship] [--check]
+
+The sensitivities are those in ``bench/structure/results`` (`sensitivities.py`). Each set is held out in turn,
+with all encoders, and then each encoder with all sets; networks that learned from the others say what is
+worth tuning, pruning and quantising in what is held out, before anything is measured there and after
+``PROBES`` modules are. Rank correlations are over the modules that were not probed. The result is
+``bench/results/structure/selectors.json``. ``--ship`` also writes the networks that learned from everything
+to the package; ``--check`` says whether the committed result is what the sensitivities give.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from graphtune.artefact import write_json
+from graphtune.structure import ModelGraph
+from graphtune.structure.gnn import INPUTS, StructureGNN, inputs, normal_scores, probes, refined, relations_of
+from graphtune.structure.gnn.reader import SHIPPED, Read, StructureReader, write_reader
+from graphtune.structure.purpose import PURPOSES
+from graphtune.structure.rank_correlation import rank_correlation
+from graphtune.structure.scores import ALL, MEASURED_COLUMNS, Learned, Measured, Random
+from graphtune.structure.written import structure_of
+
+HERE = Path(__file__).parent
+SENSITIVITIES, RESULT = HERE / "results", HERE.parent / "results/structure/selectors.json"
+PROBES = 8
+MEMBERS = 3
+_WIDTH, _DEPTH, _EPOCHS, _RATE, _DECAY, _DROP = 24, 2, 300, 3e-3, 1e-2, 0.2
+_SEEDS = 20  # of the score that knows nothing
+_DIGITS = 4
+
+Correlations = dict[str, dict[str, float | None]]  # by score, then by purpose
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One encoder on one set, all modules measured."""
+
+    dataset: str
+    encoder: str
+    graph: ModelGraph
+
+    @property
+    def bare(self) -> ModelGraph:
+        """The graph as it is before anything is measured."""
+        nothing = (math.nan,) * len(self.graph.nodes)
+        return self.graph.with_columns(dict.fromkeys(MEASURED_COLUMNS.values(), nothing))
+
+
+def cases(directory: Path = SENSITIVITIES) -> list[Case]:
+    """Return what was measured."""
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(directory.glob("*.json"))]
+    return [Case(one["dataset"], one["encoder"], structure_of(one["structure"])) for one in found]
+
+
+def learned(from_: Sequence[Case], *, edges: bool = True, members: int | None = None) -> StructureReader:
+    """Return networks that learned the normal scores of what was measured, all cases in each step."""
+    told = [(inputs(one.bare), relations_of(one.graph), _targets(one.graph)) for one in from_]
+    made = []
+    for seed in range(MEMBERS if members is None else members):
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(seed)
+            network = StructureGNN(len(INPUTS), _WIDTH, _DEPTH, edges=edges).train()
+            optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=_DECAY)
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _EPOCHS)
+            for _ in range(_EPOCHS):
+                optimiser.zero_grad()
+                for x, relations, target in told:
+                    known = target.isfinite()
+                    off = (network(x, relations, _DROP) - target)[known]
+                    (off.square().mean() / len(told)).backward()
+                optimiser.step()
+                schedule.step()
+            made.append(network.eval())
+    return StructureReader(tuple(made))
+
+
+def _targets(graph: ModelGraph) -> torch.Tensor:
+    every = [normal_scores(graph.column(MEASURED_COLUMNS[purpose])) for purpose in PURPOSES]
+    return torch.from_numpy(np.column_stack(every).astype(np.float32))
+
+
+def held_out(every: Sequence[Case], by: str) -> Iterator[tuple[list[Case], list[Case]]]:
+    """Yield what is learned from and what is held out: each value of ``dataset`` or ``encoder`` in turn."""
+    for value in sorted({getattr(one, by) for one in every}):
+        apart = [one for one in every if getattr(one, by) == value]
+        rest = [one for one in every if getattr(one, by) != value]
+        if rest:
+            yield rest, apart
+
+
+def compared(every: Sequence[Case], by: str) -> tuple[Correlations, list[dict[str, Any]]]:
+    """Return mean correlations over what was held out, and those of each case."""
+    rows: list[dict[str, Any]] = []
+    for rest, apart in held_out(every, by):
+        readers = {"StructureGNN": learned(rest), "without edges": learned(rest, edges=False)}
+        for one in apart:
+            found = _of_case(one, rest, readers)
+            rows.append({"dataset": one.dataset, "encoder": one.encoder, "correlations": found})
+    names = list(rows[0]["correlations"]) if rows else []
+    means: Correlations = {}
+    for name in names:
+        means[name] = {}
+        for purpose in PURPOSES:
+            values = [row["correlations"][name][purpose] for row in rows]
+            known = [value for value in values if value is not None]
+            means[name][purpose] = round(fmean(known), _DIGITS) if known else None
+    return means, rows
+
+
+def _of_case(one: Case, rest: Sequence[Case], readers: Mapping[str, StructureReader]) -> Correlations:
+    found: Correlations = {}
+    for kind in ALL:
+        if kind not in (Measured, Learned):
+            seeds = range(_SEEDS) if kind is Random else (0,)
+            made = [Random(seed) if kind is Random else kind() for seed in seeds]
+            found[kind.__name__] = {
+                purpose: _mean([_correlation(score.of(one.bare, purpose), one, purpose) for score in made])
+                for purpose in PURPOSES
+            }
+    found["the same modules on other sets"] = {
+        purpose: _known(_correlation(_carried(one, rest, purpose), one, purpose)) for purpose in PURPOSES
+    }
+    for name, reader in readers.items():
+        read = reader.read(one.bare)
+        found[name] = {
+            purpose: _known(_correlation(read.predicted[:, at], one, purpose))
+            for at, purpose in enumerate(PURPOSES)
+        }
+        found[f"{name}, {PROBES} probes"] = {
+            purpose: _known(_probed(read, one, purpose)) for purpose in PURPOSES
+        }
+    return found
+
+
+def _carried(one: Case, rest: Sequence[Case], purpose: str) -> list[float]:
+    """Return what was measured of the same modules on the sets that are not held out."""
+    same = [other for other in rest if other.encoder == one.encoder]
+    if not same:
+        return [math.nan] * len(one.graph.nodes)
+    every = [normal_scores(other.graph.column(MEASURED_COLUMNS[purpose])) for other in same]
+    return [float(value) for value in np.mean(every, axis=0)]
+
+
+def _probed(read: Read, one: Case, purpose: str) -> float:
+    truth = np.array(one.graph.column(MEASURED_COLUMNS[purpose]))
+    predicted = read.predicted[:, PURPOSES.index(purpose)]
+    chosen = probes(predicted, read.embedded, np.flatnonzero(np.isfinite(truth)), PROBES)
+    measured = np.full(len(truth), np.nan)
+    measured[chosen] = truth[chosen]
+    left = truth.copy()
+    left[chosen] = np.nan
+    return rank_correlation(tuple(refined(predicted, read.embedded, measured)), tuple(left))
+
+
+def _correlation(score: Sequence[float], one: Case, purpose: str) -> float:
+    return rank_correlation(tuple(map(float, score)), one.graph.column(MEASURED_COLUMNS[purpose]))
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    known = [value for value in values if math.isfinite(value)]
+    return round(fmean(known), _DIGITS) if known else None
+
+
+def _known(value: float) -> float | None:
+    return round(value, _DIGITS) if math.isfinite(value) else None
+
+
+def result_of(every: Sequence[Case]) -> dict[str, Any]:
+    """Return what is committed."""
+    by_set, rows = compared(every, "dataset")
+    by_encoder, others = compared(every, "encoder")
+    return {
+        "sets": sorted({one.dataset for one in every}),
+        "encoders": sorted({one.encoder for one in every}),
+        "probes": PROBES,
+        "held_out_sets": by_set,
+        "held_out_encoders": by_encoder,
+        "cases": {"sets": rows, "encoders": others},
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare, and with ``--ship`` write the networks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--ship", action="store_true", help="write the networks to the package")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would")
+    given = parser.parse_args(arguments)
+    every = cases()
+    if not every:
+        print("There are no sensitivities yet: run bench/structure/sensitivities.py.", file=sys.stderr)
+        return 2
+    result = result_of(every)
+    if given.check:
+        return int(not RESULT.is_file() or json.loads(RESULT.read_text(encoding="utf-8")) != result)
+    write_json(RESULT, result)
+    for held, means in (("set", result["held_out_sets"]), ("encoder", result["held_out_encoders"])):
+        for name, by_purpose in means.items():
+            told = ", ".join(f"{purpose} {value}" for purpose, value in by_purpose.items())
+            print(f"held-out {held}: {name}: {told}")
+    if given.ship:
+        facts = {"sets": ", ".join(result["sets"]), "encoders": ", ".join(result["encoders"])}
+        write_reader(learned(every).members, facts, SHIPPED)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

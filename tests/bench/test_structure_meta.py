@@ -1,0 +1,80 @@
+"""What is learned from sensitivities: a planted rule that only the edges tell, and the committed form."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench/structure"))
+sys.path.append(str(Path(__file__).parents[1] / "structure"))
+
+import meta
+from test_structure_gnn import graph
+
+from graphtune.structure.scores import MEASURED_COLUMNS
+from graphtune.structure.written import structure_facts
+
+
+def case(dataset: str, encoder: str, seed: int, blocks: int) -> meta.Case:
+    """Return a case in which a module matters as much as the one before it has Fisher information."""
+    bare = graph(blocks, seed)
+    before = np.array(bare.column("Fisher"))[[*range(-1, len(bare.nodes) - 1)]]
+    columns = {name: tuple(map(float, before)) for name in MEASURED_COLUMNS.values()}
+    return meta.Case(dataset, encoder, bare.with_columns(columns))
+
+
+@pytest.fixture(scope="module")
+def every():
+    sizes = {"short": 4, "long": 6}
+    return [
+        case(f"set {number}", name, 10 * number + size, size)
+        for number in range(6)
+        for name, size in sizes.items()
+    ]
+
+
+def test_what_only_edges_tell_is_learned_by_edges(every, monkeypatch):
+    monkeypatch.setattr(meta, "_EPOCHS", 120)
+    rest, apart = next(meta.held_out(every, "dataset"))
+    assert {one.dataset for one in apart} == {"set 0"}
+    assert not {one.dataset for one in rest} & {"set 0"}
+    found = {}
+    for edges in (True, False):
+        reader = meta.learned(rest, edges=edges, members=1)
+        told = [meta._correlation(reader.read(one.bare).predicted[:, 0], one, "tune") for one in apart]
+        found[edges] = sum(told) / len(told)
+    assert found[True] > 0.7
+    assert found[True] > found[False] + 0.3
+
+
+def test_the_result_has_every_rival_and_is_checked(every, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(meta, "_EPOCHS", 2)
+    monkeypatch.setattr(meta, "MEMBERS", 1)
+    folder = tmp_path / "sensitivities"
+    folder.mkdir()
+    for number, one in enumerate(every[:4]):
+        facts = {"dataset": one.dataset, "encoder": one.encoder, "structure": structure_facts(one.graph)}
+        (folder / f"{number}.json").write_text(json.dumps(facts))
+    monkeypatch.setattr(meta, "cases", lambda read=meta.cases: read(folder))
+    monkeypatch.setattr(meta, "RESULT", tmp_path / "out/selectors.json")
+    assert meta.main(["--check"]) == 1
+    (tmp_path / "out").mkdir()
+    assert meta.main([]) == 0
+    assert meta.main(["--check"]) == 0
+    result = json.loads((tmp_path / "out/selectors.json").read_text())
+    assert result["sets"] == ["set 0", "set 1"]
+    names = {"Fisher", "Taylor", "Random", "StructureGNN", "without edges", "the same modules on other sets"}
+    assert names <= result["held_out_sets"].keys()
+    assert "Measured" not in result["held_out_sets"]
+    for by_purpose in result["held_out_sets"].values():
+        assert all(value is None or -1 <= value <= 1 for value in by_purpose.values())
+    assert "held-out encoder: StructureGNN" in capsys.readouterr().out
+
+
+def test_measured_columns_are_hidden_before_anything_is_measured(every):
+    bare = every[0].bare
+    for name in MEASURED_COLUMNS.values():
+        assert all(math.isnan(value) for value in bare.column(name))

@@ -1,0 +1,148 @@
+"""The network over model graphs: what it may depend on, its file, and how probes mend it."""
+
+import json
+import math
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from graphtune.errors import ModelError
+from graphtune.structure import KINDS, ModelEdge, ModelGraph, ModuleNode
+from graphtune.structure.gnn import INPUTS, StructureGNN, inputs, normal_scores, probes, refined, relations_of
+from graphtune.structure.gnn.reader import StructureReader, read_reader, write_reader
+from graphtune.structure.purpose import PURPOSES
+from graphtune.structure.scores import MEASURED_COLUMNS, Learned
+
+
+def graph(blocks: int = 3, seed: int = 0) -> ModelGraph:
+    """Return a chain of blocks of three modules, each with a residual past it, with two random columns."""
+    drawn = Random(seed)
+    nodes = [ModuleNode("words", "embedding", 0, (50, 8), 400, 0, 256)]
+    for block in range(1, blocks + 1):
+        for kind, size in (("query", 64), ("feed-forward in", 128), ("norm", 16)):
+            nodes.append(ModuleNode(f"{block}.{kind}", kind, block, (8, 8), size, 2 * size, 256))
+    edges = [ModelEdge(at, at + 1, residual=False) for at in range(len(nodes) - 1)]
+    edges += [ModelEdge(at, at + 3, residual=True) for at in range(0, len(nodes) - 3, 3)]
+    bare = ModelGraph("small", blocks, 8, 8, "export", tuple(nodes), tuple(edges))
+    return bare.with_columns({name: [drawn.random() for _ in nodes] for name in ("Fisher", "kurtosis")})
+
+
+def network(*, edges: bool = True) -> StructureGNN:
+    torch.manual_seed(0)
+    return StructureGNN(len(INPUTS), width=8, edges=edges).eval()
+
+
+def permuted(whole: ModelGraph, order: list[int]) -> ModelGraph:
+    place = {old: new for new, old in enumerate(order)}
+    edges = [ModelEdge(place[e.source], place[e.target], residual=e.residual) for e in reversed(whole.edges)]
+    columns = {name: tuple(values[at] for at in order) for name, values in whole.columns.items()}
+    return replace(whole, nodes=tuple(whole.nodes[at] for at in order), edges=tuple(edges), columns=columns)
+
+
+def test_the_order_of_modules_and_edges_does_not_matter():
+    whole = graph()
+    order = Random(1).sample(range(len(whole.nodes)), len(whole.nodes))
+    reader = StructureReader((network(),))
+    np.testing.assert_allclose(
+        reader.read(permuted(whole, order)).predicted, reader.read(whole).predicted[order], atol=1e-5
+    )
+
+
+def test_only_the_order_of_a_column_matters():
+    whole = graph()
+    other = whole.with_columns({"Fisher": [math.exp(value) for value in whole.column("Fisher")]})
+    torch.testing.assert_close(inputs(other), inputs(whole))
+
+
+def test_inputs_have_names_and_what_is_missing_is_nothing():
+    table = inputs(graph())
+    assert table.shape == (10, len(INPUTS))
+    assert table[:, : len(KINDS)].sum(dim=1).tolist() == [1.0] * 10
+    assert not table[:, INPUTS.index("Taylor")].any()
+    assert table[:, INPUTS.index("Fisher")].sum().abs() < 1e-5
+
+
+def test_normal_scores_are_quantiles_of_ranks():
+    found = normal_scores([3.0, math.nan, 1.0, 2.0])
+    assert np.isnan(found[1])
+    np.testing.assert_allclose(found[[2, 3, 0]], [-0.6745, 0.0, 0.6745], atol=1e-4)
+
+
+@pytest.mark.parametrize("edges", [True, False])
+def test_edges_are_read_unless_they_are_not_to_be(edges):
+    whole = graph()
+    made = StructureReader((network(edges=edges),))
+    alike = np.allclose(made.read(whole).predicted, made.read(replace(whole, edges=())).predicted)
+    assert alike != edges
+
+
+def test_each_relation_is_a_mean_over_neighbours():
+    along, against, past, back = (one.matrix.to_dense() for one in relations_of(graph()))
+    for one in (along, against, past, back):
+        assert set(one.sum(dim=1).tolist()) <= {0.0, 1.0}
+    assert torch.equal(along > 0, (against > 0).T)
+    assert torch.equal(past > 0, (back > 0).T)
+    assert along[1, 0] == 1.0  # the second module receives from the first
+
+
+def test_without_probes_predictions_stay_and_their_scale_is_that_of_the_probes():
+    made = StructureReader((network(),)).read(graph())
+    predicted, nothing = made.predicted[:, 0], np.full(10, np.nan)
+    np.testing.assert_array_equal(refined(predicted, made.embedded, nothing), predicted)
+    some = nothing.copy()
+    some[[0, 4, 7]] = [0.3, 0.1, 0.2]
+    once = refined(predicted, made.embedded, some)
+    np.testing.assert_allclose(refined(predicted, made.embedded, 5 * some), 5 * once, atol=1e-9)
+    np.testing.assert_allclose(refined(predicted, made.embedded, some + 1), once + 1, atol=1e-9)
+
+
+def test_probes_mend_a_wrong_prediction():
+    made = StructureReader((network(),)).read(graph())
+    truth = made.embedded[:, 0] - made.embedded[:, 3]
+    wrong = np.zeros(10)
+    chosen = probes(wrong, made.embedded, np.arange(10), 6)
+    assert len(set(chosen.tolist())) == 6
+    measured = np.full(10, np.nan)
+    measured[chosen] = truth[chosen]
+    left = np.setdiff1d(np.arange(10), chosen)
+    found = refined(wrong, made.embedded, measured)
+    assert np.abs(found - truth)[left].mean() < np.abs(truth - truth[chosen].mean())[left].mean()
+
+
+def test_probes_are_of_the_modules_that_can_be_measured():
+    made = StructureReader((network(),)).read(graph())
+    able = np.array([1, 2, 5])
+    assert set(probes(made.predicted[:, 0], made.embedded, able, 8).tolist()) == {1, 2, 5}
+
+
+def test_a_file_gives_back_what_was_written(tmp_path):
+    path = tmp_path / "networks.safetensors"
+    members = (network(), StructureGNN(len(INPUTS), width=8))
+    write_reader(members, {"sets": "none"}, path)
+    whole = graph()
+    again = read_reader(path).read(whole)
+    np.testing.assert_array_equal(again.predicted, StructureReader(members).read(whole).predicted)
+    score = Learned(str(path))
+    assert score.of(whole, "prune") == tuple(again.predicted[:, PURPOSES.index("prune")])
+    measured = [0.5 if at < 3 else math.nan for at in range(10)]
+    probed = whole.with_columns({MEASURED_COLUMNS["prune"]: measured})
+    assert score.of(probed, "prune") != score.of(whole, "prune")
+
+
+def test_a_file_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="There is no structure network"):
+        Learned(str(tmp_path / "nowhere")).of(graph(), "tune")
+    path = tmp_path / "networks.safetensors"
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(ModelError, match="was altered"):
+        read_reader(path)
+    other = tmp_path / "other.safetensors"
+    write_reader((network(),), {}, other)
+    shape = {"format": 1, "inputs": ["another"], "width": 8, "depth": 2, "edges": True, "members": 1}
+    save_file(load_file(other), other, {"network": json.dumps(shape)})
+    with pytest.raises(ModelError, match="other inputs"):
+        read_reader(other)
