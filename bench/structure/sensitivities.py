@@ -167,9 +167,10 @@ def line(result: dict[str, Any]) -> str:
         known = {name: value for name, value in scores.items() if value is not None}
         name = max(known, key=lambda one: known[one], default=None)
         best[column] = "no order" if name is None else f"{name} {known[name]:.2f}"
+    probed = sum(value is not None for value in result["structure"]["columns"]["pruning loss"])
     told = ", ".join(f"{column}: {said}" for column, said in best.items())
     return (
-        f"{result['dataset']}, {result['encoder']}: {len(result['structure']['nodes'])} modules in "
+        f"{result['dataset']}, {result['encoder']}: {probed} modules in "
         f"{result['seconds']['probes']} s; best rank correlation with the {told}"
     )
 

@@ -58,7 +58,9 @@ class ProbeFiles:
         try:
             facts = json.loads(self._path(name).read_text(encoding="utf-8"))
             numbers: dict[str, Any] = {field.name: facts[field.name] for field in fields(Probe)}
-            known = {key: math.nan if value is None else value for key, value in numbers.items()}
+            known: dict[str, Any] = {
+                key: math.nan if value is None else value for key, value in numbers.items()
+            }
             return Probe(**known) if known["name"] == name else None
         except (OSError, ValueError, KeyError, TypeError):
             return None  # not there, or spoilt: it is measured again

@@ -14,6 +14,7 @@ from graphtune.encoder.tunable import TunableTransformer
 from graphtune.errors import EncoderError
 from graphtune.model import TextModel
 from graphtune.model.text import Padded
+from graphtune.structure.exact import first_of
 
 _AT_ONCE = 64  # texts
 
@@ -54,7 +55,7 @@ class Entering:
         states: list[Tensor] = [torch.empty(0)] * len(texts.length)
         seen: list[Tensor] = []
         handle = model.encoder.blocks[block - 1].register_forward_hook(
-            lambda _, __, output: seen.append(output[0] if isinstance(output, tuple) else output)
+            lambda _, __, output: seen.append(first_of(output))
         )
         order = np.argsort(texts.length, kind="stable")
         device = model.head.weight.device

@@ -18,7 +18,7 @@ from graphtune.encoder.pooling import pooled
 from graphtune.errors import PlanError
 from graphtune.loss import CrossEntropy
 from graphtune.model import TextBatch, TextModel
-from graphtune.structure.exact import exact_scores
+from graphtune.structure.exact import exact_scores, first_of
 from graphtune.structure.located import module_of
 from graphtune.structure.model_graph import ModelGraph
 
@@ -124,7 +124,7 @@ class _PutOut:
             handle.remove()
 
     def _add(self, output: object, mask: Tensor) -> None:
-        states = output[0] if isinstance(output, tuple) else output
+        states = first_of(output)
         if not isinstance(states, Tensor):
             return
         here = states.detach()
@@ -158,11 +158,7 @@ def _between_blocks(model: TextModel) -> Iterator[list[Tensor]]:
                     with_kwargs=True,
                 )
             )
-        handles.append(
-            block.register_forward_hook(
-                lambda _, __, output: seen.append(output[0] if isinstance(output, tuple) else output)
-            )
-        )
+        handles.append(block.register_forward_hook(lambda _, __, output: seen.append(first_of(output))))
     try:
         yield seen
     finally:

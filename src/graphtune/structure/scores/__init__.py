@@ -3,6 +3,7 @@
 from graphtune.structure.purpose import Purpose
 from graphtune.structure.scores.by_chance import Random
 from graphtune.structure.scores.last_blocks import LastBlocks
+from graphtune.structure.scores.learned import Learned
 from graphtune.structure.scores.measured import MEASURED_COLUMNS, Measured
 from graphtune.structure.scores.protocol import Score
 from graphtune.structure.scores.statistics import Fisher, GradientNorm, Magnitude, RelativeGradient, Taylor
@@ -16,6 +17,7 @@ __all__ = [
     "Fisher",
     "GradientNorm",
     "LastBlocks",
+    "Learned",
     "Magnitude",
     "Measured",
     "Purpose",
