@@ -29,7 +29,8 @@ def module_table(graph: "ModelGraph") -> "Table":
     from graphtune.report.wording import counted
 
     title = (
-        f"{graph.model}: {counted(graph.depth, 'block')} of width {graph.width}, {graph.parameters:,} parameters, "
+        f"{graph.model}: {counted(graph.depth, 'block')} of width {graph.width}, "
+        f"{graph.parameters:,} parameters, "
         f"{graph.flops / 1e9:.3g} GFLOP for a text of {graph.tokens} tokens"
     )
     table = Table(
