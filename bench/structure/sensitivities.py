@@ -13,15 +13,12 @@ result has, for each score and purpose, its rank correlation with what was measu
 import argparse
 import math
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -30,23 +27,19 @@ import surroundings
 from graphtune import progress
 from graphtune.artefact import write_json
 from graphtune.encoder import Transformer, from_name
-from graphtune.encoder.token_states import TokenIds
-from graphtune.encoder.tunable import TunableTransformer
+from graphtune.encoder.loading import load_model
 from graphtune.errors import GraphtuneError
 from graphtune.model import TextModel, TextTask
-from graphtune.sensitivity import Probing, fit_head, measured, with_measured
+from graphtune.sensitivity import Probing, Rows, analysed, prepared
 from graphtune.structure import ModelGraph
 from graphtune.structure.rank_correlation import rank_correlation
 from graphtune.structure.scores import ALL, MEASURED_COLUMNS, Measured, Purpose, Random
-from graphtune.structure.task_columns import with_task_columns
 from graphtune.structure.weights import weight_columns
 from graphtune.structure.written import structure_facts
 from graphtune.table import Table
 
 HERE = Path(__file__).parent
 RESULTS, WORK = HERE / "results", HERE.parent / "work/sensitivities"
-_TRAIN, _VAL = 1000, 256  # rows at most
-_BATCHES, _BATCH = 8, 16  # that task statistics are taken from
 _TOKENS = 32  # of the text that costs are told for
 _SEEDS = 20  # of the score that knows nothing
 _TRIED = 3  # modules of a smoke run
@@ -69,17 +62,11 @@ def result_of(
 ) -> dict[str, Any]:
     """Measure one encoder on one set; with ``rows``, a few modules of it."""
     table, _ = protocols.read(protocols.Protocol(name), 0, rows)
-    model, task = prepared(table, encoder)
-    graph = graph_of(model)
-    start = time.monotonic()
-    fit_head(model, task)
-    fitted = time.monotonic()
-    graph = with_task_columns(graph, model, batches(task))
-    counted = time.monotonic()
-    only = () if rows is None else tuple(node.name for node in graph.nodes[:: len(graph.nodes) // _TRIED])
-    probes = measured(graph, model, task, settings, only=only, into=work)
-    graph = with_measured(graph, probes)
-    alone = probes[""]
+    model, task = subject(table, encoder)
+    found = analysed(
+        graph_of(model), model, task, probes=None if rows is None else _TRIED, settings=settings, into=work
+    )
+    graph = found.graph
     return {
         "dataset": name,
         "encoder": Path(encoder).name,
@@ -87,36 +74,21 @@ def result_of(
         "settings": {
             key: getattr(settings, key) for key in ("steps", "batch_rows", "rate", "pruned", "bits")
         },
-        "seconds": {
-            "head": round(fitted - start, 2),
-            "statistics": round(counted - fitted, 2),
-            "probes": round(sum(probe.seconds for probe in probes.values()), 2),
-        },
-        "start_loss": round(alone.start, _DIGITS),
-        "head_gain": round(alone.tuning_gain, _DIGITS),
+        "seconds": {name: round(value, 2) for name, value in found.seconds.items()},
+        "start_loss": None if found.start_loss is None else round(found.start_loss, _DIGITS),
         "correlations": correlations(graph),
         "structure": structure_facts(rounded(graph)),
         **surroundings.facts(),
     }
 
 
-def prepared(table: Table, encoder: str) -> tuple[TextModel, TextTask]:
+def subject(table: Table, encoder: str) -> tuple[TextModel, TextTask]:
     """Return the encoder with an empty head, and the rows that it is measured on."""
     named = from_name(encoder)
     assert isinstance(named, Transformer)
-    random = np.random.default_rng(0)
-    learn, judge = (random.permutation(protocols.labelled(table, part)) for part in ("train", "val"))
-    if not len(judge):
-        count = min(_VAL, len(learn) // 4)
-        learn, judge = learn[count:], learn[:count]
-    learn, judge = learn[:_TRAIN], judge[:_VAL]
-    chosen = np.concatenate([learn, judge])
-    every = torch.arange(len(chosen))
-    texts = TokenIds.of(named, [table.texts[row] for row in chosen])
-    labels, classes = torch.from_numpy(table.labels[chosen]), len(table.classes)
-    task = TextTask(texts, labels, classes, every[: len(learn)], every[len(learn) :])
-    whole = TunableTransformer.load(named.directory, 0, drops=False)
-    return TextModel(whole, named.pooled_by, nn.Linear(named.width, classes), dropout=0.0).eval(), task
+    train, val = (protocols.labelled(table, part) for part in ("train", "val"))
+    rows = Rows.drawn(table.texts, table.labels, len(table.classes), train, val)
+    return prepared(named, load_model(named.directory, torch.float32), rows)
 
 
 def graph_of(model: TextModel) -> ModelGraph:
@@ -125,12 +97,6 @@ def graph_of(model: TextModel) -> ModelGraph:
 
     found = read(model.encoder.model, _TOKENS)
     return found.with_columns(weight_columns(model.encoder.model, found))
-
-
-def batches(task: TextTask) -> list[Any]:
-    """Return a few training batches."""
-    rows = task.train[: _BATCHES * _BATCH]
-    return [task.batch(some) for some in rows.split(_BATCH)]
 
 
 def correlations(graph: ModelGraph) -> dict[str, dict[str, float | None]]:

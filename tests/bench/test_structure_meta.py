@@ -15,12 +15,14 @@ import meta
 from test_structure_gnn import graph
 
 from graphtune.structure.scores import MEASURED_COLUMNS
+from graphtune.structure.task_columns import TASK_COLUMNS
 from graphtune.structure.written import structure_facts
 
 
 def case(dataset: str, encoder: str, seed: int, blocks: int) -> meta.Case:
     """Return a case in which a module matters as much as the one before it has Fisher information."""
     bare = graph(blocks, seed)
+    bare = bare.with_columns({name: [0.0] * len(bare.nodes) for name in TASK_COLUMNS if name != "Fisher"})
     before = np.array(bare.column("Fisher"))[[*range(-1, len(bare.nodes) - 1)]]
     columns = {name: tuple(map(float, before)) for name in MEASURED_COLUMNS.values()}
     return meta.Case(dataset, encoder, bare.with_columns(columns))

@@ -8,6 +8,8 @@ import typer
 if TYPE_CHECKING:
     from torch import nn
 
+    from graphtune.encoder import Transformer
+
 INTO = "graphtune-structure"
 
 
@@ -25,10 +27,30 @@ def analyze(
     ] = "parameters",
     tokens: Annotated[int, typer.Option(min=1, help="Length of the text that costs are told for.")] = 128,
     png: Annotated[bool, typer.Option("--png", help="Draw as PNG too (extra draw).")] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TABLE", help="Labelled texts, as for fit: what the encoder's modules are worth on them."
+        ),
+    ] = None,
+    probes: Annotated[
+        str,
+        typer.Option(
+            metavar="N|all",
+            help="With --data: how many modules are measured, by tuning, pruning and rounding each alone.",
+        ),
+    ] = "0",
+    budget: Annotated[
+        str, typer.Option(metavar="SHARE", help="With --data: parameters that the tuning plan may let learn.")
+    ] = "25%",
+    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
+    split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
 ) -> None:
     """Read a model as a graph of its modules: who reads whom, parameters, FLOPs, and statistics of weights.
 
-    Writes structure.json and structure.svg into DIR.
+    Writes structure.json and structure.svg into DIR. With --data the graph is that of the encoder alone, with
+    what the labelled texts say of each module, and plan.toml says what to tune, prune and quantise.
     """
     from rich.console import Console
     from rich.text import Text
@@ -39,12 +61,21 @@ def analyze(
 
     place = Path(into)
     check_directory(place, structure.STRUCTURE, "model graph of graphtune")
-    structure.check_column(color, (*structure.COSTS, *structure.WEIGHT_COLUMNS))
+    asked = None
+    if data is not None:
+        from graphtune.cli.task import Asked
+
+        asked = Asked.of(data, probes=probes, budget=budget, columns=(text, label, split))
+    told = () if asked is None else asked.columns
+    structure.check_column(color, (*structure.COSTS, *structure.WEIGHT_COLUMNS, *told))
     if png:
         structure.check_png()
-    model = _model(source)
-    graph = structure.read(model, tokens)
-    graph = graph.with_columns(structure.weight_columns(model, graph))
+    if asked is None:
+        model = _model(source)
+        graph, plan = structure.read(model, tokens), None
+        graph = graph.with_columns(structure.weight_columns(model, graph))
+    else:
+        graph, plan = asked.analysed(*_encoder(source), tokens, place)
     svg = structure.drawn(graph, color)
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -58,6 +89,12 @@ def analyze(
             partial.write_bytes(structure.png(svg))
     console.print(Text("edges: ", style="cyan").append(_TRACED[graph.traced], "default"))
     made = [structure.STRUCTURE, "structure.svg", *(["structure.png"] if png else [])]
+    if plan is not None:
+        for line in plan.lines:
+            console.print(line, markup=False)
+        with written(place / "plan.toml") as partial:
+            partial.write_text(plan.text, encoding="utf-8")
+        made.append("plan.toml")
     console.print(
         Text("written: ", style="cyan").append(", ".join(str(place / name) for name in made), "default")
     )
@@ -78,18 +115,33 @@ def _model(source: str) -> "nn.Module":
         ModelError: a directory that is neither a model nor an encoder, or a model without an encoder.
         EncoderError: no such encoder, or one without modules.
     """
+    if _is_model(source):
+        from graphtune.run.modules import modules_of
+        from graphtune.run.saved import load
+
+        return modules_of(load(Path(source).expanduser()))
+    return _encoder(source)[1]
+
+
+def _encoder(source: str) -> "tuple[Transformer, nn.Module]":
+    """Return what tokenises for a model or an encoder, and the encoder's weights in float32.
+
+    Raises:
+        ModelError: a directory that is neither a model nor an encoder, or a model without an encoder.
+        EncoderError: no such encoder, or one without modules.
+    """
     import torch
 
     from graphtune.encoder import Transformer, from_name
     from graphtune.encoder.loading import load_model
     from graphtune.errors import EncoderError, ModelError
 
-    directory = Path(source).expanduser()
-    if directory.is_dir() and (directory / "manifest.json").is_file():
-        from graphtune.run.modules import modules_of
+    if _is_model(source):
+        from graphtune.run.modules import encoder_of
         from graphtune.run.saved import load
 
-        return modules_of(load(directory))
+        return encoder_of(load(Path(source).expanduser()))
+    directory = Path(source).expanduser()
     if directory.is_dir() and not any((directory / name).is_file() for name in _MARKS):
         raise ModelError(
             f"{source} is neither a graphtune model nor an encoder: it has no manifest.json and no "
@@ -102,7 +154,11 @@ def _model(source: str) -> "nn.Module":
             f"The encoder {source} has no modules to read: it looks up or counts words.",
             fix="name a transformer: minilm, a Hugging Face directory or a hub id.",
         )
-    return load_model(encoder.directory, torch.float32)
+    return encoder, load_model(encoder.directory, torch.float32)
+
+
+def _is_model(source: str) -> bool:
+    return (Path(source).expanduser() / "manifest.json").is_file()
 
 
 _MARKS = ("config.json", "0_Transformer/config.json")

@@ -17,6 +17,10 @@ _HEADS = {
     "kurtosis": "kurtosis",
     "largest over deviation": "max/σ",
     "share near zero": "near 0",
+    "relative gradient": "gradient",
+    "tuning gain": "gain",
+    "pruning loss": "if cut",
+    "quantisation loss": "if rounded",
 }
 
 

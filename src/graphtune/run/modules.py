@@ -43,6 +43,20 @@ def modules_of(model: FittedModel) -> Assembled:
     return Assembled(inner, pooling)
 
 
+def encoder_of(model: FittedModel) -> tuple[Transformer, nn.Module]:
+    """Return what tokenises and pools for a model, and its encoder's weights in float32, tuned or not.
+
+    Raises:
+        ModelError: the model has no encoder with blocks.
+        EncoderError: the encoder is not there, incomplete or altered.
+    """
+    inner = modules_of(model).encoder.get_submodule("model")
+    predictor, encoder = model.predictor, model.maker.encoder
+    reads = predictor.encoder if isinstance(predictor, FittedTuned) else encoder
+    assert isinstance(reads, Transformer)
+    return reads, inner
+
+
 def _linear(head: LinearHead) -> nn.Linear:
     inputs, outputs = head.weight.shape
     made = nn.Linear(inputs, outputs)

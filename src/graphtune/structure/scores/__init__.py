@@ -8,6 +8,7 @@ from graphtune.structure.scores.measured import MEASURED_COLUMNS, Measured
 from graphtune.structure.scores.protocol import Score
 from graphtune.structure.scores.statistics import Fisher, GradientNorm, Magnitude, RelativeGradient, Taylor
 from graphtune.structure.scores.uniform import Uniform
+from graphtune.structure.scores.usual import Usual
 
 ALL = (Uniform, LastBlocks, GradientNorm, RelativeGradient, Fisher, Taylor, Magnitude, Random, Measured)
 
@@ -26,4 +27,5 @@ __all__ = [
     "Score",
     "Taylor",
     "Uniform",
+    "Usual",
 ]

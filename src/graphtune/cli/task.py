@@ -1,0 +1,150 @@
+"""What ``graphtune analyze --data`` asks of labelled texts, and what follows from it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from graphtune.encoder import Transformer
+    from graphtune.sensitivity import Analysed, Rows
+    from graphtune.structure import ModelGraph
+    from graphtune.structure.plans import Recommended
+    from graphtune.table import Table
+
+_PROBES = "probes"  # folder of what was measured
+
+
+@dataclass(frozen=True)
+class Plans:
+    """Plans, and how they are told."""
+
+    lines: tuple[str, ...]
+    text: str  # TOML
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A table that was read, and what is asked of it."""
+
+    table: "Table"
+    probes: int | None  # None = of all modules
+    share: float  # of the parameters, that may learn
+
+    @classmethod
+    def of(
+        cls, data: str, *, probes: str, budget: str, columns: tuple[str | None, str | None, str | None]
+    ) -> "Asked":
+        """Read the table, after what is asked was checked.
+
+        Raises:
+            PlanError: the probes are no number, or the budget is no share.
+            TableError: with everything that is wrong with the table.
+        """
+        from graphtune.cli.rows import say_notes
+        from graphtune.table import Columns, read_tables
+
+        count, share = _count(probes), share_of(budget)
+        text, label, split = columns
+        named = Columns(text=text, label=label, split=split)
+        table = read_tables(data, named, purpose="fit", unlabelled=(), test=None, keep_rare=True)
+        say_notes(table)
+        return cls(table, count, share)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those that the graph will have of the task."""
+        from graphtune.structure.scores import MEASURED_COLUMNS
+        from graphtune.structure.task_columns import TASK_COLUMNS
+
+        return (*TASK_COLUMNS, *(() if self.probes == 0 else MEASURED_COLUMNS.values()))
+
+    def analysed(
+        self, encoder: "Transformer", inner: "nn.Module", tokens: int, place: Path
+    ) -> "tuple[ModelGraph, Plans]":
+        """Return the encoder's graph with all that is known of its modules, and the plans that follow.
+
+        What is measured is kept in ``place`` at once, and not measured again.
+        """
+        from graphtune import structure
+        from graphtune.sensitivity import analysed, prepared
+        from graphtune.structure.plans import Budgets, recommended
+        from graphtune.structure.scores import Usual
+
+        rows = self._rows()
+        model, task = prepared(encoder, inner, rows)
+        graph = structure.read(model.encoder.model, tokens)
+        graph = graph.with_columns(structure.weight_columns(model.encoder.model, graph))
+        found = analysed(graph, model, task, probes=self.probes, into=place / _PROBES)
+        heads = int(getattr(model.encoder.config, "num_attention_heads", 0) or 0)
+        plans, notes = recommended(found.graph, Usual(), Budgets(tuned=self.share), heads=heads)
+        return found.graph, Plans((*_said(found, rows), *_told(found.graph, plans), *notes), _toml(plans))
+
+    def _rows(self) -> "Rows":
+        from graphtune.errors import TableError
+        from graphtune.run.split import split_rows
+        from graphtune.sensitivity import Rows
+
+        if self.table.marks is not None:
+            raise TableError("Texts have several labels.", fix="name a column with one label a text.")
+        found = split_rows(self.table, 0)
+        table = self.table
+        return Rows.drawn(table.texts, table.labels, len(table.classes), found.train, found.val)
+
+
+def share_of(text: str) -> float:
+    """Return 0.25 for ``25%`` or ``0.25``.
+
+    Raises:
+        PlanError: it is no share, or one of 0 or over 100 %.
+    """
+    from graphtune.errors import PlanError
+
+    bare = text.strip()
+    try:
+        share = float(bare[:-1]) / 100 if bare.endswith("%") else float(bare)
+    except ValueError:
+        raise PlanError(f"--budget {text!r} is no share.", fix="write such as 25%.") from None
+    if not 0.0 < share <= 1.0:
+        raise PlanError(f"--budget {text} is out of range.", fix="write more than 0 and at most 100%: 25%.")
+    return share
+
+
+def _count(text: str) -> int | None:
+    from graphtune.errors import PlanError
+
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise PlanError(f"--probes {text!r} is no number of modules.", fix="write a whole number, or all.")
+    return int(text)
+
+
+def _said(found: "Analysed", rows: "Rows") -> tuple[str, ...]:
+    took = ", ".join(f"{name} {value:.1f} s" for name, value in found.seconds.items())
+    return (f"task: {len(rows.learn):,} labelled rows learn, {len(rows.judge):,} judge ({took})",)
+
+
+def _told(graph: "ModelGraph", plans: "Recommended") -> tuple[str, ...]:
+    from graphtune.report.wording import counted
+    from graphtune.structure.purpose import PURPOSES
+    from graphtune.structure.scores import Usual
+
+    by = {purpose: type(Usual().chosen(graph, purpose)).__name__ for purpose in PURPOSES}
+    learns = plans.tuning.cost(graph, "parameters") / max(1, graph.parameters)
+    flops = plans.pruning.cost(graph, "flops") / max(1, graph.flops)
+    whole = 4 * max(1, graph.parameters)
+    top, cut = counted(plans.tuning.top, "block"), counted(len(plans.pruning.blocks), "block")
+    rounded, left = counted(len(plans.bits.modules), "matrix", "matrices"), plans.bits.bytes(graph) / whole
+    return (
+        f"tune: the top {top} ({learns:.0%} of the parameters), by {by['tune']}",
+        f"prune: parts of {cut} ({flops:.0%} of the FLOPs are left), by {by['prune']}",
+        f"quantise: {rounded} ({left:.0%} of the bytes are left), by {by['quantise']}",
+    )
+
+
+def _toml(plans: "Recommended") -> str:
+    from graphtune.plan.toml import to_toml
+
+    return to_toml(plans)

@@ -1,0 +1,70 @@
+"""``graphtune analyze --data``: what labelled texts say of modules, and the plans that follow."""
+
+import math
+from pathlib import Path
+
+import pytest
+from small_table import COLUMNS
+
+from graphtune.cli.app import main
+from graphtune.plan.toml import from_toml
+from graphtune.structure import read_structure
+from graphtune.structure.plans import Recommended
+from graphtune.structure.task_columns import TASK_COLUMNS
+from tiny_bert import write_tiny_bert
+
+NAMED = COLUMNS[:4]  # text and label; there is no column of ids to name
+
+
+@pytest.fixture(autouse=True)
+def bert(tmp_path) -> Path:
+    write_tiny_bert(tmp_path / "bert")
+    return tmp_path / "bert"
+
+
+def test_statistics_probes_and_plans_are_written_and_probes_go_on(table, tmp_path, capsys):
+    asked = ("analyze", "bert", "--data", str(table), *NAMED, "--tokens", "8", "--into", "out")
+    assert main([*asked, "--probes", "2", "--budget", "60%", "--color", "tuning gain"]) == 0
+    out = capsys.readouterr().out
+    graph = read_structure(tmp_path / "out/structure.json")
+    assert set(TASK_COLUMNS) <= graph.columns.keys()
+    assert sum(math.isfinite(value) for value in graph.column("tuning gain")) == 2
+    assert "by LastBlocks" in out
+    plans = from_toml(Recommended, (tmp_path / "out/plan.toml").read_text(), kinds={})
+    assert plans.tuning.top >= 1
+    assert plans.bits.modules
+    assert plans.pruning.cost(graph, "flops") <= 0.7 * graph.flops * 1.001
+    made = sorted((tmp_path / "out/probes").rglob("*.json"))
+    times = [file.stat().st_mtime_ns for file in made]
+    assert main([*asked, "--probes", "all", "--budget", "60%"]) == 0
+    assert [file.stat().st_mtime_ns for file in made] == times
+    out = capsys.readouterr().out
+    assert "by Measured" in out
+    assert "if cut" in out
+    graph = read_structure(tmp_path / "out/structure.json")
+    assert all(math.isfinite(value) for value in graph.column("pruning loss"))
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (("--probes", "-1"), "--probes '-1' is no number"),
+        (("--probes", "some"), "--probes 'some' is no number"),
+        (("--budget", "0%"), "out of range"),
+        (("--budget", "120%"), "out of range"),
+        (("--budget", "much"), "is no share"),
+        (("--color", "tuning gain"), "no column 'tuning gain'"),  # nothing is probed
+    ],
+)
+def test_what_is_wrong_is_told_before_any_work(more, problem, table, tmp_path, refused):
+    said, _ = refused("analyze", "bert", "--data", str(table), *NAMED, *more, folder=tmp_path)
+    assert problem in said
+
+
+def test_too_few_labels_and_words_alone_are_refused(tmp_path, refused):
+    few = tmp_path / "few.csv"
+    few.write_text("text,label,split\na,x,train\nb,y,train\nc,,train\n")
+    said, _ = refused("analyze", "bert", "--data", str(few), folder=tmp_path)
+    assert "too few" in said
+    said, _ = refused("analyze", "tfidf", "--data", str(few), folder=tmp_path)
+    assert "no modules" in said
