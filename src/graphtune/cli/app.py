@@ -17,6 +17,7 @@ from graphtune import __version__
 from graphtune.cli.cache import cache
 from graphtune.cli.check import check
 from graphtune.cli.compare import compare
+from graphtune.cli.compress import compress
 from graphtune.cli.demo import demo
 from graphtune.cli.doctor import doctor
 from graphtune.cli.evaluate import evaluate
@@ -63,6 +64,7 @@ def _graphtune(
 app.command()(cache)
 app.command()(check)
 app.command()(compare)
+app.command()(compress)
 app.command()(demo)
 app.command()(doctor)
 app.command()(evaluate)
