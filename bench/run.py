@@ -4,8 +4,8 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but class_names, comparison, few_labels, million, mlp_init, multi_label, trainer,
-tuning and unknown, which take long and are run only where named.
+Without a NAME all are run but class_names, comparison, compress, few_labels, million, mlp_init, multi_label,
+trainer, tuning and unknown, which take long and are run only where named.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 import bars
 import class_names
 import comparison
+import compress
 import encoding
 import few_labels
 import kernels
@@ -36,6 +37,7 @@ BENCHMARKS = (
         bars,
         class_names,
         comparison,
+        compress,
         encoding,
         few_labels,
         kernels,
@@ -48,7 +50,18 @@ BENCHMARKS = (
     ),
     *(sampling, static, trainer, tuning, unknown, word_graph),
 )
-_ONLY_NAMED = (class_names, comparison, few_labels, million, mlp_init, multi_label, trainer, tuning, unknown)
+_ONLY_NAMED = (
+    class_names,
+    comparison,
+    compress,
+    few_labels,
+    million,
+    mlp_init,
+    multi_label,
+    trainer,
+    tuning,
+    unknown,
+)
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -7,9 +7,11 @@ import pytest
 from tiny_bert import write_tiny_bert
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:  # of the session, as the models are that tests share
+        patch.setenv("GRAPHTUNE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +22,21 @@ def tiny_bert(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def exported(tiny_bert, tmp_path_factory):
+def head():
+    """Return a head of three classes."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return torch.nn.Linear(32, 3).requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def exported(tiny_bert, head, tmp_path_factory):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
     from graphtune.compress.exported import export
     from graphtune.encoder import Transformer
 
-    return export(Transformer(str(tiny_bert)), tmp_path_factory.mktemp("exported") / "tiny")
+    # With a head, so that it need not be exported twice: that takes most of these tests' time.
+    return export(Transformer(str(tiny_bert)), tmp_path_factory.mktemp("exported") / "tiny", head=head)

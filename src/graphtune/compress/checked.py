@@ -96,7 +96,7 @@ def compared(
     """Compare two on the same texts; ``most`` is how many points may be lost, ``sizes`` are bytes."""
     old, new = Answers.of(before, texts), Answers.of(after, texts)
     first, second = old.standing(texts, sizes[0]), new.standing(texts, sizes[1])
-    cosine = float((old.rows * new.rows).sum(dim=1)[old.rows.any(dim=1)].mean())
+    cosine = mean_cosine(old.rows, new.rows)
     agreement = old.same(new)
     measure: Measure
     if first.accuracy is not None and second.accuracy is not None:
@@ -152,6 +152,15 @@ def with_footprints(found: Compression, before: Footprint, after: Footprint) -> 
         before=replace(found.before, footprint=before),
         after=replace(found.after, footprint=after),
     )
+
+
+def mean_cosine(before: Float32[Tensor, "T F"], after: Float32[Tensor, "T F"]) -> float:
+    """Return the mean cosine of rows before and after; rows of zeros are left out, and 1 is told of none."""
+    some = before.any(dim=1)
+    if not bool(some.any()):
+        return 1.0
+    # In float32 a small loss would be less than what rounding takes from a norm of 1.
+    return float(torch.nn.functional.cosine_similarity(before[some].double(), after[some].double()).mean())
 
 
 def overlap(before: Float32[Tensor, "T F"], after: Float32[Tensor, "T F"]) -> float:

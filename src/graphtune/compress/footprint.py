@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+import graphtune
+from graphtune.compress import worker
 from graphtune.errors import ModelError
 from graphtune.report.compression import Footprint
 
@@ -35,34 +37,46 @@ def footprints(places: Sequence[str], texts: Sequence[str]) -> list[Footprint]:
             # One after another: two that load at a time would be slower than each is by itself.
             for number, place in enumerate(places):
                 workers.append(_Worker(place, Path(folder) / str(number)))
+                workers[-1].begin()
             every = list(islice(cycle(texts), _WARM + _SINGLES))
             for question in every:
-                for worker in workers:
-                    worker.ask([question], "one")
+                for one in workers:
+                    one.ask([question], "one")
             rest = cycle(texts)
             for _ in range(1 + _TURNS):
                 question = list(islice(rest, _MANY))
-                for worker in workers:
-                    worker.ask(question, "many")
+                for one in workers:
+                    one.ask(question, "many")
         finally:
-            for worker in workers:
-                worker.stop()
-    return [worker.footprint() for worker in workers]
+            for one in workers:
+                one.stop()
+    return [one.footprint() for one in workers]
 
 
 class _Worker:
     def __init__(self, place: str, cache: Path) -> None:
         self.place = place
+        # This very graphtune, wherever the process is started.
+        paths = [str(Path(graphtune.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "graphtune.compress.worker", place],
+            [sys.executable, "-P", worker.__file__, place],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "GRAPHTUNE_CACHE": str(cache)},
+            env={
+                **os.environ,
+                "GRAPHTUNE_CACHE": str(cache),
+                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            },
             text=True,
             encoding="utf-8",
         )
         self.seconds: dict[str, list[float]] = {"one": [], "many": []}
+        self.first: dict[str, Any] = {}
+        self.last: dict[str, Any] = {}
+
+    def begin(self) -> None:
+        """Wait until it can predict."""
         self.first = self.last = self._told()
 
     def ask(self, texts: list[str], kind: str) -> None:

@@ -14,8 +14,8 @@ def kept_in_float(
     """Return the modules that stay in float32, in the order of ``modules``.
 
     Where all but those of ``always`` become integers and ``target`` is met, these are all. Else each module
-    is made integers by itself, and those that move the rows most are kept, one after another, until the target
-    is met.
+    is made integers by itself, and those that move the rows most are kept, one after another, until the
+    target is met.
 
     Args:
         cosine: the mean cosine of rows before and after, when those that are named stay in float32.
@@ -33,7 +33,7 @@ def kept_in_float(
     with bar("Quantising one by one", float(len(free)), "modules") as progress:
         for name in free:
             alone[name] = cosine(tuple(other for other in modules if other != name))
-            progress.advance(1)
+            progress.advance(1.0)
     for name in sorted(free, key=lambda one: (alone[one], modules.index(one))):
         kept = tuple(one for one in modules if one in kept or one == name)
         reached = cosine(kept)

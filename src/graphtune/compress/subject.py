@@ -148,7 +148,7 @@ def _compressible(encoder: FittedEncoder | object, of: str) -> Transformer | Onn
         return encoder
     kind = type(encoder).__name__.removeprefix("Fitted").lower()
     raise ModelError(
-        f"The encoder of {of} is no transformer but {kind}: there is nothing to export or quantise, and it is "
-        "small and fast as it is.",
+        f"The encoder of {of} is no transformer but {kind}: there is nothing to export or quantise, and it "
+        "is small and fast as it is.",
         fix="use it as it is, or fit a model with a transformer, such as --encoder minilm.",
     )

@@ -8,6 +8,7 @@ from jaxtyping import Int64
 from graphtune.compress.checked import Texts
 from graphtune.compress.subject import Subject
 from graphtune.errors import TableError
+from graphtune.report.wording import counted
 from graphtune.run import FittedModel
 from graphtune.table import Table
 
@@ -37,7 +38,7 @@ def divided(subject: Subject, table: Table | None, seed: int) -> tuple[tuple[str
         seen, judging = random.permutation(rest), random.permutation(test)
     if not len(seen) or not len(judging):
         raise TableError(
-            f"The table has {len(filled)} texts: models are compared on some, and quantised by others.",
+            f"The table has {counted(len(filled), 'text')}: models are compared on some, made by others.",
             fix="give a table of two texts or more; a few hundred say more.",
         )
     looked = tuple(table.texts[at] for at in seen[:_MOST_SEEN])

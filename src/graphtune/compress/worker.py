@@ -1,8 +1,9 @@
 """A process that does nothing but predict, so that its memory and its seconds are a model's own.
 
-    python -m graphtune.compress.worker PLACE
+    python -P worker.py PLACE
 
-It answers each line of standard input, a JSON list of texts, by a line of JSON on standard output.
+Run by its path: as a module it would have imported its package before its clock starts. It answers each line
+of standard input, a JSON list of texts, by a line of JSON on standard output.
 """
 
 import time
