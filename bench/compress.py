@@ -33,7 +33,7 @@ JUDGED = {
 SPEED = "speed"
 ALL = (SPEED, *JUDGED)
 TORCH, EXACT = "torch", "torch float32"
-QUANTISED = {"int8 token": "token", "int8 batch": "batch", "int8 calibrated": "calibrated"}
+QUANTISED: dict[str, Any] = {"int8 token": "token", "int8 batch": "batch", "int8 calibrated": "calibrated"}
 EXPORTED = ("onnx float32", *QUANTISED)
 SHAPES = tuple((texts, tokens) for tokens in (16, 64, 128) for texts in (1, 64))
 _TURNS = 7
@@ -126,7 +126,7 @@ def worded(encoder: str, shapes: Sequence[tuple[int, int]]) -> list[list[str]]:
 
 def quality(name: str, encoder: str, folder: Path, rows: int | None) -> dict[str, Any]:
     """Judge every way's rows of one data set."""
-    from graphtune.compress.checked import overlap
+    from graphtune.compress.row_likeness import overlap
     from graphtune.encoder import Onnx, Transformer
 
     table, _ = protocols.read(JUDGED[name], 0)

@@ -14,7 +14,8 @@ from compress_texts import texts
 from safetensors.torch import load_file
 
 from graphtune.compress import Export, Int8, Subject, compress
-from graphtune.compress.checked import Texts, compared, overlap
+from graphtune.compress.checked import Texts, compared
+from graphtune.compress.row_likeness import overlap
 from graphtune.compress.texts import divided
 from graphtune.encoder import Onnx, Transformer
 from graphtune.encoder.onnx import MODEL

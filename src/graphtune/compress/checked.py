@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
+from graphtune.compress.row_likeness import mean_cosine, overlap
 from graphtune.compress.subject import Subject
 from graphtune.encoder import Onnx, Transformer
 from graphtune.encoder.directory import content_files
@@ -17,8 +17,6 @@ from graphtune.metric import expected_calibration_error
 from graphtune.report.compression import Compression, Footprint, Measure, Standing
 from graphtune.select.thresholds import micro
 
-_NEIGHBOURS = 10
-_ROWS_AT_ONCE = 1024
 _ROUNDING = 1e-9  # points
 
 
@@ -152,34 +150,6 @@ def with_footprints(found: Compression, before: Footprint, after: Footprint) -> 
         before=replace(found.before, footprint=before),
         after=replace(found.after, footprint=after),
     )
-
-
-def mean_cosine(before: Float32[Tensor, "T F"], after: Float32[Tensor, "T F"]) -> float:
-    """Return the mean cosine of rows before and after; rows of zeros are left out, and 1 is told of none."""
-    some = before.any(dim=1)
-    if not bool(some.any()):
-        return 1.0
-    # In float32 a small loss would be less than what rounding takes from a norm of 1.
-    return float(torch.nn.functional.cosine_similarity(before[some].double(), after[some].double()).mean())
-
-
-def overlap(before: Float32[Tensor, "T F"], after: Float32[Tensor, "T F"]) -> float:
-    """Return the mean share of a row's ten nearest others that stay its nearest; 1 of few rows."""
-    count = min(_NEIGHBOURS, len(before) - 1)
-    if count < 1 or count == len(before) - 1:
-        return 1.0
-    kept = 0
-    for start in range(0, len(before), _ROWS_AT_ONCE):
-        own = torch.arange(start, min(start + _ROWS_AT_ONCE, len(before)))
-        old, new = (_nearest(rows, own, count) for rows in (before, after))
-        kept += int((old.unsqueeze(2) == new.unsqueeze(1)).sum())
-    return kept / (count * len(before))
-
-
-def _nearest(rows: Float32[Tensor, "T F"], own: Int64[Tensor, " B"], count: int) -> Int64[Tensor, "B K"]:
-    scores = rows[own] @ rows.T
-    scores[torch.arange(len(own)), own] = -2.0  # below every cosine
-    return scores.topk(count, dim=1).indices
 
 
 def size_of(place: Path, encoder: Transformer | Onnx) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from graphtune.compress.row_likeness import mean_cosine
 from graphtune.compress.sensitive import kept_in_float
 from graphtune.compress.subject import Subject, check_extra
 from graphtune.compress.token_scales import modules, quantised
@@ -116,7 +117,8 @@ class Int8:
 
         def cosine(kept: tuple[str, ...]) -> float:
             session = session_of(make(model, kept, feeds), torch.get_num_threads())
-            return float((wanted * _rows(replace(loaded, session=session), feeds)).sum(axis=1).mean())
+            found = _rows(replace(loaded, session=session), feeds)
+            return mean_cosine(torch.from_numpy(wanted), torch.from_numpy(found))
 
         kept = kept_in_float(cosine, every, self.keep, self.cosine)
         copy_onnx(encoder, place)

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import tomli_w
 import torch
 from torch import Tensor
 
@@ -101,9 +103,12 @@ def load(directory: Path) -> FittedModel:
 
 def exported_of(model: FittedModel) -> Onnx | None:
     """Return the exported encoder that is a part of the model; None if it has none, or a plan names it."""
-    own = model.predictor if isinstance(model.predictor, FittedExported) else model.maker
-    encoder = own.encoder
-    return encoder if isinstance(encoder, Onnx) and encoder.name != model.plan.encoder else None
+    holder = model.predictor if isinstance(model.predictor, FittedExported) else model.maker
+    encoder = holder.encoder
+    if not isinstance(encoder, Onnx):
+        return None
+    own = model.compression is not None or encoder.name != model.plan.encoder
+    return encoder if own else None
 
 
 def _write_parts(model: FittedModel, place: Path) -> None:
@@ -167,11 +172,11 @@ def _write_graphs(model: FittedModel, place: Path) -> None:
 
 
 def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
-    plan = Plan.read(directory / "plan.toml")
-    candidate = plan.candidates[0]
     classes = tuple(json.loads((directory / "labels.json").read_text(encoding="utf-8")))
     own, fingerprint = directory / _ENCODER, manifest["encoder"]["fingerprint"]
     exported = located_onnx(str(own)) if is_exported(own) else None
+    plan = _read_plan(directory / "plan.toml", exported)
+    candidate = plan.candidates[0]
     # In what older ones wrote, an encoder with a folder always serves by itself.
     serves = own.is_dir() and bool(manifest["encoder"].get("serves", True))
     words = _read_words(directory)
@@ -219,6 +224,18 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
         rejection,
         _read_compression(directory),
     )
+
+
+def _read_plan(file: Path, exported: Onnx | None) -> Plan:
+    if exported is None:
+        return Plan.read(file)
+    raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    try:
+        from_name(str(raw["encoder"]))
+    except EncoderError:
+        # What was exported is needed no more: its place is taken by what became of it.
+        raw["encoder"] = exported.name
+    return Plan.from_text(tomli_w.dumps(raw))
 
 
 def _still(encoder: FittedEncoder, fingerprint: str) -> bool:
