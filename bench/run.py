@@ -4,8 +4,9 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but adapters, citation, class_names, comparison, few_labels, million, mlp_init,
-multi_label, pruning, starts, trainer, tuning and unknown, which take long and are run only where named.
+Without a NAME all are run but adapters, citation, class_names, comparison, compress, few_labels, million,
+mlp_init, multi_label, pruning, starts, trainer, tuning and unknown, which take long and are run only where
+named.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import bars
 import citation
 import class_names
 import comparison
+import compress
 import encoding
 import few_labels
 import kernels
@@ -42,6 +44,7 @@ BENCHMARKS = (
         citation,
         class_names,
         comparison,
+        compress,
         encoding,
         few_labels,
         kernels,
@@ -55,8 +58,8 @@ BENCHMARKS = (
     *(pruning, sampling, starts, static, trainer, tuning, unknown, word_graph),
 )
 _ONLY_NAMED = (
-    *(adapters, citation, class_names, comparison, few_labels, million, mlp_init, multi_label),
-    *(pruning, starts, trainer, tuning, unknown),
+    *(adapters, citation, class_names, comparison, compress, few_labels, million, mlp_init),
+    *(multi_label, pruning, starts, trainer, tuning, unknown),
 )
 RESULTS = Path(__file__).parent / "results"
 

@@ -40,6 +40,10 @@ class ModelError(GraphtuneError):
     """A saved model that is missing, incomplete, altered or too new."""
 
 
+class CompressionError(GraphtuneError):
+    """A smaller model that lost more than is allowed."""
+
+
 class OutputError(GraphtuneError):
     """A place that cannot be written to: no permission, no such folder, a full disk."""
 

@@ -17,7 +17,7 @@ from graphtune.table import from_lists
 
 COMMITTED = table.committed()
 USUAL = ["bars", "encoding", "kernels", "ladder", "latency", "nearest", "sampling", "static", "word_graph"]
-ONLY_NAMED = ["class_names", "comparison", "few_labels", "million"]
+ONLY_NAMED = ["class_names", "comparison", "compress", "few_labels", "million"]
 ONLY_NAMED += ["mlp_init", "multi_label", "pruning", "trainer", "tuning", "unknown"]
 
 

@@ -18,6 +18,7 @@ from graphtune.cli.analyze import analyze
 from graphtune.cli.cache import cache
 from graphtune.cli.check import check
 from graphtune.cli.compare import compare
+from graphtune.cli.compress import compress
 from graphtune.cli.demo import demo
 from graphtune.cli.doctor import doctor
 from graphtune.cli.evaluate import evaluate
@@ -65,6 +66,7 @@ app.command()(analyze)
 app.command()(cache)
 app.command()(check)
 app.command()(compare)
+app.command()(compress)
 app.command()(demo)
 app.command()(doctor)
 app.command()(evaluate)

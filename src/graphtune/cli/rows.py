@@ -19,6 +19,7 @@ def read_rows(
     text: str | None,
     label: str | None = None,
     id_: str | None = None,
+    split: str | None = None,
     separator: str | None = None,
 ) -> "Table":
     """Read a table; a text column that is not named is the one the model was fitted on, if that is there.
@@ -32,7 +33,7 @@ def read_rows(
 
     if text is None and remembered is not None and remembered in _names(source):
         text = remembered
-    columns = Columns(text=text, label=label, id=id_)
+    columns = Columns(text=text, label=label, split=split, id=id_)
     return read_table(source, columns, purpose=purpose, separator=separator)
 
 

@@ -6,6 +6,7 @@ from graphtune.encoder.by_name import from_name
 from graphtune.encoder.cache import Cache
 from graphtune.encoder.cached import cached_blocks, cached_encode, uncached
 from graphtune.encoder.encoder import BlockEncoder, Encoder, FittedEncoder
+from graphtune.encoder.onnx import Onnx
 from graphtune.encoder.static import FittedStatic, Static
 from graphtune.encoder.tfidf import FittedTfidf, Tfidf
 from graphtune.encoder.transformer import Transformer
@@ -20,6 +21,7 @@ __all__ = [
     "FittedEncoder",
     "FittedStatic",
     "FittedTfidf",
+    "Onnx",
     "Static",
     "Tfidf",
     "Transformer",

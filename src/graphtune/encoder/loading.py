@@ -63,18 +63,15 @@ class LoadedTransformer:
     def tokens(self, texts: list[str], most: int) -> list[list[int]]:
         """Return the token ids of every text, cut to ``most``; lone surrogates are read as "?"."""
         limit = min(most, self.most_tokens)
-        parts = [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE)]
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        if backend is None:
-            found = map(partial(_tokens, self.tokenizer, limit=limit), parts)
-        else:
+        if backend is not None:
             with _settling:
                 _settle(self.tokenizer, backend, limit)
-            # A few texts are read before threads have begun.
-            streams = min(torch.get_num_threads(), len(parts))
-            found = side_by_side(partial(_fast_tokens, backend, limit=limit), parts, streams)
+            return fast_tokens(backend, texts, limit)
         with serial_tokenizer():
-            return list(chain.from_iterable(found))
+            return list(
+                chain.from_iterable(map(partial(_tokens, self.tokenizer, limit=limit), _parts(texts)))
+            )
 
     def states(
         self, tokens: list[list[int]], length: int, blocks: Sequence[int]
@@ -128,6 +125,20 @@ class LoadedTransformer:
     def depth(self) -> int:
         """Number of blocks."""
         return self.model.config.num_hidden_layers  # type: ignore[union-attr, return-value]
+
+
+def fast_tokens(backend: Tokenizer, texts: list[str], limit: int) -> list[list[int]]:
+    """Return the token ids of every text, by a tokenizer that is set to cut texts to ``limit`` tokens."""
+    parts = _parts(texts)
+    # A few texts are read before threads have begun.
+    streams = min(torch.get_num_threads(), len(parts))
+    with serial_tokenizer():
+        found = side_by_side(partial(_fast_tokens, backend, limit=limit), parts, streams)
+        return list(chain.from_iterable(found))
+
+
+def _parts(texts: list[str]) -> list[list[str]]:
+    return [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE)]
 
 
 def readable(texts: Sequence[str], tokens: int) -> list[str]:

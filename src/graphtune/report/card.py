@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from graphtune.report import wording
+from graphtune.report.compression import Compression, compression_card
 
 if TYPE_CHECKING:
     from graphtune.select import Outcome
@@ -17,14 +18,18 @@ _CANDIDATES_SHOWN = 10
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~&$]|^[#+=-])")
 
 
-def card(outcome: "Outcome") -> str:
-    """Return the card. Names of the user's are escaped: they are shown, never rendered."""
+def card(outcome: "Outcome", compression: Compression | None = None) -> str:
+    """Return the card. Names of the user's are escaped: they are shown, never rendered.
+
+    Figures are those before ``compression``, which has a part of its own.
+    """
     parts = (
         _opening(outcome),
         _use(),
         _data(outcome),
         _figures(outcome),
         _comparison(outcome),
+        [] if compression is None else compression_card(compression),
         _limits(outcome),
         _notes(outcome),
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 from graphtune.errors import ModelError
 from graphtune.graph import Rows
 from graphtune.plan import Plan
+from graphtune.report.compression import Compression
 from graphtune.select import Candidate, Data, FeatureMaker, NamedGraph, NewRows, Outcome, Predictor, View
 from graphtune.select.calibration import Calibration
 from graphtune.select.rejection import Rejection
@@ -60,6 +61,7 @@ class FittedModel:
     outcome: Outcome
     label_kind: LabelKind = "text"
     rejection: Rejection | None = None  # how texts of none of the classes are told
+    compression: Compression | None = None  # what making it smaller cost and gained
 
     @property
     def views(self) -> frozenset[View]:

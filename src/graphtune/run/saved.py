@@ -2,6 +2,7 @@
 
 import json
 import platform
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import tomli_w
 import torch
 from torch import Tensor
 
@@ -23,21 +25,26 @@ from graphtune.artefact import (
     write_json,
     written_directory,
 )
-from graphtune.encoder import FittedEncoder, FittedTfidf, Tfidf, from_name
+from graphtune.encoder import FittedEncoder, FittedTfidf, Onnx, Tfidf, from_name
+from graphtune.encoder.onnx import copy_onnx, is_exported, located_onnx
 from graphtune.errors import EncoderError, ModelError
 from graphtune.graph import TextGraph
 from graphtune.plan import Plan
+from graphtune.report.compression import Compression
 from graphtune.run.fitted import FittedModel, Stored
 from graphtune.run.outcome_json import outcome_from_json, outcome_to_json
 from graphtune.select import Data, FeatureMaker, Features, View
 from graphtune.select.calibration import Calibration
 from graphtune.select.features import OF_WORDS
+from graphtune.select.fitted_exported import FittedExported
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.rejection import Rejection
 
-FORMAT = 3  # of the directory; raised whenever an older graphtune could not read it
+FORMAT = 4  # of the directory; raised whenever an older graphtune could not read it
+_PLAIN = 3  # of one whose encoder was not exported, which older ones can read
 _MANIFEST = "manifest.json"
-_ENCODER = "encoder"  # folder of a tuned encoder that serves by itself
+_ENCODER = "encoder"  # folder of a tuned encoder that serves by itself, or of an exported one
+_COMPRESSION = "compression.json"
 
 
 def check_place(directory: Path) -> None:
@@ -62,12 +69,16 @@ def save(model: FittedModel, directory: Path) -> None:
         _write_parts(model, place)
         files = digests(place)
         manifest = {
-            "format": FORMAT,
+            "format": _PLAIN if exported_of(model) is None else FORMAT,
             "graphtune": graphtune.__version__,
             "torch": torch.__version__,
             "python": platform.python_version(),
             "protocol": model.outcome.protocol,
-            "encoder": {"name": model.plan.encoder, "fingerprint": model.maker.encoder.fingerprint},
+            "encoder": {
+                "name": model.plan.encoder,
+                "fingerprint": model.maker.encoder.fingerprint,
+                "serves": isinstance(model.predictor, FittedTuned | FittedExported),
+            },
             "labels": model.label_kind,
             "files": files,
         }
@@ -90,6 +101,16 @@ def load(directory: Path) -> FittedModel:
         ) from error
 
 
+def exported_of(model: FittedModel) -> Onnx | None:
+    """Return the exported encoder that is a part of the model; None if it has none, or a plan names it."""
+    holder = model.predictor if isinstance(model.predictor, FittedExported) else model.maker
+    encoder = holder.encoder
+    if not isinstance(encoder, Onnx):
+        return None
+    own = model.compression is not None or encoder.name != model.plan.encoder
+    return encoder if own else None
+
+
 def _write_parts(model: FittedModel, place: Path) -> None:
     used = {name: model.graphs[name] for name in sorted(model.candidate.graphs)}
     plan = replace(
@@ -105,7 +126,12 @@ def _write_parts(model: FittedModel, place: Path) -> None:
     write_json(place / "calibration.json", asdict(model.calibration))
     write_json(place / "metrics.json", outcome_to_json(model.outcome))
     (place / "report.html").write_text(report.html(model.outcome), encoding="utf-8")
-    (place / "README.md").write_text(report.card(model.outcome), encoding="utf-8")
+    (place / "README.md").write_text(report.card(model.outcome, model.compression), encoding="utf-8")
+    if model.compression is not None:
+        write_json(place / _COMPRESSION, model.compression.facts())
+    exported = exported_of(model)
+    if exported is not None:
+        copy_onnx(exported, place / _ENCODER)
     if isinstance(model.predictor, FittedTuned):
         model.predictor.export(place / _ENCODER)
         _write_tensors(place / "model.safetensors", model.predictor.head_tensors())
@@ -146,11 +172,18 @@ def _write_graphs(model: FittedModel, place: Path) -> None:
 
 
 def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
-    plan = Plan.read(directory / "plan.toml")
-    candidate = plan.candidates[0]
     classes = tuple(json.loads((directory / "labels.json").read_text(encoding="utf-8")))
     own, fingerprint = directory / _ENCODER, manifest["encoder"]["fingerprint"]
-    maker = _maker(plan, _read_words(directory), None if own.is_dir() else fingerprint)
+    exported = located_onnx(str(own)) if is_exported(own) else None
+    plan = _read_plan(directory / "plan.toml", exported)
+    candidate = plan.candidates[0]
+    # In what older ones wrote, an encoder with a folder always serves by itself.
+    serves = own.is_dir() and bool(manifest["encoder"].get("serves", True))
+    words = _read_words(directory)
+    if exported is None:
+        maker = _maker(plan, words, None if own.is_dir() else fingerprint)
+    else:
+        maker = (_base_maker(plan, words) if serves else None) or FeatureMaker(exported, words)
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
     facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
     weights = facts["weights"]
@@ -166,8 +199,11 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
         data = replace(data, marks=np.zeros((0, len(classes)), dtype=bool))
     tensors = _read_tensors(directory / "model.safetensors")
     rejection = _read_rejection(directory)
-    if own.is_dir():
-        predictor = FittedTuned.by_itself(maker.encoder, own, tensors)
+    if serves:
+        if exported is None:
+            predictor = FittedTuned.by_itself(maker.encoder, own, tensors)
+        else:
+            predictor = FittedExported(exported, tensors)
         # Distances are those of the encoder that was tuned, which may have become another since.
         rejection = rejection if _still(maker.encoder, fingerprint) else None
     else:
@@ -186,7 +222,20 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
         outcome,
         kind,
         rejection,
+        _read_compression(directory),
     )
+
+
+def _read_plan(file: Path, exported: Onnx | None) -> Plan:
+    if exported is None:
+        return Plan.read(file)
+    raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    try:
+        from_name(str(raw["encoder"]))
+    except EncoderError:
+        # What was exported is needed no more: its place is taken by what became of it.
+        raw["encoder"] = exported.name
+    return Plan.from_text(tomli_w.dumps(raw))
 
 
 def _still(encoder: FittedEncoder, fingerprint: str) -> bool:
@@ -194,6 +243,13 @@ def _still(encoder: FittedEncoder, fingerprint: str) -> bool:
         return encoder.fingerprint == fingerprint
     except EncoderError:
         return False
+
+
+def _read_compression(directory: Path) -> Compression | None:
+    file = directory / _COMPRESSION
+    if not file.is_file():
+        return None
+    return Compression.of(json.loads(file.read_text(encoding="utf-8")))
 
 
 def _read_rejection(directory: Path) -> Rejection | None:
@@ -219,6 +275,14 @@ def _maker(plan: Plan, words: FittedTfidf | None, fingerprint: str | None) -> Fe
             fix="put the encoder back as it was, or fit the model again.",
         )
     return FeatureMaker(fitted, words)
+
+
+def _base_maker(plan: Plan, words: FittedTfidf | None) -> FeatureMaker | None:
+    """Return what the encoder that was tuned makes of texts; None where it is not there any more."""
+    try:
+        return _maker(plan, words, None)
+    except EncoderError:
+        return None
 
 
 def _read_graphs(place: Path, plan: Plan, maker: FeatureMaker, classes: int) -> tuple[Data, Stored]:

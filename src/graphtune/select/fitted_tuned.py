@@ -19,7 +19,7 @@ from graphtune.select.linear import LinearHead
 from graphtune.select.tuned_reader import put_back, released, rows_of_texts
 
 LEARNED = "learned"  # name of the tensor that says how many numbers were learned
-_WEIGHT, _BIAS = "head.weight", "head.bias"
+HEAD_WEIGHT, HEAD_BIAS = "head.weight", "head.bias"
 _WITHIN = "encoder.model."  # what the names of the transformer's own weights begin with
 
 
@@ -36,7 +36,7 @@ class FittedTuned:
         self, encoder: Transformer, loaded: LoadedTransformer, tensors: Mapping[str, Tensor]
     ) -> None:
         self.encoder, self.loaded, self._tensors = encoder, loaded, dict(tensors)
-        self.head = LinearHead(tensors[_WEIGHT].T.contiguous(), tensors[_BIAS])
+        self.head = LinearHead(tensors[HEAD_WEIGHT].T.contiguous(), tensors[HEAD_BIAS])
         self._last: tuple[Sequence[str], np.ndarray] | None = None
 
     @classmethod
@@ -58,7 +58,7 @@ class FittedTuned:
         cls, encoder: Transformer, model: TextModel, moved: Collection[str], learned: int
     ) -> "FittedTuned":
         """Take what ``model``, which is tuned no further, has learned; ``moved`` names what moved."""
-        kept = {*moved, _WEIGHT, _BIAS}
+        kept = {*moved, HEAD_WEIGHT, HEAD_BIAS}
         tensors = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters() if n in kept}
         return cls(encoder, released(encoder, model), {**tensors, LEARNED: torch.tensor(learned)})
 
@@ -83,7 +83,7 @@ class FittedTuned:
 
     def head_tensors(self) -> dict[str, Tensor]:
         """Return the same without the encoder's weights, for whoever has the encoder itself."""
-        return {name: self._tensors[name] for name in (_WEIGHT, _BIAS, LEARNED)}
+        return {name: self._tensors[name] for name in (HEAD_WEIGHT, HEAD_BIAS, LEARNED)}
 
     def export(self, into: Path) -> None:
         """Write the tuned encoder as a directory that transformers and sentence-transformers load.

@@ -12,8 +12,9 @@ from graphtune.table.problems import SHOWN, Problems, Tally, counted, listed, ro
 from graphtune.table.several import judge_several, marked
 from graphtune.table.table import UNLABELLED, Note, Table
 
-Purpose = Literal["fit", "predict", "evaluate", "check", "pretrain"]
+Purpose = Literal["fit", "predict", "evaluate", "check", "pretrain", "compress"]
 _WITHOUT_LABELS = ("predict", "pretrain")
+_NOT_JUDGED = (*_WITHOUT_LABELS, "compress")  # labels are read where there are any
 _UNLABELLED_NUMBER = "-1"
 
 
@@ -42,7 +43,7 @@ def judge(
     labels = [label for rows in files for label in rows.labels]
     split = [part for rows in files for part in rows.splits]
     sound = [at not in rows.broken for rows in files for at in range(len(rows))]
-    if purpose not in _WITHOUT_LABELS and any(sound):
+    if purpose not in _NOT_JUDGED and any(sound):
         judged = [(label, part) for label, part, good in zip(labels, split, sound, strict=True) if good]
         if several:
             judge_several(files[0].name, judged, purpose, problems, notes)

@@ -15,6 +15,7 @@ _READS = {
     "fit": _ALL,
     "check": _ALL,
     "evaluate": _ALL,
+    "compress": _ALL,
     "predict": frozenset({"text", "id"}),
     "pretrain": frozenset({"text", "id", "split"}),
     "unlabelled": frozenset({"text", "id", "weight"}),
@@ -104,12 +105,12 @@ def _read(
         try:
             notes += [Note("guess", remark) for remark in reader.remarks]
             needs = frozenset(
-                {"text"} if part in ("predict", "pretrain", "unlabelled") else {"text", "label"}
+                {"text"} if part in ("predict", "pretrain", "compress", "unlabelled") else {"text", "label"}
             )
             chosen, guesses = choose(given, reader, problems, needs=needs, reads=_READS[part])
             notes += guesses
             # Figures need no split, so that another meaning of such a column does no harm there.
-            remarks = notes if purpose == "evaluate" else None
+            remarks = notes if purpose in ("evaluate", "compress") else None
             rows = gather(reader, chosen, problems, remarks, separator=separator)
         finally:
             reader.close()

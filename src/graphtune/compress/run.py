@@ -1,0 +1,121 @@
+"""From a saved model or an encoder to a smaller one on disk, or to a refusal that leaves nothing behind."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from graphtune.artefact import check_directory, check_parent, write_json, written_directory
+from graphtune.compress.checked import check, compared, size_of, with_footprints
+from graphtune.compress.footprint import footprints
+from graphtune.compress.subject import Step, Subject, check_extra
+from graphtune.compress.texts import divided
+from graphtune.encoder import Onnx
+from graphtune.encoder.onnx import FACTS, copy_onnx
+from graphtune.errors import OutputError, PlanError
+from graphtune.progress import say
+from graphtune.report.compression import Compression, compression_card
+from graphtune.run.saved import check_place, save
+from graphtune.table import Table
+
+_COMPRESSION = "compression.json"
+
+
+def compress(
+    source: str,
+    into: Path,
+    *,
+    steps: Sequence[Step],
+    table: Table | None = None,
+    most: float = 0.5,
+    seed: int = 0,
+    timing: bool = True,
+) -> Compression:
+    """Take ``steps`` one after another, compare what comes of them with ``source``, and write it to ``into``.
+
+    Args:
+        source: a directory that fit has written; or an encoder: its directory, ``minilm`` or a hub id.
+        into: directory of the result, which fit, predict and evaluate read like any other.
+        steps: such as ``[Export(), Int8()]``.
+        table: what models are compared on: by their labels, where there are any, else by whether they agree.
+            None = the texts that the model holds.
+        most: points that may be lost: of accuracy; without labels, of texts that keep theirs; of an encoder,
+            of the mean cosine of its rows.
+        seed: of which texts are looked at and which judge, where the table does not say.
+        timing: whether memory and seconds are measured, in processes of their own.
+
+    Raises:
+        CompressionError: more was lost than is allowed; nothing was written.
+        ModelError: ``source`` is no model and no encoder, or has nothing to be made smaller.
+        EncoderError: the encoder cannot be exported.
+        PlanError: no step, or one that cannot be taken.
+        TableError: there are no texts to compare on.
+        OutputError: ``into`` cannot be written to.
+        MissingExtraError: ONNX or ONNX Runtime is not installed.
+    """
+    _check_asked(source, into, steps, most)
+    check_extra()
+    before = Subject.of(source)
+    into = into.absolute()
+    _check_place(before, into)
+    looked, texts = divided(before, table, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        after = before
+        for number, step in enumerate(steps):
+            say(f"step {number + 1} of {len(steps)}: {step.said}")
+            after = step.apply(after, looked, Path(folder) / f"step-{number}")
+        result = Path(folder) / "result"
+        _write(after, result, None)
+        say(f"comparing on {len(texts.texts):,} texts")
+        sizes = size_of(Path(source).expanduser(), before.encoder), size_of(result, after.encoder)
+        said = [step.said for step in steps]
+        found = compared(before, after, texts, steps=said, most=most, sizes=sizes)
+        check(found)
+        if timing:
+            say("measuring memory and seconds")
+            found = with_footprints(found, *footprints((source, str(result)), texts.texts))
+        _write(after, into, found)
+    return found
+
+
+def _check_asked(source: str, into: Path, steps: Sequence[Step], most: float) -> None:
+    if not steps:
+        raise PlanError("There is nothing to do.", fix="ask for --onnx, --int8 or both.")
+    if not most >= 0:
+        raise PlanError(f"{most} points cannot be lost at most.", fix="use 0 or more.")
+    if into.absolute() == Path(source).expanduser().absolute():
+        raise OutputError(
+            f"{into} is what is to be made smaller: it would be lost.",
+            fix="choose another directory with --into.",
+        )
+
+
+def _check_place(subject: Subject, into: Path) -> None:
+    if subject.model is not None:
+        check_place(into)
+        return
+    check_parent(into)
+    check_directory(into, FACTS, "exported encoder")
+
+
+def _write(subject: Subject, into: Path, found: Compression | None) -> None:
+    if subject.model is not None:
+        save(replace(subject.model, compression=found), into)
+        return
+    assert isinstance(subject.encoder, Onnx)  # an encoder by itself has been exported
+    with written_directory(into) as place:
+        copy_onnx(subject.encoder, place)
+        if found is not None:
+            write_json(place / _COMPRESSION, found.facts())
+            (place / "README.md").write_text(_card(found), encoding="utf-8")
+
+
+def _card(found: Compression) -> str:
+    opening = [
+        "# Text encoder",
+        "",
+        "Texts become rows of L2 norm 1. To use it: `graphtune fit TABLE --encoder DIR`, where `DIR` is the "
+        "folder of this file.",
+        "",
+    ]
+    return "\n".join([*opening, *compression_card(found)])

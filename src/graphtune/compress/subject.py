@@ -1,0 +1,154 @@
+"""What is made smaller: a saved model, or an encoder by itself; and what a step does to it."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor, nn
+
+from graphtune.encoder import FittedEncoder, Onnx, Transformer, cached_encode, from_name
+from graphtune.errors import EncoderError, MissingExtraError, ModelError, PlanError
+from graphtune.run import FittedModel, load
+from graphtune.select import FeatureMaker
+from graphtune.select.fitted_exported import FittedExported
+from graphtune.select.fitted_tuned import HEAD_BIAS, HEAD_WEIGHT, FittedTuned
+
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """An encoder, and the model that it is a part of, if any."""
+
+    encoder: Transformer | Onnx
+    model: FittedModel | None
+
+    @classmethod
+    def of(cls, source: str) -> "Subject":
+        """Read a model that fit has written, or an encoder by its name or directory.
+
+        Raises:
+            ModelError: there is neither; the model is incomplete, altered or too new, or has no transformer.
+            EncoderError: the encoder is incomplete or no transformer.
+        """
+        place = Path(source).expanduser()
+        if (place / _MANIFEST).is_file():
+            model = load(place)
+            return cls(_encoder_of(model, source), model)
+        if place.is_dir() and not any((place / name).exists() for name in ("config.json", "onnx.json")):
+            inner = place / "0_Transformer"
+            if not inner.is_dir():
+                raise ModelError(
+                    f"{source} is neither a model that fit has written nor an encoder: it has no {_MANIFEST} "
+                    "and no config.json.",
+                    fix="name a directory that fit has written, or a Hugging Face directory.",
+                )
+        return cls(_compressible(from_name(source), source), None)
+
+    @property
+    def head(self) -> nn.Linear | None:
+        """The head of an encoder that serves by itself."""
+        predictor = None if self.model is None else self.model.predictor
+        if not isinstance(predictor, FittedTuned | FittedExported):
+            return None
+        tensors = predictor.tensors()
+        weight, bias = tensors[HEAD_WEIGHT].float(), tensors[HEAD_BIAS].float()
+        head = nn.Linear(weight.shape[1], weight.shape[0])
+        with torch.no_grad():
+            head.weight.copy_(weight)
+            head.bias.copy_(bias)
+        return head.requires_grad_(False)
+
+    def with_encoder(self, encoder: Onnx) -> "Subject":
+        """Return the same, reading texts by another encoder.
+
+        Stored rows, such as those of a graph's nodes, stay those of the encoder before.
+
+        Raises:
+            ModelError: the model reads the transformer's inside, not its rows.
+        """
+        if self.model is None:
+            return Subject(encoder, None)
+        predictor = self.model.predictor
+        if isinstance(predictor, FittedTuned | FittedExported):
+            return Subject(
+                encoder, replace(self.model, predictor=FittedExported(encoder, predictor.tensors()))
+            )
+        maker = FeatureMaker(encoder, self.model.maker.terms)
+        data = replace(self.model.data, features=replace(self.model.data.features, maker=maker))
+        try:
+            predictor = self.model.candidate.restored(data, predictor.tensors())
+        except (PlanError, EncoderError) as error:
+            raise ModelError(
+                f"What this model saved, {self.model.candidate}, reads the inside of its transformer, which "
+                "an exported one does not show.",
+                fix="fit a model with --serve-as encoder, or with --frozen, and make that smaller.",
+            ) from error
+        return Subject(encoder, replace(self.model, predictor=predictor, data=data, maker=maker))
+
+    def rows(self, texts: Sequence[str]) -> Float32[Tensor, "T F"]:
+        """Return what the encoder makes of texts."""
+        return cached_encode(self.encoder, texts)
+
+    def probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "T C"]:
+        """Return what the model says of texts.
+
+        Raises:
+            ValueError: there is no model.
+        """
+        if self.model is None:
+            raise ValueError("an encoder has no classes")
+        return self.model.probabilities(texts)
+
+
+@runtime_checkable
+class Step(Protocol):
+    """A frozen dataclass whose fields are one way to make a model smaller."""
+
+    @property
+    def said(self) -> str:
+        """What it is called in reports."""
+        ...
+
+    def apply(self, subject: Subject, texts: Sequence[str], place: Path) -> Subject:
+        """Return what becomes of ``subject``.
+
+        Args:
+            subject: what there is; it stays as it is.
+            texts: texts to look at, without labels; none of those that judge.
+            place: a new directory for whatever files the result needs.
+        """
+        ...
+
+
+def check_extra() -> None:
+    """Refuse to go on without what exporting needs.
+
+    Raises:
+        MissingExtraError: ONNX, its scripts or ONNX Runtime are not installed.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxruntime", "onnxscript")):
+        raise MissingExtraError("onnx", "graphtune compress")
+
+
+def _encoder_of(model: FittedModel, source: str) -> Transformer | Onnx:
+    predictor = model.predictor
+    if isinstance(predictor, FittedTuned | FittedExported):
+        return predictor.encoder
+    return _compressible(model.maker.encoder, f"the model {source}")
+
+
+def _compressible(encoder: FittedEncoder | object, of: str) -> Transformer | Onnx:
+    if isinstance(encoder, Transformer | Onnx):
+        return encoder
+    kind = type(encoder).__name__.removeprefix("Fitted").lower()
+    raise ModelError(
+        f"The encoder of {of} is no transformer but {kind}: there is nothing to export or quantise, and it "
+        "is small and fast as it is.",
+        fix="use it as it is, or fit a model with a transformer, such as --encoder minilm.",
+    )
