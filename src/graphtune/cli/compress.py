@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from graphtune.report.compression import Compression
     from graphtune.table import Table
 
+_DISTIL = "2m"
+
 
 def compress(
     model: Annotated[
@@ -38,6 +40,22 @@ def compress(
         list[str] | None,
         typer.Option(metavar="WEIGHT", help="A weight that --int8 leaves in float32; may be given again."),
     ] = None,
+    prune: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE", help="Cut parts with so much of the encoder's FLOPs, such as 30%, and export it."
+        ),
+    ] = None,
+    way: Annotated[
+        Literal["groups", "units", "blocks"],
+        typer.Option(
+            help="What --prune cuts: heads and feed-forward units; units alike in all blocks; top blocks."
+        ),
+    ] = "groups",
+    distil: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="How long the whole encoder teaches what --prune leaves; 0s: not."),
+    ] = _DISTIL,
     data: Annotated[
         str | None,
         typer.Option(
@@ -73,8 +91,13 @@ def compress(
     from graphtune.compress import Subject
     from graphtune.compress import compress as compressed
     from graphtune.compress.subject import check_extra
+    from graphtune.errors import PlanError
 
-    steps = _steps(onnx=onnx, int8=int8, scales=scales, keep=tuple(keep or ()))
+    steps = _steps(onnx=onnx or prune is not None, int8=int8, scales=scales, keep=tuple(keep or ()))
+    if prune is not None:
+        steps = [_pruning(prune, way, distil), *steps]
+    elif way != "groups" or distil != _DISTIL:
+        raise PlanError("--way and --distil are for --prune.", fix="add --prune 30%, or leave them out.")
     check_extra()
     table = None if data is None else _read(Subject.of(model), data, text, label, split)
     found = compressed(
@@ -82,6 +105,15 @@ def compress(
     )
     is_model = (Path(into) / "manifest.json").is_file()
     _print(found, into, Console(highlight=False, soft_wrap=True), is_model=is_model)
+
+
+def _pruning(share: str, way: Literal["groups", "units", "blocks"], distil: str) -> "Step":
+    from graphtune.cli.share import share_of
+    from graphtune.compress import Prune
+    from graphtune.plan.budget import seconds
+
+    bare = distil.strip().rstrip("smh ")
+    return Prune(share_of(share, "--prune"), way, 0.0 if bare == "0" else seconds(distil))
 
 
 def _steps(

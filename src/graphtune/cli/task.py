@@ -43,9 +43,10 @@ class Asked:
             TableError: with everything that is wrong with the table.
         """
         from graphtune.cli.rows import say_notes
+        from graphtune.cli.share import share_of
         from graphtune.table import Columns, read_tables
 
-        count, share = _count(probes), share_of(budget)
+        count, share = _count(probes), share_of(budget, "--budget")
         text, label, split = columns
         named = Columns(text=text, label=label, split=split)
         table = read_tables(data, named, purpose="fit", unlabelled=(), test=None, keep_rare=True)
@@ -91,24 +92,6 @@ class Asked:
         found = split_rows(self.table, 0)
         table = self.table
         return Rows.drawn(table.texts, table.labels, len(table.classes), found.train, found.val)
-
-
-def share_of(text: str) -> float:
-    """Return 0.25 for ``25%`` or ``0.25``.
-
-    Raises:
-        PlanError: it is no share, or one of 0 or over 100 %.
-    """
-    from graphtune.errors import PlanError
-
-    bare = text.strip()
-    try:
-        share = float(bare[:-1]) / 100 if bare.endswith("%") else float(bare)
-    except ValueError:
-        raise PlanError(f"--budget {text!r} is no share.", fix="write such as 25%.") from None
-    if not 0.0 < share <= 1.0:
-        raise PlanError(f"--budget {text} is out of range.", fix="write more than 0 and at most 100%: 25%.")
-    return share
 
 
 def _count(text: str) -> int | None:

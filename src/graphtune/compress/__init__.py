@@ -3,6 +3,7 @@
 from graphtune.compress.distilled import RowMatching, distilled
 from graphtune.compress.exported import Export
 from graphtune.compress.int8 import Int8
+from graphtune.compress.prune_step import Prune
 from graphtune.compress.pruned_encoder import PrunedEncoder
 from graphtune.compress.pruning import Pruning, prune
 from graphtune.compress.pruning_report import BlockReport, PruningReport, TaughtReport
@@ -15,6 +16,7 @@ __all__ = [
     "Export",
     "GroupScores",
     "Int8",
+    "Prune",
     "PrunedEncoder",
     "Pruning",
     "PruningReport",

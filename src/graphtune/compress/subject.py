@@ -64,7 +64,7 @@ class Subject:
             head.bias.copy_(bias)
         return head.requires_grad_(False)
 
-    def with_encoder(self, encoder: Onnx) -> "Subject":
+    def with_encoder(self, encoder: Transformer | Onnx) -> "Subject":
         """Return the same, reading texts by another encoder.
 
         Stored rows, such as those of a graph's nodes, stay those of the encoder before.
@@ -75,7 +75,11 @@ class Subject:
         if self.model is None:
             return Subject(encoder, None)
         predictor = self.model.predictor
+        if isinstance(predictor, FittedTuned) and isinstance(encoder, Transformer):
+            own = FittedTuned.by_itself(encoder, encoder.directory, predictor.head_tensors())
+            return Subject(encoder, replace(self.model, predictor=own))
         if isinstance(predictor, FittedTuned | FittedExported):
+            assert isinstance(encoder, Onnx)  # what was exported is never read by torch again
             return Subject(
                 encoder, replace(self.model, predictor=FittedExported(encoder, predictor.tensors()))
             )

@@ -13,7 +13,7 @@ from graphtune.run import FittedModel
 from graphtune.table import Table
 
 _MOST_JUDGING = 2000
-_MOST_SEEN = 256
+_MOST_SEEN = 20_000  # by which a pruned encoder is taught; other steps take fewer of them
 _SHARE_SEEN = 4  # one text in so many is looked at, where the table does not say which judge
 
 

@@ -1,0 +1,57 @@
+"""Pruning as a step of ``graphtune compress``: parts of the encoder go, the whole teaches what is left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphtune.compress.distilled import distilled
+from graphtune.compress.pruning import Pruning, Way, prune
+from graphtune.compress.subject import Subject
+from graphtune.encoder import Transformer
+from graphtune.errors import ModelError, PlanError
+from graphtune.select.linear import LinearHead
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Cut so large a share of the FLOPs out of the encoder; no label is read.
+
+    Raises:
+        PlanError: a value is out of its range.
+    """
+
+    share: float = 0.3
+    way: Way = "groups"
+    seconds: float = 120.0  # of teaching; 0 = none
+
+    def __post_init__(self) -> None:
+        Pruning(self.share, self.way)
+        if self.seconds < 0:
+            raise PlanError(f"seconds = {self.seconds:g} is no time to teach.", fix="use 0 or more.")
+
+    @property
+    def said(self) -> str:
+        """What it is called in reports."""
+        what = {"groups": "heads and units", "units": "units", "blocks": "top blocks"}[self.way]
+        taught = f", taught for {self.seconds:g} s" if self.seconds else ""
+        return f"{what} of {self.share:.0%} of the FLOPs pruned{taught}"
+
+    def apply(self, subject: Subject, texts: Sequence[str], place: Path) -> Subject:
+        """Return the same with a pruned encoder in ``place``, which is new.
+
+        Raises:
+            ModelError: the encoder was exported already, or the model reads its inside.
+            EncoderError: it is of an architecture whose parts are not known.
+            PlanError: not so much can go.
+        """
+        encoder = subject.encoder
+        if not isinstance(encoder, Transformer):
+            raise ModelError(
+                "An exported encoder cannot be pruned.", fix="prune the model that it was made of."
+            )
+        left = prune(encoder, texts, settings=Pruning(self.share, self.way))
+        if self.seconds:
+            head = subject.head
+            known = None if head is None else LinearHead(head.weight.T.contiguous(), head.bias)
+            left = distilled(left, encoder, texts, head=known, seconds=self.seconds)
+        return subject.with_encoder(left.save(place))
