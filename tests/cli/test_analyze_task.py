@@ -65,6 +65,6 @@ def test_too_few_labels_and_words_alone_are_refused(tmp_path, refused):
     few = tmp_path / "few.csv"
     few.write_text("text,label,split\na,x,train\nb,y,train\nc,,train\n")
     said, _ = refused("analyze", "bert", "--data", str(few), folder=tmp_path)
-    assert "too few" in said
+    assert "one training row only" in said
     said, _ = refused("analyze", "tfidf", "--data", str(few), folder=tmp_path)
     assert "no modules" in said
