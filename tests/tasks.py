@@ -14,6 +14,8 @@ from graphtune.train import Training, train
 
 
 class Hop(nn.Module):
+    hops = 1
+
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.map = nn.Linear(inputs, outputs)

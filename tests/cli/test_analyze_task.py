@@ -61,10 +61,10 @@ def test_what_is_wrong_is_told_before_any_work(more, problem, table, tmp_path, r
     assert problem in said
 
 
-def test_too_few_labels_and_words_alone_are_refused(tmp_path, refused):
+def test_too_few_labels_and_words_alone_are_refused(table, tmp_path, refused):
     few = tmp_path / "few.csv"
     few.write_text("text,label,split\na,x,train\nb,y,train\nc,,train\n")
     said, _ = refused("analyze", "bert", "--data", str(few), folder=tmp_path)
     assert "one training row only" in said
-    said, _ = refused("analyze", "tfidf", "--data", str(few), folder=tmp_path)
+    said, _ = refused("analyze", "tfidf", "--data", str(table), *NAMED, folder=tmp_path)
     assert "no modules" in said

@@ -43,9 +43,9 @@ def test_what_was_exported_is_not_pruned(exported, tmp_path):
 def test_the_command_asks_for_a_share_a_way_and_a_time():
     assert _pruning("30%", "blocks", "90s") == Prune(0.3, "blocks", 90.0)
     assert _pruning("0.5", "groups", "0s") == Prune(0.5, "groups", 0.0)
-    assert "heads and units of 50% of the FLOPs pruned" in Prune(0.5, seconds=0).said
+    assert "heads and units of 50% of the FLOPs pruned" in Prune(0.5, seconds=0.0).said
     with pytest.raises(PlanError, match="is no time"):
-        Prune(seconds=-1)
+        Prune(seconds=-1.0)
 
 
 @pytest.mark.parametrize(

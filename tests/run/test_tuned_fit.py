@@ -146,9 +146,8 @@ def test_time_that_tuning_has_no_use_for_goes_to_the_search(monkeypatch):
     asked = []
     monkeypatch.setattr("graphtune.run.fit.tuned", late)
     monkeypatch.setattr(Search, "go_on", lambda self, *_, **more: asked.append(more))
-    for serve_as in ("auto", "graph"):
-        fit_table(table(), plan=plan(tune=True, serve_as=serve_as), into=None)
-    assert asked == 2 * [{"same": False, "up_to": plan(tune=True).up_to, "start": None}]
+    fit_table(table(), plan=plan(tune=True, up_to="graph-free"), into=None)
+    assert asked == [{"same": False, "up_to": "graph-free", "start": None}]
 
 
 def test_the_time_it_has_is_kept(tmp_path):

@@ -151,7 +151,7 @@ def test_a_model_without_it_says_so(fitted, tmp_path):
 
 def test_a_plan_that_reads_no_meaning_tells_none():
     model = fit_table(
-        table(), plan=plan(Probe("words"), graphs=(), exactly=True, encoder="static"), into=None
+        table(), plan=plan(Probe("words"), graphs=(), exactly=True, encoder="minilm"), into=None
     )
     assert model.rejection is None
 

@@ -64,7 +64,7 @@ class Rows:
             )
         chosen = np.concatenate([learn, judge])
         place = np.arange(len(chosen))
-        own = [texts[row] for row in chosen]
+        own = [texts[row] for row in chosen.tolist()]
         return cls(own, labels[chosen], classes, place[: len(learn)], place[len(learn) :])
 
 
