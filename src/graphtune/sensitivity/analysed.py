@@ -64,7 +64,7 @@ class Rows:
             )
         chosen = np.concatenate([learn, judge])
         place = np.arange(len(chosen))
-        own = [texts[row] for row in chosen.tolist()]
+        own = [texts[int(row)] for row in chosen]
         return cls(own, labels[chosen], classes, place[: len(learn)], place[len(learn) :])
 
 
