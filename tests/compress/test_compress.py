@@ -13,7 +13,7 @@ import torch
 from compress_texts import texts
 from safetensors.torch import load_file
 
-from graphtune.compress import Export, Int8, Subject, compress
+from graphtune.compress import Export, Int8, Prune, Subject, compress
 from graphtune.compress.checked import Texts, compared
 from graphtune.compress.row_likeness import overlap
 from graphtune.compress.texts import divided
@@ -276,6 +276,11 @@ def test_what_cannot_be_made_smaller_is_refused(with_graph, tuned, exported, tin
     assert (tmp_path / "full" / "mine.txt").read_text() == "keep me"
     words = fitted("tfidf", Probe(), tmp_path / "words")
     refused(ModelError, "is no transformer but tfidf", words)
+
+
+def test_what_was_exported_is_not_pruned(exported, tmp_path):
+    with pytest.raises(ModelError, match="cannot be pruned"):
+        Prune().apply(Subject.of(exported.name), texts(9), tmp_path / "pruned")
 
 
 def test_what_reads_the_inside_of_a_transformer_is_refused(exported, tiny_bert, tmp_path):

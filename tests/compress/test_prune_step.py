@@ -9,7 +9,7 @@ from graphtune.cli.app import main
 from graphtune.cli.compress import _pruning
 from graphtune.compress import Prune, Subject
 from graphtune.encoder import Transformer
-from graphtune.errors import ModelError, PlanError
+from graphtune.errors import PlanError
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.tuned import Tuned
 from graphtune.strategy import EncoderTuning
@@ -35,11 +35,6 @@ def test_a_tuned_model_reads_texts_by_what_is_left_of_its_encoder(tiny_bert, tmp
     assert not np.allclose(found, before.probabilities(texts(9)))
 
 
-def test_what_was_exported_is_not_pruned(exported, tmp_path):
-    with pytest.raises(ModelError, match="cannot be pruned"):
-        Prune().apply(Subject.of(exported.name), texts(9), tmp_path / "pruned")
-
-
 def test_the_command_asks_for_a_share_a_way_and_a_time():
     assert _pruning("30%", "blocks", "90s") == Prune(0.3, "blocks", 90.0)
     assert _pruning("0.5", "groups", "0s") == Prune(0.5, "groups", 0.0)
@@ -58,8 +53,8 @@ def test_the_command_asks_for_a_share_a_way_and_a_time():
         (("--int8", "--distil", "1m"), "are for --prune"),
     ],
 )
-def test_wrong_options_are_refused_before_any_work(more, said, exported, tmp_path, monkeypatch, capsys):
+def test_wrong_options_are_refused_before_any_work(more, said, tiny_bert, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["compress", exported.name, "--into", "small", *more]) == 2
+    assert main(["compress", str(tiny_bert), "--into", "small", *more]) == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

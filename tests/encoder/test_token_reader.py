@@ -76,7 +76,7 @@ def read(texts, most):
     ),
     most=st.integers(1, 20),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=66, deadline=None)
 def test_words_give_the_tokens_of_the_text(texts, most):
     assert read(texts, most) == whole(texts, most)
 
