@@ -124,7 +124,7 @@ def test_a_tuned_encoder_serves_by_itself_and_needs_its_base_for_strange_texts_o
     model = load(tmp_path / "small")
     head = Subject.of(str(tuned)).head
     assert head is not None
-    scores = exported.encode(texts(5)) @ head.weight.T + head.bias
+    scores = exported.encode(texts(5)) @ head.weight + head.bias
     wanted = model.calibration.apply(torch.softmax(scores, dim=1).numpy())
     np.testing.assert_allclose(model.probabilities(texts(5)), wanted, atol=1e-5)
     assert (model.rejection is None) == (load(tuned).rejection is None)

@@ -48,7 +48,8 @@ class Export:
         encoder = subject.encoder
         if isinstance(encoder, Onnx):
             return subject
-        return subject.with_encoder(export(encoder, place, head=subject.head))
+        head = None if subject.head is None else subject.head.linear().requires_grad_(False)
+        return subject.with_encoder(export(encoder, place, head=head))
 
 
 def export(encoder: Transformer, into: Path, *, head: nn.Linear | None = None) -> Onnx:

@@ -9,7 +9,6 @@ from graphtune.compress.pruning import Pruning, Way, prune
 from graphtune.compress.subject import Subject
 from graphtune.encoder import Transformer
 from graphtune.errors import ModelError, PlanError
-from graphtune.select.linear import LinearHead
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,5 @@ class Prune:
             )
         left = prune(encoder, texts, settings=Pruning(self.share, self.way))
         if self.seconds:
-            head = subject.head
-            known = None if head is None else LinearHead(head.weight.T.contiguous(), head.bias)
-            left = distilled(left, encoder, texts, head=known, seconds=self.seconds)
+            left = distilled(left, encoder, texts, head=subject.head, seconds=self.seconds)
         return subject.with_encoder(left.save(place))

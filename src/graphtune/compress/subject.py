@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import Float32
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphtune.encoder import FittedEncoder, Onnx, Transformer, cached_encode, from_name
 from graphtune.errors import EncoderError, MissingExtraError, ModelError, PlanError
 from graphtune.run import FittedModel, load
 from graphtune.select import FeatureMaker
 from graphtune.select.fitted_exported import FittedExported
-from graphtune.select.fitted_tuned import HEAD_BIAS, HEAD_WEIGHT, FittedTuned
+from graphtune.select.fitted_tuned import FittedTuned
+from graphtune.select.linear import LinearHead
 
 _MANIFEST = "manifest.json"
 
@@ -51,18 +51,10 @@ class Subject:
         return cls(_compressible(from_name(source), source), None)
 
     @property
-    def head(self) -> nn.Linear | None:
+    def head(self) -> LinearHead | None:
         """The head of an encoder that serves by itself."""
         predictor = None if self.model is None else self.model.predictor
-        if not isinstance(predictor, FittedTuned | FittedExported):
-            return None
-        tensors = predictor.tensors()
-        weight, bias = tensors[HEAD_WEIGHT].float(), tensors[HEAD_BIAS].float()
-        head = nn.Linear(weight.shape[1], weight.shape[0])
-        with torch.no_grad():
-            head.weight.copy_(weight)
-            head.bias.copy_(bias)
-        return head.requires_grad_(False)
+        return predictor.head if isinstance(predictor, FittedTuned | FittedExported) else None
 
     def with_encoder(self, encoder: Transformer | Onnx) -> "Subject":
         """Return the same, reading texts by another encoder.

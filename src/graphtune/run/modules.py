@@ -8,7 +8,6 @@ from graphtune.encoder.loading import load_model
 from graphtune.errors import ModelError
 from graphtune.run.fitted import FittedModel
 from graphtune.select.fitted_tuned import FittedTuned
-from graphtune.select.linear import LinearHead
 from graphtune.select.network import FittedNetwork
 from graphtune.select.probe import FittedProbe
 from graphtune.structure import Assembled
@@ -29,7 +28,7 @@ def modules_of(model: FittedModel) -> Assembled:
     predictor, encoder = model.predictor, model.maker.encoder
     if isinstance(predictor, FittedTuned):
         tuned = predictor.encoder
-        return Assembled(predictor.transformer(), tuned.pooled_by, head=_linear(predictor.head))
+        return Assembled(predictor.transformer(), tuned.pooled_by, head=predictor.head.linear())
     if not isinstance(encoder, Transformer):
         raise ModelError(
             f"The model has no encoder whose modules could be read: it was fitted with {model.plan.encoder}.",
@@ -39,7 +38,7 @@ def modules_of(model: FittedModel) -> Assembled:
     if isinstance(predictor, FittedNetwork) and predictor.candidate.view == _MEANING:
         return Assembled(inner, pooling, network=predictor.model)
     if isinstance(predictor, FittedProbe) and predictor.candidate.view == _MEANING:
-        return Assembled(inner, pooling, head=_linear(predictor.head))
+        return Assembled(inner, pooling, head=predictor.head.linear())
     return Assembled(inner, pooling)
 
 
@@ -55,12 +54,3 @@ def encoder_of(model: FittedModel) -> tuple[Transformer, nn.Module]:
     reads = predictor.encoder if isinstance(predictor, FittedTuned) else encoder
     assert isinstance(reads, Transformer)
     return reads, inner
-
-
-def _linear(head: LinearHead) -> nn.Linear:
-    inputs, outputs = head.weight.shape
-    made = nn.Linear(inputs, outputs)
-    with torch.no_grad():
-        made.weight.copy_(head.weight.T)
-        made.bias.copy_(head.bias)
-    return made

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse
 import torch
 from jaxtyping import Bool, Float32, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -33,6 +33,15 @@ class LinearHead:
     weight: Float32[Tensor, "F C"]
     bias: Float32[Tensor, " C"]
     each: bool = False
+
+    def linear(self) -> nn.Linear:
+        """Return the same scores as a module, with weights of its own."""
+        inputs, outputs = self.weight.shape
+        made = nn.Linear(inputs, outputs)
+        with torch.no_grad():
+            made.weight.copy_(self.weight.T)
+            made.bias.copy_(self.bias)
+        return made
 
     @classmethod
     def fit(
