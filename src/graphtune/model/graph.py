@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph, propagate, received, row_blocks
 from graphtune.model.dropout import dropped
+from graphtune.model.labelled import Labelled
 
 BLOCK_BYTES = 1 << 28  # of features and edges that a block of rows reads
 _EDGE_BYTES = 128  # that an edge takes while a part of a graph is built
@@ -31,7 +32,7 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class Task(Labelled):
     """What there is to learn from; rows outside ``train`` lend their features and edges only."""
 
     features: Float[Tensor, "N F"]
@@ -48,24 +49,17 @@ class Task:
         """Where its features are."""
         return self.features.device
 
-    @property
-    def held(self) -> tuple[Int64[Tensor, " V"], Float32[Tensor, " V"] | None]:
-        """Labels and weights of the val rows."""
-        return self.labels[self.val], None if self.weights is None else self.weights[self.val]
-
     def batch(self, rows: Int64[Tensor, " B"]) -> Batch:
         """Return ``rows`` with the whole graph round them."""
-        weights = None if self.weights is None else self.weights[rows]
         targets = None if self.targets is None else self.targets[rows]
-        return Batch(self.features, self.graph, rows, self.labels[rows], weights, targets)
+        return Batch(self.features, self.graph, rows, *self.told(rows), targets)
 
     def sampled(self, rows: Int64[Tensor, " B"], sampler: Sampler, generator: np.random.Generator) -> Batch:
         """Return ``rows`` with a sample of the graph, which lies in main memory, round them."""
         part, device = sampler.sample(self.graph, rows.cpu(), generator), self.features.device
-        weights = None if self.weights is None else self.weights[rows]
         features, at = self.features[part.nodes.to(device)], part.rows.to(device)
         targets = None if self.targets is None else self.targets[rows]
-        return Batch(features, part.graph.to(device), at, self.labels[rows], weights, targets)
+        return Batch(features, part.graph.to(device), at, *self.told(rows), targets)
 
     def pieces(self, rows: Int64[Tensor, " T"], count: int) -> tuple[Int64[Tensor, " B"], ...]:
         """Return ``rows`` in steps of ``count``."""

@@ -15,6 +15,7 @@ from graphtune.encoder.pooling import pooled
 from graphtune.encoder.tunable import TunableTransformer
 from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph
+from graphtune.model.labelled import Labelled
 from graphtune.processor import fast_bfloat16
 
 _JUDGED_AT_ONCE = 64  # val rows
@@ -64,7 +65,7 @@ class TextBatch:
 
 
 @dataclass(frozen=True, eq=False)
-class TextTask:
+class TextTask(Labelled):
     """What there is to learn from texts one by one."""
 
     texts: Padded
@@ -77,16 +78,10 @@ class TextTask:
     graph: TextGraph | None = None  # over the texts, where a strategy reads one
     device: torch.device = _CPU  # on which a step is worked out; what is kept here is not there
 
-    @property
-    def held(self) -> tuple[Int64[Tensor, " V"], Float32[Tensor, " V"] | None]:
-        """Labels and weights of the val rows."""
-        return self.labels[self.val], None if self.weights is None else self.weights[self.val]
-
     def batch(self, rows: Int64[Tensor, " B"]) -> TextBatch:
         """Return the texts of ``rows``, padded to the longest."""
         given, mask = self.texts.padded(rows.numpy())
-        labels = self.labels[rows]
-        weights = None if self.weights is None else self.weights[rows]
+        labels, weights = self.told(rows)
         targets = None if self.targets is None else self.targets[rows]
         return TextBatch(given, mask, rows, labels, weights, targets).to(self.device)
 

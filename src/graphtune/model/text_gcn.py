@@ -6,7 +6,6 @@ Differs from the papers: a text's feature is the mean of its words', weighted as
 last map comes before the last hop, bias included.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,8 +16,7 @@ from torch import Tensor, nn
 from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph, propagate
 from graphtune.model.dropout import dropped
-
-_CPU = torch.device("cpu")
+from graphtune.model.labelled import LabelledWords, digest_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +30,7 @@ class WordsBatch:
 
 
 @dataclass(frozen=True, eq=False)
-class WordsTask:
+class WordsTask(LabelledWords):
     """What there is to learn from texts of which some are labelled, in a graph with their words."""
 
     graph: TextGraph  # texts, then words; without loops
@@ -41,16 +39,6 @@ class WordsTask:
     train: Int64[Tensor, " M"]  # texts that are trained on
     val: Int64[Tensor, " V"]  # texts that decide when to stop; may be empty
     weights: Float32[Tensor, " T"] | None = None
-
-    @property
-    def device(self) -> torch.device:
-        """The CPU."""
-        return _CPU
-
-    @property
-    def held(self) -> tuple[Int64[Tensor, " V"], Float32[Tensor, " V"] | None]:
-        """Labels and weights of the val rows."""
-        return self.labels[self.val], None if self.weights is None else self.weights[self.val]
 
     @cached_property
     def spread(self) -> TextGraph:
@@ -70,12 +58,7 @@ class WordsTask:
 
     def batch(self, rows: Int64[Tensor, " B"]) -> WordsBatch:
         """Return some texts within the whole graph."""
-        weights = None if self.weights is None else self.weights[rows]
-        return WordsBatch(self, rows, self.labels[rows], weights)
-
-    def pieces(self, rows: Int64[Tensor, " M"], count: int) -> tuple[Int64[Tensor, " B"], ...]:
-        """Return ``rows`` in steps of ``count`` texts."""
-        return rows.split(count)
+        return WordsBatch(self, rows, *self.told(rows))
 
     def judged(self, model: "WordsNetwork", sampler: Sampler | None) -> Float[Tensor, "V C"]:
         """Return the scores of the val rows, without gradients; the graph is read as a whole."""
@@ -84,12 +67,9 @@ class WordsTask:
 
     def digest(self) -> bytes:
         """Return a digest of its tensors."""
-        digest = hashlib.blake2b(repr((self.classes, self.graph.texts)).encode(), digest_size=16)
         graph = self.graph
-        for tensor in (graph.crow, graph.col, graph.weight, self.labels, self.train, self.val, self.weights):
-            digest.update(b"none" if tensor is None else repr(tensor.shape).encode())
-            digest.update(b"" if tensor is None else tensor.contiguous().numpy().tobytes())
-        return digest.digest()
+        own = (self.labels, self.train, self.val, self.weights)
+        return digest_of((self.classes, graph.texts), (graph.crow, graph.col, graph.weight, *own))
 
 
 class WordsNetwork(nn.Module):

@@ -5,7 +5,6 @@ Differs from the paper: the map of the messages is part of the gates' own maps, 
 features are dropped at the input and before the head, as in the authors' code, but no edges.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph, WindowGraphs, propagate
 from graphtune.model.dropout import dropped
+from graphtune.model.labelled import LabelledWords, digest_of
 
 _JUDGED_AT_ONCE = 256  # texts
-_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +32,7 @@ class WindowBatch:
 
 
 @dataclass(frozen=True, eq=False)
-class WindowTask:
+class WindowTask(LabelledWords):
     """What there is to learn from texts, each a graph of its words."""
 
     graphs: WindowGraphs
@@ -44,28 +43,11 @@ class WindowTask:
     val: Int64[Tensor, " V"]  # rows that decide when to stop; may be empty
     weights: Float32[Tensor, " T"] | None = None
 
-    @property
-    def device(self) -> torch.device:
-        """The CPU: the network is small."""
-        return _CPU
-
-    @property
-    def held(self) -> tuple[Int64[Tensor, " V"], Float32[Tensor, " V"] | None]:
-        """Labels and weights of the val rows."""
-        return self.labels[self.val], None if self.weights is None else self.weights[self.val]
-
     def batch(self, rows: Int64[Tensor, " B"]) -> WindowBatch:
         """Return the texts of ``rows``, their graphs side by side."""
         part = self.graphs.part(rows.numpy())
         features = word_features(part, self.words)
-        weights = None if self.weights is None else self.weights[rows]
-        return WindowBatch(
-            features, part.graph, torch.from_numpy(part.sizes), rows, self.labels[rows], weights
-        )
-
-    def pieces(self, rows: Int64[Tensor, " M"], count: int) -> tuple[Int64[Tensor, " B"], ...]:
-        """Return ``rows`` in steps of ``count`` texts; nothing is padded, so their lengths do not matter."""
-        return rows.split(count)
+        return WindowBatch(features, part.graph, torch.from_numpy(part.sizes), rows, *self.told(rows))
 
     def judged(self, model: "WindowNetwork", sampler: Sampler | None) -> Float[Tensor, "V C"]:
         """Return the scores of the val rows, without gradients; texts have no neighbours to sample."""
@@ -80,12 +62,8 @@ class WindowTask:
 
     def digest(self) -> bytes:
         """Return a digest of its texts and tensors."""
-        digest = hashlib.blake2b(repr(self.classes).encode(), digest_size=16)
         own = (self.words, self.labels, self.train, self.val, self.weights)
-        for tensor in (*self.graphs.tensors(), *own):
-            digest.update(b"none" if tensor is None else repr(tensor.shape).encode())
-            digest.update(b"" if tensor is None else tensor.contiguous().numpy().tobytes())
-        return digest.digest()
+        return digest_of(self.classes, (*self.graphs.tensors(), *own))
 
 
 def word_features(graphs: WindowGraphs, words: Float[Tensor, "W F"]) -> Float[Tensor, "N F"]:
