@@ -22,7 +22,7 @@ from graphtune.model.coupled import mixed
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
 from graphtune.select.outcome import Family
-from graphtune.select.trained import trained
+from graphtune.select.trained import seeded, trained
 from graphtune.select.tuned_reader import (
     TunedReader,
     check_counts,
@@ -93,8 +93,7 @@ class Coupled:
             PlanError: the encoder is no transformer.
             OutOfTime: the data's deadline came before the end of training.
         """
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             model = self._model(data, len(data.labels))
         start_head(model.text, data, rows)
         task = self._task(data, rows, model.text.encoder.frozen)

@@ -5,7 +5,6 @@ Differs from the paper: the teacher is any candidate; its probabilities are shar
 certain, as in `GraphTeacher`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -22,7 +21,8 @@ from graphtune.select.candidate import Candidate
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.pupil import Pupil, usual_teacher
-from graphtune.select.trained import bytes_of, tensors_of, trained
+from graphtune.select.spared import scaled
+from graphtune.select.trained import bytes_of, seeded, tensors_of, trained
 from graphtune.strategy import Distil
 from graphtune.strategy.graph_teacher import sharpened
 from graphtune.train import Training
@@ -87,7 +87,7 @@ class Distilled(Pupil):
         labels = data.known(rows)
         known, nodes = torch.from_numpy(labels), torch.from_numpy(every)
         said = torch.from_numpy(data.fitted(self.usual, rows, seed).at(data, every))
-        x = _scaled(data.features.dense(self.view))
+        x = scaled(data.features.dense(self.view))
         task = Task(
             x,
             TextGraph.empty(len(every)),
@@ -98,8 +98,7 @@ class Distilled(Pupil):
             None if data.weights is None else torch.from_numpy(data.weights),
             sharpened(said, known, self.power),
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             model = self._model(x.shape[1], data.classes)
         settings = Training(_BATCH_ROWS, patience=None, schedule="cosine")
         trained(self.strategy, model, task, settings, data, seed)
@@ -154,7 +153,7 @@ class FittedDistilled:
 
     @torch.inference_mode()
     def _read(self, rows: Float32[Tensor, "N F"]) -> Float32[np.ndarray, "N C"]:
-        logits = self.model.logits(_scaled(rows), TextGraph.empty(len(rows)))
+        logits = self.model.logits(scaled(rows), TextGraph.empty(len(rows)))
         return torch.softmax(logits, dim=1).numpy()
 
 
@@ -170,8 +169,3 @@ class Dense(nn.Module):
     def forward(self, x: Float[Tensor, "N F"], graph: TextGraph) -> Float[Tensor, "N G"]:
         """Map each node by itself."""
         return self.map(x)
-
-
-def _scaled(x: Tensor) -> Tensor:
-    # Rows of norm 1 have entries far below 1; layers start out for entries near 1.
-    return x * math.sqrt(x.shape[1])

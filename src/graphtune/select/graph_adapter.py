@@ -28,6 +28,7 @@ from graphtune.select.side import (
     fitted,
     restored,
 )
+from graphtune.select.trained import seeded
 from graphtune.select.tuned_reader import linear_start
 from graphtune.strategy import Full, Strategy
 
@@ -60,8 +61,7 @@ class GraphAdapter(BesideEncoder):
             OutOfTime: the data's deadline came before the end of training.
         """
         encoder = encoder_of(data, self)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             model = self._model(encoder, data.classes)
         start = linear_start(data, rows)
         with torch.no_grad():

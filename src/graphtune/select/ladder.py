@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor, nn
 
@@ -27,6 +26,7 @@ from graphtune.select.side import (
     fitted,
     restored,
 )
+from graphtune.select.trained import seeded
 from graphtune.strategy.every_exit import EveryExit
 
 
@@ -67,8 +67,7 @@ class Ladder(BesideEncoder):
             OutOfTime: the data's deadline came before the end of training.
         """
         blocks = self._blocks(data)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             model = self.network(data)
         return fitted(self, model, blocks, data, rows, seed)
 

@@ -21,7 +21,7 @@ from graphtune.select.data import Data
 from graphtune.select.features import View
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.pupil import Pupil, usual_teacher
-from graphtune.select.trained import trained
+from graphtune.select.trained import seeded, trained
 from graphtune.select.tuned_reader import (
     check_counts,
     cut_model,
@@ -83,8 +83,7 @@ class Mined(Pupil):
             OutOfTime: the data's deadline came before the end of training.
         """
         encoder = transformer_of(data, self)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             model = cut_model(encoder, self.blocks, data.classes)
         start_head(model, data, rows)
         task = self._task(data, rows, seed, model.encoder.frozen)

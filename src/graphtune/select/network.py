@@ -21,8 +21,8 @@ from graphtune.model import Model, Task
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
-from graphtune.select.spared import scaled, spare
-from graphtune.select.trained import bytes_of, learned_of, tensors_of, trained
+from graphtune.select.spared import lesson, scaled
+from graphtune.select.trained import bytes_of, learned_of, seeded, tensors_of, trained
 from graphtune.strategy import Full, Growing, Strategy
 from graphtune.strategy.started import Started
 from graphtune.train import History, Reached, Training, train
@@ -107,20 +107,9 @@ class Network:
         data.check_single("Network")
         if isinstance(self.initial, Pretrained):
             self.initial.check_reads(self.view, data.features.maker.encoder.fingerprint)
-        learned, spared = spare(rows, data.labels, data.classes, seed)
-        labels = data.known(rows)
-        weights = None if data.weights is None else torch.from_numpy(data.weights)
         graph = data.graphs[self.graph].graph
         x = scaled(data.features.dense(self.view))
-        task = Task(
-            x,
-            graph,
-            torch.from_numpy(labels),
-            data.classes,
-            torch.from_numpy(learned),
-            torch.from_numpy(spared),
-            weights,
-        )
+        task = Task(x, graph, *lesson(data, rows, seed))
         model, settings = self._untrained(x, graph, data.classes, seed)
         strategy = Started(self.initial, self.strategy)
         history = trained(strategy, model, task, settings, data, seed)
@@ -165,8 +154,7 @@ class Network:
         return f"{self.layer.__name__}({self.view} over {self.graph}, {self.depth}×{self.width}{how})"
 
     def _untrained(self, x: Tensor, graph: TextGraph, classes: int, seed: int) -> tuple[Model, Training]:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             model = self._model(x.shape[1], classes)
             reaching = deepcopy(model)
             if isinstance(self.strategy, Growing):

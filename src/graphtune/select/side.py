@@ -23,7 +23,7 @@ from graphtune.model.side import Exchange
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import Features, View
 from graphtune.select.outcome import Family
-from graphtune.select.spared import scaled, spare
+from graphtune.select.spared import lesson, scaled
 from graphtune.select.trained import bytes_of, tensors_of, trained
 from graphtune.select.tuned_reader import transformer_of
 from graphtune.strategy import Strategy
@@ -149,13 +149,9 @@ def fitted(
     Raises:
         OutOfTime: the data's deadline came before the end of training.
     """
-    learned, spared = spare(rows, data.labels, data.classes, seed)
-    labels = data.known(rows)
-    weights = None if data.weights is None else torch.from_numpy(data.weights)
     graph = data.graphs[candidate.graph].graph
     x = block_rows(encoder_of(data, candidate), data.features, blocks)
-    known, teach, judge = (torch.from_numpy(part) for part in (labels, learned, spared))
-    task = Task(x, graph, known, data.classes, teach, judge, weights)
+    task = Task(x, graph, *lesson(data, rows, seed))
     sampler = _sampler(candidate, model, graph)
     settings = Training(batch_rows=_SAMPLED_ROWS if sampler else None, sampler=sampler, patience=15)
     history = trained(candidate.strategy, model, task, settings, data, seed)

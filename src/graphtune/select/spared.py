@@ -3,8 +3,11 @@
 import math
 
 import numpy as np
-from jaxtyping import Float, Int64
+import torch
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
+
+from graphtune.select.data import Data
 
 _ROWS_TO_STOP_ON = 20  # labelled rows a class from which some are spared to decide when to stop
 _SPARED = 0.15  # share of them
@@ -22,6 +25,18 @@ def spare(
     rest = np.delete(order, first)
     spared = rest[: int(_SPARED * len(order))]
     return np.setdiff1d(rows, spared), np.sort(spared)
+
+
+def lesson(
+    data: Data, rows: Int64[np.ndarray, " T"], seed: int
+) -> tuple[Int64[Tensor, " N"], int, Int64[Tensor, " L"], Int64[Tensor, " V"], Float32[Tensor, " N"] | None]:
+    """Return what is known of the nodes of a graph from ``rows``, in the order in which tasks have it.
+
+    That is: labels (−1 = unknown), classes, nodes to learn from, those that decide when to stop, weights.
+    """
+    learned, spared = spare(rows, data.labels, data.classes, seed)
+    labels, learn, stop = (torch.from_numpy(part) for part in (data.known(rows), learned, spared))
+    return labels, data.classes, learn, stop, None if data.weights is None else torch.from_numpy(data.weights)
 
 
 def scaled(x: Float[Tensor, "*N F"]) -> Float[Tensor, "*N F"]:

@@ -22,8 +22,8 @@ from graphtune.model import WordsNetwork, WordsTask
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
 from graphtune.select.graph_free import GraphFree
-from graphtune.select.spared import spare
-from graphtune.select.trained import bytes_of, learned_of, tensors_of, trained_in_turn
+from graphtune.select.spared import lesson
+from graphtune.select.trained import bytes_of, learned_of, seeded, tensors_of, trained_in_turn
 from graphtune.select.tuned_reader import check_counts
 from graphtune.strategy import Full, Strategy
 from graphtune.train import Training
@@ -69,14 +69,8 @@ class TextGCN(GraphFree):
         """
         data.check_single("TextGCN")
         built = self.words.build(_rows(data.features.texts))
-        learned, spared = spare(rows, data.labels, data.classes, seed)
-        weights = None if data.weights is None else torch.from_numpy(data.weights)
-        labels = torch.from_numpy(data.known(rows))
-        task = WordsTask(
-            built.graph, labels, data.classes, torch.from_numpy(learned), torch.from_numpy(spared), weights
-        )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        task = WordsTask(built.graph, *lesson(data, rows, seed))
+        with seeded(seed):
             model = self._model(len(built.vocabulary), data.classes)
         history = trained_in_turn(self.strategy, model, task, Training(patience=_PATIENCE), data, seed)
         with torch.no_grad():

@@ -1,15 +1,25 @@
 """Training a candidate within the time that its data give it, and what is kept of it."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from graphtune.model import Problem
 from graphtune.select.data import Data, OutOfTime
 from graphtune.strategy import Strategy
 from graphtune.train import History, Training, train
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let torch draw by ``seed``, such as the weights a model starts from; its own random state stays."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def trained(

@@ -23,7 +23,7 @@ from graphtune.select.data import Data
 from graphtune.select.features import View
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.graph_free import GraphFree
-from graphtune.select.trained import trained
+from graphtune.select.trained import seeded, trained
 from graphtune.select.tuned_reader import (
     check_counts,
     cut_model,
@@ -84,8 +84,7 @@ class Tuned(GraphFree):
     ) -> "FittedTuned":
         """Learn labels of ``rows`` (−1 = unknown), or probabilities of their classes; errors as `fit`."""
         encoder = transformer_of(data, self)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             model = self._model(encoder, data.classes)
         start_head(model, data, rows, labels if targets is None else targets.argmax(axis=1))
         task = self._task(encoder, data, rows, model.encoder.frozen)

@@ -22,7 +22,7 @@ from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
 from graphtune.select.graph_free import GraphFree
 from graphtune.select.spared import spare
-from graphtune.select.trained import bytes_of, learned_of, tensors_of, trained_in_turn
+from graphtune.select.trained import bytes_of, learned_of, seeded, tensors_of, trained_in_turn
 from graphtune.select.tuned_reader import check_counts
 from graphtune.strategy import Full, Strategy
 from graphtune.train import Training
@@ -83,8 +83,7 @@ class Window(GraphFree):
             val=torch.from_numpy(np.flatnonzero(np.isin(rows, spared))),
             weights=None if data.weights is None else torch.from_numpy(data.weights[rows]),
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             model = self._model(words.rows.shape[1], data.classes)
         settings = Training(self.batch_rows, patience=_PATIENCE)
         history = trained_in_turn(self.strategy, model, task, settings, data, seed)
