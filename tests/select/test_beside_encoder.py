@@ -1,12 +1,16 @@
 """Ladder and adapters as candidates: new rows as if they had been there, early exits, whole after a save."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from candidate_laws import only_its_rows_labels_count, the_seed_alone_decides
+from candidate_laws import (
+    a_deadline_that_has_passed_ends_it,
+    a_plan_names_it,
+    only_its_rows_labels_count,
+    the_seed_alone_decides,
+)
 
 from graphtune.encoder import Tfidf
 from graphtune.errors import EncoderError, PlanError
@@ -15,7 +19,6 @@ from graphtune.layer import APPNP, GAT, GCN
 from graphtune.model import Batch
 from graphtune.plan import Plan
 from graphtune.select import Data, FeatureMaker, GraphAdapter, Ladder, NamedGraph, NewRows, Probe
-from graphtune.select.data import OutOfTime
 from graphtune.select.side import block_rows, blocks_of
 from graphtune.strategy import EveryExit, Full
 from text_tasks import texts, tiny
@@ -232,8 +235,7 @@ def test_a_value_out_of_range_is_refused(field, value):
 @BOTH
 def test_a_deadline_that_has_passed_ends_it(candidate):
     data, _ = setting()
-    with pytest.raises(OutOfTime):
-        candidate.fit(replace(data, deadline=time.monotonic() - 1), ROWS, seed=0)
+    a_deadline_that_has_passed_ends_it(candidate, data, ROWS)
 
 
 @BOTH
@@ -247,7 +249,5 @@ def test_what_is_no_transformer_has_no_blocks(candidate):
 
 @BOTH
 def test_round_trip_through_toml(candidate):
-    asked = replace(candidate, layer=GAT, blocks=(1, 3))
-    plan = Plan(candidates=(asked,), exactly=True)
-    assert Plan.from_text(plan.to_text()) == plan
+    a_plan_names_it(replace(candidate, layer=GAT, blocks=(1, 3)))
     assert Plan.from_text('[[candidates]]\nkind = "Ladder"\nsure = 0.9').candidates == (Ladder(sure=0.9),)

@@ -1,12 +1,16 @@
 """Candidates that tune an encoder with a graph: learning from their rows only, whole after a save."""
 
-import time
-from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from candidate_laws import only_its_rows_labels_count, the_seed_alone_decides
+from candidate_laws import (
+    a_deadline_that_has_passed_ends_it,
+    a_plan_names_it,
+    only_its_rows_labels_count,
+    the_seed_alone_decides,
+)
 
 from graphtune.encoder import Tfidf, Transformer
 from graphtune.errors import PlanError
@@ -29,7 +33,6 @@ from graphtune.select import (
     Smoothed,
     served,
 )
-from graphtune.select.data import OutOfTime
 from graphtune.select.distilled import Dense
 from graphtune.select.graphs import build
 from graphtune.select.tuned_reader import TunedReader, cut_model
@@ -60,9 +63,11 @@ each = pytest.mark.parametrize("candidate", [*MINED, *COUPLED, *DISTILLED], ids=
 tuning = pytest.mark.parametrize("candidate", [*MINED, *COUPLED], ids=str)
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("GRAPHTUNE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def setting(labels: np.ndarray | None = None, weights: np.ndarray | None = None) -> tuple[Data, NewRows]:
@@ -80,10 +85,20 @@ def asked(data: Data, some) -> NewRows:
     )
 
 
+@cache
+def usual() -> tuple[Data, NewRows]:
+    return setting()
+
+
+@cache
+def learned(candidate: Candidate) -> Predictor:
+    """Return a candidate fitted on the usual setting; tests only ask it."""
+    return candidate.fit(usual()[0], ROWS, seed=0)
+
+
 @each
 def test_keeps_the_contract(candidate):
-    data, new = setting()
-    fitted = candidate.fit(data, ROWS, seed=0)
+    (data, new), fitted = usual(), learned(candidate)
     assert isinstance(candidate, Candidate)
     assert isinstance(fitted, Predictor)
     for table, rows in ((fitted.at(data, np.arange(48)), 48), (fitted.attach(data, new), 5)):
@@ -95,12 +110,11 @@ def test_keeps_the_contract(candidate):
 
 
 def test_learns_as_many_numbers_as_it_should():
-    data, _ = setting()
-    assert {one.fit(data, ROWS, seed=0).learned for one in MINED} == {BLOCK + HEAD}
+    assert {learned(one).learned for one in MINED} == {BLOCK + HEAD}
     network = 32 * 8 + 8 + 8 * 8 + 8 + 8 * 3 + 3
-    found = [COUPLED[0].fit(data, ROWS, seed=0).learned, COUPLED[2].fit(data, ROWS, seed=0).learned]
+    found = [learned(COUPLED[0]).learned, learned(COUPLED[2]).learned]
     assert found == [max(BLOCK + HEAD, network), BLOCK + HEAD + (2 * 32 * 8 + 8) + (8 * 3 + 3)]
-    assert [one.fit(data, ROWS, seed=0).learned for one in DISTILLED] == [32 * 128 + 128 + 128 * 3 + 3, HEAD]
+    assert [learned(one).learned for one in DISTILLED] == [32 * 128 + 128 + 128 * 3 + 3, HEAD]
 
 
 LEARNERS = [
@@ -114,25 +128,24 @@ LEARNERS = [
 
 @pytest.mark.parametrize("candidate", LEARNERS, ids=str)
 def test_learns_what_there_is_to_learn(candidate):
-    data, _ = setting()
-    found = candidate.fit(data, ROWS, seed=0).at(data, np.arange(24, 48))
+    data, _ = usual()
+    found = learned(candidate).at(data, np.arange(24, 48))
     assert (found.argmax(axis=1) == data.labels[24:]).mean() > 0.75
 
 
 @each
 def test_labels_of_other_rows_change_no_bit_and_the_rows_own_do(candidate):
-    only_its_rows_labels_count(candidate, setting, ROWS)
+    only_its_rows_labels_count(candidate, setting, ROWS, learned(candidate))
 
 
 @each
 def test_the_same_seed_gives_the_same_bits_and_leaves_torchs_own_random_state(candidate):
-    the_seed_alone_decides(candidate, setting, ROWS)
+    the_seed_alone_decides(candidate, setting, ROWS, learned(candidate))
 
 
 @each
 def test_is_restored_bit_for_bit(candidate):
-    data, new = setting()
-    fitted = candidate.fit(data, ROWS, seed=0)
+    (data, new), fitted = usual(), learned(candidate)
     tensors = {name: tensor.clone() for name, tensor in fitted.tensors().items()}
     again = candidate.restored(data, tensors)
     assert np.array_equal(again.attach(data, new), fitted.attach(data, new))
@@ -141,8 +154,7 @@ def test_is_restored_bit_for_bit(candidate):
 
 @each
 def test_a_text_is_read_alike_as_a_node_and_as_a_new_row_and_among_others(candidate):
-    data, new = setting()
-    fitted = candidate.fit(data, ROWS, seed=0)
+    (data, new), fitted = usual(), learned(candidate)
     found = fitted.attach(data, new)
     np.testing.assert_allclose(found[4], found[0], atol=1e-6)
     np.testing.assert_allclose(fitted.attach(data, asked(data, ASKED[:1]))[0], found[0], atol=1e-5)
@@ -153,8 +165,7 @@ def test_a_text_is_read_alike_as_a_node_and_as_a_new_row_and_among_others(candid
 
 @pytest.mark.parametrize("candidate", COUPLED, ids=str)
 def test_new_rows_are_seen_as_if_they_were_nodes(candidate):
-    data, new = setting()
-    fitted = candidate.fit(data, ROWS, seed=0)
+    (data, new), fitted = usual(), learned(candidate)
     rows = fitted.reader.rows(ASKED)
     graph, links = fitted._attached(data, new, rows)
     whole = links.extend(graph)
@@ -167,8 +178,7 @@ def test_new_rows_are_seen_as_if_they_were_nodes(candidate):
 @each
 def test_a_deadline_that_has_passed_ends_it(candidate):
     data, _ = setting()
-    with pytest.raises(OutOfTime):
-        candidate.fit(replace(data, deadline=time.monotonic() - 1), ROWS, seed=0)
+    a_deadline_that_has_passed_ends_it(candidate, data, ROWS)
 
 
 @tuning
@@ -186,10 +196,9 @@ def test_what_is_no_transformer_cannot_be_tuned(candidate):
 def test_rows_count_as_they_weigh(candidate):
     weights = np.ones(48, dtype=np.float32)
     weights[ROWS[ROWS % 3 == 0]] = 30
-    data, new = setting()
-    plain = candidate.fit(data, ROWS, seed=0).attach(data, new)
+    data, new = usual()
     heavy = candidate.fit(setting(weights=weights)[0], ROWS, seed=0).attach(data, new)
-    assert not np.array_equal(heavy, plain)
+    assert not np.array_equal(heavy, learned(candidate).attach(data, new))
 
 
 def test_names_tell_what_differs():
@@ -199,14 +208,12 @@ def test_names_tell_what_differs():
 
 @each
 def test_a_plan_names_it(candidate):
-    plan = Plan(candidates=(candidate,), exactly=True)
-    assert Plan.from_text(plan.to_text()) == plan
+    a_plan_names_it(candidate)
 
 
 @pytest.mark.parametrize("candidate", [*MINED, *DISTILLED], ids=str)
 def test_what_serves_has_no_teacher_and_reads_no_graph(candidate):
-    data, new = setting()
-    fitted = candidate.fit(data, ROWS, seed=0)
+    (data, new), fitted = usual(), learned(candidate)
     kept = served(Mean((Probe("meaning"), candidate))).members[1]
     assert kept.graphs == kept.views == frozenset()
     assert kept.family == "graph-free"
@@ -220,10 +227,10 @@ def test_what_serves_has_no_teacher_and_reads_no_graph(candidate):
 
 
 def test_a_student_reads_no_neighbour_and_comes_near_its_teacher():
-    data, _ = setting()
+    data, _ = usual()
     teacher = Smoothed(Propagated("meaning", "meaning", Hops(6, 0.2)), "meaning")
     said = teacher.fit(data, ROWS, seed=0).at(data, np.arange(48))
-    found = Distilled(Distil(epochs=150)).fit(data, ROWS, seed=0).at(data, np.arange(48))
+    found = learned(Distilled(Distil(epochs=150))).at(data, np.arange(48))
     assert (found.argmax(axis=1) == said.argmax(axis=1)).mean() > 0.85
     assert Dense.hops == 0
 

@@ -1,22 +1,28 @@
 """The network over texts and their words: against a plain one, and new texts against a graph with them."""
 
 import json
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse
 import torch
-from candidate_laws import only_its_rows_labels_count, the_seed_alone_decides
+from candidate_laws import (
+    a_deadline_that_has_passed_ends_it,
+    a_heavy_class_is_said_more_often,
+    a_new_text_is_read_alike_alone_and_among_others,
+    a_plan_names_it,
+    only_its_rows_labels_count,
+    several_labels_are_refused,
+    the_seed_alone_decides,
+    the_shares_of_classes_are_learned_where_texts_say_nothing,
+)
 
 from graphtune.encoder import Tfidf
 from graphtune.errors import PlanError
 from graphtune.graph import TextGraph, Words
 from graphtune.model import WordsNetwork, WordsTask
-from graphtune.plan import Plan
 from graphtune.select import Data, FeatureMaker, NewRows, TextGCN
-from graphtune.select.data import OutOfTime
 from graphtune.select.text_gcn import _rows
 from graphtune.strategy import Full, LinearProbe
 from text_tasks import texts
@@ -93,19 +99,13 @@ def test_a_new_text_is_read_alike_alone_and_among_others():
     found = fitted.attach(data, new)
     np.testing.assert_allclose(found[0], found[6], atol=1e-6)
     np.testing.assert_allclose(found[2], found[4], atol=1e-6)  # no word that is known
-    for place, text in enumerate(ASKED):
-        alone = NewRows(data.features.maker.features((text,)), {})
-        np.testing.assert_allclose(fitted.attach(data, alone)[0], found[place], atol=1e-6)
-    assert fitted.attach(data, NewRows(data.features.maker.features(()), {})).shape == (0, 3)
+    a_new_text_is_read_alike_alone_and_among_others(fitted, data, new)
 
 
 def test_texts_without_words_still_teach_the_shares_of_classes():
-    data, _ = setting()
-    labels = np.where(np.arange(48) % 4 == 0, 1, 0)
-    empty = Data(data.features.maker.features(("",) * 48), {}, labels, 3)
-    found = replace(QUICK, strategy=Full(rate=0.1, epochs=60)).fit(empty, np.arange(48), seed=0)
-    np.testing.assert_allclose(found.at(empty, np.arange(1))[0], [0.75, 0.25, 0], atol=0.1)
-    assert len(found.built.vocabulary) == 0
+    steep = replace(QUICK, strategy=Full(rate=0.1, epochs=60))
+    fitted = the_shares_of_classes_are_learned_where_texts_say_nothing(steep, setting)
+    assert len(fitted.built.vocabulary) == 0
 
 
 def test_features_of_texts_are_means_of_their_words():
@@ -121,10 +121,8 @@ def test_features_of_texts_are_means_of_their_words():
 
 
 def test_weights_of_rows_count_and_a_strategy_that_learns_less_learns_the_head():
-    data, new = setting()
-    heavy = replace(data, weights=np.where(data.labels == 0, 20, 1).astype(np.float32))
-    one, other = (QUICK.fit(given, ROWS, seed=0).attach(given, new) for given in (data, heavy))
-    assert other[2, 0] > one[2, 0]
+    data, _ = setting()
+    a_heavy_class_is_said_more_often(QUICK, setting, ROWS, blank=2)
     assert replace(QUICK, strategy=LinearProbe(epochs=2)).fit(data, ROWS, seed=0).learned == 12 * 3 + 3
 
 
@@ -132,8 +130,7 @@ def test_weights_of_rows_count_and_a_strategy_that_learns_less_learns_the_head()
     "candidate", [TextGCN(), QUICK, TextGCN(Words(window=5, min_count=3, word_edges=False), width=7)]
 )
 def test_round_trip_through_toml(candidate):
-    plan = Plan(candidates=(candidate,), exactly=True)
-    assert Plan.from_text(plan.to_text()) == plan
+    a_plan_names_it(candidate)
 
 
 @pytest.mark.parametrize(("field", "value"), [("width", 0), ("dropout", 1.0)])
@@ -145,11 +142,8 @@ def test_a_value_out_of_range_is_refused_with_its_fix(field, value):
 
 def test_what_cannot_be_learned_is_told():
     data, _ = setting()
-    with pytest.raises(OutOfTime):
-        QUICK.fit(replace(data, deadline=time.monotonic() - 1), ROWS, seed=0)
-    marks = torch.nn.functional.one_hot(torch.from_numpy(data.labels), 3).bool().numpy()
-    with pytest.raises(PlanError, match="TextGCN cannot learn texts with several labels"):
-        QUICK.fit(replace(data, marks=marks), ROWS, seed=0)
+    a_deadline_that_has_passed_ends_it(QUICK, data, ROWS)
+    several_labels_are_refused(QUICK, data, ROWS)
 
 
 def test_its_task_tells_one_training_from_another():

@@ -1,17 +1,19 @@
 """The tuned encoder as a candidate: learning from its rows only, the same bits again, whole after a save."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from candidate_laws import only_its_rows_labels_count, the_seed_alone_decides
+from candidate_laws import (
+    a_deadline_that_has_passed_ends_it,
+    a_plan_names_it,
+    only_its_rows_labels_count,
+    the_seed_alone_decides,
+)
 
 from graphtune.encoder import Tfidf
 from graphtune.errors import PlanError
-from graphtune.plan import Plan
 from graphtune.select import Data, FeatureMaker, NewRows, Tuned
-from graphtune.select.data import OutOfTime
 from graphtune.strategy import BitFit, EncoderTuning, LinearProbe, LoRA
 from text_tasks import texts, tiny
 
@@ -120,8 +122,7 @@ def test_many_texts_are_gone_through_less_often():
 
 @pytest.mark.parametrize("candidate", EVERY, ids=str)
 def test_round_trip_through_toml(candidate):
-    plan = Plan(candidates=(candidate,), exactly=True)
-    assert Plan.from_text(plan.to_text()) == plan
+    a_plan_names_it(candidate)
 
 
 @pytest.mark.parametrize("field", ["blocks", "batch_rows"])
@@ -132,8 +133,7 @@ def test_a_value_out_of_range_is_refused(field):
 
 def test_a_deadline_that_has_passed_ends_it():
     data, _ = setting()
-    with pytest.raises(OutOfTime):
-        QUICK.fit(replace(data, deadline=time.monotonic() - 1), ROWS, seed=0)
+    a_deadline_that_has_passed_ends_it(QUICK, data, ROWS)
 
 
 def test_what_is_no_transformer_cannot_be_tuned():

@@ -5,12 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from candidate_laws import only_its_rows_labels_count, the_seed_alone_decides
+from candidate_laws import (
+    a_deadline_that_has_passed_ends_it,
+    a_heavy_class_is_said_more_often,
+    a_new_text_is_read_alike_alone_and_among_others,
+    a_plan_names_it,
+    only_its_rows_labels_count,
+    several_labels_are_refused,
+    the_seed_alone_decides,
+    the_shares_of_classes_are_learned_where_texts_say_nothing,
+)
 
 from graphtune.encoder import Static, Tfidf
 from graphtune.errors import PlanError
-from graphtune.plan import Plan
 from graphtune.select import Data, FeatureMaker, NewRows, Window
 from graphtune.select.data import OutOfTime
 from graphtune.select.turns import Turns
@@ -68,22 +75,16 @@ def test_a_text_is_read_alike_as_a_node_and_as_a_new_row_and_among_others(monkey
     found = fitted.attach(data, new)
     np.testing.assert_allclose(found[0], found[6], atol=1e-6)
     np.testing.assert_allclose(found[2], found[4], atol=1e-6)  # nothing to read in either
-    for place, text in enumerate(ASKED):
-        alone = NewRows(data.features.maker.features((text,)), {})
-        np.testing.assert_allclose(fitted.attach(data, alone)[0], found[place], atol=1e-6)
+    a_new_text_is_read_alike_alone_and_among_others(fitted, data, new)
     known = NewRows(data.features.maker.features(data.features.texts[:2]), {})
     np.testing.assert_allclose(fitted.attach(data, known), fitted.at(data, np.arange(2)), atol=1e-6)
     monkeypatch.setattr("graphtune.select.window._READ_AT_ONCE", 3)
     np.testing.assert_allclose(fitted.attach(data, new), found, atol=1e-6)
-    assert fitted.attach(data, NewRows(data.features.maker.features(()), {})).shape == (0, 3)
 
 
 def test_an_empty_table_of_words_still_learns_the_shares_of_classes():
-    data, _ = setting()
-    labels = np.where(np.arange(48) % 4 == 0, 1, 0)
-    empty = Data(data.features.maker.features(("",) * 48), {}, labels, 3)
-    found = replace(QUICK, strategy=Full(rate=0.05, epochs=20)).fit(empty, np.arange(48), seed=0)
-    np.testing.assert_allclose(found.at(empty, np.arange(1))[0], [0.75, 0.25, 0], atol=0.1)
+    steep = replace(QUICK, strategy=Full(rate=0.05, epochs=20))
+    the_shares_of_classes_are_learned_where_texts_say_nothing(steep, setting)
 
 
 def test_of_many_rows_some_decide_when_to_stop(monkeypatch):
@@ -96,10 +97,7 @@ def test_of_many_rows_some_decide_when_to_stop(monkeypatch):
 
 
 def test_weights_of_rows_count():
-    data, new = setting()
-    heavy = replace(data, weights=np.where(data.labels == 0, 20, 1).astype(np.float32))
-    one, other = (QUICK.fit(given, ROWS, seed=0).attach(given, new) for given in (data, heavy))
-    assert other[2, 0] > one[2, 0]
+    a_heavy_class_is_said_more_often(QUICK, setting, ROWS, blank=2)
 
 
 def test_a_strategy_that_learns_less_learns_the_head():
@@ -110,8 +108,7 @@ def test_a_strategy_that_learns_less_learns_the_head():
 
 @pytest.mark.parametrize("candidate", [Window(), QUICK, replace(QUICK, strategy=LinearProbe(), window=5)])
 def test_round_trip_through_toml(candidate):
-    plan = Plan(candidates=(candidate,), exactly=True)
-    assert Plan.from_text(plan.to_text()) == plan
+    a_plan_names_it(candidate)
 
 
 @pytest.mark.parametrize(
@@ -124,17 +121,10 @@ def test_a_value_out_of_range_is_refused_with_its_fix(field, value):
     assert "or more" in told.value.fix
 
 
-def test_a_deadline_that_has_passed_ends_it():
+def test_what_cannot_be_learned_is_told():
     data, _ = setting()
-    with pytest.raises(OutOfTime):
-        QUICK.fit(replace(data, deadline=time.monotonic() - 1), ROWS, seed=0)
-
-
-def test_texts_with_several_labels_are_refused():
-    data, _ = setting()
-    marks = torch.nn.functional.one_hot(torch.from_numpy(data.labels), 3).bool().numpy()
-    with pytest.raises(PlanError, match="Window cannot learn texts with several labels"):
-        QUICK.fit(replace(data, marks=marks), ROWS, seed=0)
+    a_deadline_that_has_passed_ends_it(QUICK, data, ROWS)
+    several_labels_are_refused(QUICK, data, ROWS)
 
 
 def test_a_turn_ends_it_with_the_best_weights_until_then():
