@@ -91,7 +91,7 @@ def test_an_encoder_that_serves_alone_is_a_directory_of_its_own(tmp_path):
     assert (tmp_path / "model/model.safetensors").stat().st_size < 10_000
     own = Transformer(str(tmp_path / "model/encoder"), precision="float32")
     rows, head = own.encode(ASKED), again.predictor.head
-    np.testing.assert_allclose(head.probabilities(rows), again.predictor._probabilities(ASKED), atol=1e-5)
+    np.testing.assert_allclose(head.probabilities(rows), again.predictor.probabilities(ASKED), atol=1e-5)
     save(again, tmp_path / "copy")
     moved = tmp_path / "moved"
     (tmp_path / "copy").rename(moved)

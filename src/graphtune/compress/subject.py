@@ -73,7 +73,7 @@ class Subject:
         if isinstance(predictor, FittedTuned | FittedExported):
             assert isinstance(encoder, Onnx)  # what was exported is never read by torch again
             return Subject(
-                encoder, replace(self.model, predictor=FittedExported(encoder, predictor.tensors()))
+                encoder, replace(self.model, predictor=FittedExported(encoder, predictor.head_tensors()))
             )
         maker = FeatureMaker(encoder, self.model.maker.terms)
         data = replace(self.model.data, features=replace(self.model.data.features, maker=maker))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 from torch import Tensor, nn
 
 from graphtune.encoder import Transformer
@@ -14,16 +14,13 @@ from graphtune.encoder.export import export
 from graphtune.encoder.loading import LoadedTransformer, load_model
 from graphtune.errors import EncoderError
 from graphtune.model import TextModel
-from graphtune.select.data import Data, NewRows
-from graphtune.select.linear import LinearHead
+from graphtune.select.text_reader import HEAD_BIAS, HEAD_WEIGHT, LEARNED, ReadsByHead
 from graphtune.select.tuned_reader import put_back, released, rows_of_texts
 
-LEARNED = "learned"  # name of the tensor that says how many numbers were learned
-HEAD_WEIGHT, HEAD_BIAS = "head.weight", "head.bias"
 _WITHIN = "encoder.model."  # what the names of the transformer's own weights begin with
 
 
-class FittedTuned:
+class FittedTuned(ReadsByHead):
     """A tuned encoder and its head.
 
     Args:
@@ -35,8 +32,8 @@ class FittedTuned:
     def __init__(
         self, encoder: Transformer, loaded: LoadedTransformer, tensors: Mapping[str, Tensor]
     ) -> None:
-        self.encoder, self.loaded, self._tensors = encoder, loaded, dict(tensors)
-        self.head = LinearHead(tensors[HEAD_WEIGHT].T.contiguous(), tensors[HEAD_BIAS])
+        super().__init__(tensors)
+        self.encoder, self.loaded = encoder, loaded
         self._last: tuple[Sequence[str], np.ndarray] | None = None
 
     @classmethod
@@ -69,22 +66,6 @@ class FittedTuned:
         put_back(own, model)
         return cls.of(encoder, model, own, int(tensors[LEARNED]))
 
-    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
-        """Return class probabilities of some nodes."""
-        return self._probabilities([data.features.texts[node] for node in nodes])
-
-    def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
-        """Return class probabilities of new rows."""
-        return self._probabilities(new.features.texts)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the head, the weights that moved, and how many numbers were learned."""
-        return self._tensors
-
-    def head_tensors(self) -> dict[str, Tensor]:
-        """Return the same without the encoder's weights, for whoever has the encoder itself."""
-        return {name: self._tensors[name] for name in (HEAD_WEIGHT, HEAD_BIAS, LEARNED)}
-
     def export(self, into: Path) -> None:
         """Write the tuned encoder as a directory that transformers and sentence-transformers load.
 
@@ -113,17 +94,8 @@ class FittedTuned:
         model.load_state_dict(own, strict=False)
         return model
 
-    @property
-    def learned(self) -> int:
-        """How many numbers."""
-        return int(self._tensors[LEARNED])
-
-    @property
-    def size(self) -> int:
-        """Bytes of what was learned; a mean of it counts them again, but shares them, and the encoder."""
-        return sum(tensor.nbytes for tensor in self._tensors.values())
-
-    def _probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
+    def probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
+        """Return class probabilities of texts."""
         # Several candidates may hold this one, and be asked of the same texts.
         # It is read once, for another thread may put its own in place.
         last = self._last

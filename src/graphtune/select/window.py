@@ -18,10 +18,11 @@ from graphtune.encoder.word_rows import WordRows
 from graphtune.errors import PlanError
 from graphtune.graph import WindowGraphs
 from graphtune.model import WindowNetwork, WindowTask
-from graphtune.select.data import Data, NewRows
+from graphtune.select.data import Data
 from graphtune.select.features import View
 from graphtune.select.graph_free import GraphFree
 from graphtune.select.spared import spare
+from graphtune.select.text_reader import ReadsTexts
 from graphtune.select.trained import bytes_of, learned_of, seeded, tensors_of, trained_in_turn
 from graphtune.select.tuned_reader import check_counts
 from graphtune.strategy import Full, Strategy
@@ -121,21 +122,13 @@ class Window(GraphFree):
 
 
 @dataclass(frozen=True, eq=False)
-class FittedWindow:
+class FittedWindow(ReadsTexts):
     """A trained network, and the rows of the words that it reads."""
 
     candidate: Window
     words: WordRows
     model: WindowNetwork
     trained: int | None = None  # numbers that its strategy learned
-
-    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
-        """Return class probabilities of some nodes."""
-        return self._probabilities([data.features.texts[node] for node in nodes])
-
-    def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
-        """Return class probabilities of new rows; no stored one is looked at."""
-        return self._probabilities(new.features.texts)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the network's parameters."""
@@ -151,7 +144,8 @@ class FittedWindow:
         """Bytes of its parameters; the words' rows are the encoder's."""
         return bytes_of(self.tensors().values())
 
-    def _probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
+    def probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
+        """Return class probabilities of texts."""
         found = np.zeros((len(texts), self.model.head.out_features), dtype=np.float32)
         for start in range(0, len(texts), _READ_AT_ONCE):
             some = texts[start : start + _READ_AT_ONCE]
