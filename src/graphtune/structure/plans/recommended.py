@@ -1,6 +1,8 @@
 """The plans that follow from one analysis of a model, as one file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from graphtune.errors import PlanError
 from graphtune.structure.model_graph import ModelGraph
@@ -8,7 +10,10 @@ from graphtune.structure.plans.bits import BitPlan, planned_bits
 from graphtune.structure.plans.budget import Budget
 from graphtune.structure.plans.pruning import PruningPlan, planned_pruning
 from graphtune.structure.plans.tuning import TuningPlan, planned_tuning
+from graphtune.structure.purpose import Purpose
 from graphtune.structure.scores.protocol import Score
+
+Planned = TypeVar("Planned", TuningPlan, PruningPlan, BitPlan)
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def recommended(
     Raises:
         PlanError: the graph has not a column that the score reads; a budget is out of range.
     """
-    found, notes = Recommended(), list[str]()
+    notes = list[str]()
     by_tuning, by_pruning = (score.of(graph, purpose) for purpose in ("tune", "prune"))
     by_rounding = score.of(graph, "quantise")
     shares = (
@@ -53,17 +58,18 @@ def recommended(
         Budget("flops", share=budgets.pruned),
         Budget("bytes", share=budgets.quantised),
     )
-    tuning, pruning, bits = found.tuning, found.pruning, found.bits
-    try:
-        tuning = planned_tuning(graph, by_tuning, shares[0], contiguous=True)
-    except PlanError as error:
-        notes.append(f"nothing to tune: {error.problem}")
-    try:
-        pruning = planned_pruning(graph, by_pruning, shares[1], heads=heads)
-    except PlanError as error:
-        notes.append(f"nothing to prune: {error.problem}")
-    try:
-        bits = planned_bits(graph, by_rounding, shares[2])
-    except PlanError as error:
-        notes.append(f"nothing to quantise: {error.problem}")
-    return Recommended(tuning, pruning, bits), tuple(notes)
+
+    def of(nothing: Planned, purpose: Purpose, planned: Callable[[], Planned]) -> Planned:
+        try:
+            return planned()
+        except PlanError as error:
+            notes.append(f"nothing to {purpose}: {error.problem}")
+            return nothing
+
+    tuned, pruned, rounded = shares
+    found = Recommended(
+        of(TuningPlan(), "tune", lambda: planned_tuning(graph, by_tuning, tuned, contiguous=True)),
+        of(PruningPlan(), "prune", lambda: planned_pruning(graph, by_pruning, pruned, heads=heads)),
+        of(BitPlan(), "quantise", lambda: planned_bits(graph, by_rounding, rounded)),
+    )
+    return found, tuple(notes)
