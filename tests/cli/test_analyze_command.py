@@ -98,7 +98,7 @@ def test_a_model_without_an_encoder_is_refused(model, tmp_path, refused):
         (["./nowhere"], "nowhere", "Hugging Face"),
         (["minilmm"], "No encoder 'minilmm'", "'minilm'"),
         (["tfidf"], "has no modules to read", "minilm"),
-        (["full"], "neither a graphtune model nor an encoder", "minilm"),
+        (["full"], "neither a model that fit has written nor an encoder", "minilm"),
         (["bert", "--color", "colour"], "no column 'colour'", "stable rank"),
         (["bert", "--tokens", "65"], "reads 64 at most", "1 to 64"),
         (["bert", "--into", "full"], "full has files in it that are no model graph", "empty"),

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from torch import nn
 
-    from graphtune.encoder import Transformer
+    from graphtune.encoder import Encoder, Transformer
 
 INTO = "graphtune-structure"
 
@@ -115,12 +115,12 @@ def _model(source: str) -> "nn.Module":
         ModelError: a directory that is neither a model nor an encoder, or a model without an encoder.
         EncoderError: no such encoder, or one without modules.
     """
-    if _is_model(source):
-        from graphtune.run.modules import modules_of
-        from graphtune.run.saved import load
+    from graphtune.run import FittedModel
+    from graphtune.run.modules import modules_of
+    from graphtune.run.source import model_or_encoder
 
-        return modules_of(load(Path(source).expanduser()))
-    return _encoder(source)[1]
+    found = model_or_encoder(source)
+    return modules_of(found) if isinstance(found, FittedModel) else _parts(found, source)[1]
 
 
 def _encoder(source: str) -> "tuple[Transformer, nn.Module]":
@@ -130,35 +130,24 @@ def _encoder(source: str) -> "tuple[Transformer, nn.Module]":
         ModelError: a directory that is neither a model nor an encoder, or a model without an encoder.
         EncoderError: no such encoder, or one without modules.
     """
+    from graphtune.run import FittedModel
+    from graphtune.run.modules import encoder_of
+    from graphtune.run.source import model_or_encoder
+
+    found = model_or_encoder(source)
+    return encoder_of(found) if isinstance(found, FittedModel) else _parts(found, source)
+
+
+def _parts(encoder: "Encoder", source: str) -> "tuple[Transformer, nn.Module]":
     import torch
 
-    from graphtune.encoder import Transformer, from_name
+    from graphtune.encoder import Transformer
     from graphtune.encoder.loading import load_model
-    from graphtune.errors import EncoderError, ModelError
+    from graphtune.errors import EncoderError
 
-    if _is_model(source):
-        from graphtune.run.modules import encoder_of
-        from graphtune.run.saved import load
-
-        return encoder_of(load(Path(source).expanduser()))
-    directory = Path(source).expanduser()
-    if directory.is_dir() and not any((directory / name).is_file() for name in _MARKS):
-        raise ModelError(
-            f"{source} is neither a graphtune model nor an encoder: it has no manifest.json and no "
-            "config.json.",
-            fix="name a directory that fit has written, an encoder's directory, or minilm.",
-        )
-    encoder = from_name(source)
     if not isinstance(encoder, Transformer):
         raise EncoderError(
-            f"The encoder {source} has no modules to read: it looks up or counts words.",
+            f"The encoder {source} has no modules to read: it looks up or counts words, or was exported.",
             fix="name a transformer: minilm, a Hugging Face directory or a hub id.",
         )
     return encoder, load_model(encoder.directory, torch.float32)
-
-
-def _is_model(source: str) -> bool:
-    return (Path(source).expanduser() / "manifest.json").is_file()
-
-
-_MARKS = ("config.json", "0_Transformer/config.json")

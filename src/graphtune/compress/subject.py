@@ -10,15 +10,14 @@ import numpy as np
 from jaxtyping import Float32
 from torch import Tensor
 
-from graphtune.encoder import FittedEncoder, Onnx, Transformer, cached_encode, from_name
+from graphtune.encoder import FittedEncoder, Onnx, Transformer, cached_encode
 from graphtune.errors import EncoderError, MissingExtraError, ModelError, PlanError
-from graphtune.run import FittedModel, load
+from graphtune.run import FittedModel
+from graphtune.run.source import model_or_encoder
 from graphtune.select import FeatureMaker
 from graphtune.select.fitted_exported import FittedExported
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.linear import LinearHead
-
-_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,19 +35,10 @@ class Subject:
             ModelError: there is neither; the model is incomplete, altered or too new, or has no transformer.
             EncoderError: the encoder is incomplete or no transformer.
         """
-        place = Path(source).expanduser()
-        if (place / _MANIFEST).is_file():
-            model = load(place)
-            return cls(_encoder_of(model, source), model)
-        if place.is_dir() and not any((place / name).exists() for name in ("config.json", "onnx.json")):
-            inner = place / "0_Transformer"
-            if not inner.is_dir():
-                raise ModelError(
-                    f"{source} is neither a model that fit has written nor an encoder: it has no {_MANIFEST} "
-                    "and no config.json.",
-                    fix="name a directory that fit has written, or a Hugging Face directory.",
-                )
-        return cls(_compressible(from_name(source), source), None)
+        found = model_or_encoder(source)
+        if isinstance(found, FittedModel):
+            return cls(_encoder_of(found, source), found)
+        return cls(_compressible(found, source), None)
 
     @property
     def head(self) -> LinearHead | None:

@@ -42,7 +42,7 @@ from graphtune.select.rejection import Rejection
 
 FORMAT = 4  # of the directory; raised whenever an older graphtune could not read it
 _PLAIN = 3  # of one whose encoder was not exported, which older ones can read
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _ENCODER = "encoder"  # folder of a tuned encoder that serves by itself, or of an exported one
 _COMPRESSION = "compression.json"
 
@@ -54,7 +54,7 @@ def check_place(directory: Path) -> None:
         OutputError: it has other files in it, it or a part of its path is a file, or there is no permission.
     """
     check_parent(directory)  # where the new one is written first
-    check_directory(directory, _MANIFEST, "graphtune model")
+    check_directory(directory, MANIFEST, "graphtune model")
 
 
 def save(model: FittedModel, directory: Path) -> None:
@@ -82,7 +82,7 @@ def save(model: FittedModel, directory: Path) -> None:
             "labels": model.label_kind,
             "files": files,
         }
-        write_json(place / _MANIFEST, manifest)
+        write_json(place / MANIFEST, manifest)
 
 
 def load(directory: Path) -> FittedModel:
@@ -313,13 +313,13 @@ def _read_graphs(place: Path, plan: Plan, maker: FeatureMaker, classes: int) -> 
 
 def _trusted_manifest(directory: Path) -> dict[str, Any]:
     again = "fit the model again, or take another copy of it."
-    path = directory / _MANIFEST
+    path = directory / MANIFEST
     if not directory.is_dir():
         raise ModelError(
             f"There is no model directory {directory}.", fix="name a directory that fit has written."
         )
     if not path.is_file():
-        raise ModelError(f"{directory} is no graphtune model: it has no {_MANIFEST}.", fix=again)
+        raise ModelError(f"{directory} is no graphtune model: it has no {MANIFEST}.", fix=again)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         version, files = int(manifest["format"]), dict(manifest["files"])
