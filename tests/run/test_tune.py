@@ -12,100 +12,19 @@ import graphtune
 from graphtune import errors
 from graphtune.errors import MissingExtraError, PlanError, TrainError
 from graphtune.graph import Sampler, propagate
-from graphtune.graph.pyg import to_pyg
 from graphtune.loss import CrossEntropy
 from graphtune.model import Layered, Learner, Problem
 from graphtune.model.pyg import DataModel, DataTask
 from graphtune.run import tune as module_of_tune
 from graphtune.run.tune import grown, tune
-from graphtune.strategy import GPF, AdapterGNN, BitFit, Full, GPFPlus, GraphControl, LinearProbe
+from graphtune.strategy import GPF, AdapterGNN, Full, GPFPlus, GraphControl, LinearProbe
 from graphtune.strategy.lora import LoRA
 from graphtune.train import Training
+from pyg_networks import GCN, GIN, METHODS, SETTINGS, Encoded, Plain, made, pyg, small_data
 from tasks import KilledError, Mortal, same, small_task, weights
 
-pyg = pytest.importorskip("torch_geometric.nn")
-
-METHODS = [
-    Full(epochs=3),
-    LinearProbe(epochs=3),
-    BitFit(epochs=3),
-    GPF(epochs=3),
-    GPFPlus(k=2, epochs=3),
-    AdapterGNN(bottleneck=3, epochs=3),
-]
 every = pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
-SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0)
 HEAD = 5 * 3 + 3
-
-
-class GCN(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        # Registered in another order than they are called in.
-        self.second = pyg.GCNConv(6, 5)
-        self.first = pyg.GCNConv(8, 6)
-        self.scores = nn.Linear(5, 3)
-
-    def forward(self, x, edge_index, edge_weight=None):
-        x = torch.relu(self.first(x, edge_index, edge_weight))
-        x = nn.functional.dropout(x, 0.3, self.training)
-        return self.scores(torch.relu(self.second(x, edge_index, edge_weight=edge_weight)))
-
-
-class GIN(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.convs = nn.ModuleList(pyg.GINConv(self.perceptron(a)) for a in (8, 5))
-        self.scores = nn.Linear(5, 3)
-
-    @staticmethod
-    def perceptron(width: int) -> nn.Module:
-        return nn.Sequential(nn.Linear(width, 5), nn.ReLU(), nn.Linear(5, 5))
-
-    def forward(self, x, edge_index):
-        for conv in self.convs:
-            x = torch.relu(conv(x, edge_index))
-        return torch.log_softmax(self.scores(x), 1)
-
-
-class Plain(nn.Module):
-    """No linear map outside its layers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1, self.conv2 = pyg.GCNConv(8, 5), pyg.GCNConv(5, 3)
-
-    def forward(self, data):
-        return self.conv2(torch.relu(self.conv1(data.x, data.edge_index)), data.edge_index)
-
-
-class Encoded(Plain):
-    """Its one linear map does not make the scores."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = nn.Linear(8, 8)
-
-    def forward(self, data):
-        x = self.conv1(torch.relu(self.encoder(data.x)), data.edge_index)
-        return self.conv2(torch.relu(x), data.edge_index)
-
-
-def made(kind=GCN, *, seed: int = 0) -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return kind()
-
-
-def small_data(**more):
-    task = small_task()
-    data = to_pyg(task.graph, task.features, torch.arange(60) % 3)
-    for name, rows in (("train_mask", task.train), ("val_mask", task.val)):
-        data[name] = torch.zeros(60, dtype=torch.bool)
-        data[name][rows] = True
-    for name, value in more.items():
-        data[name] = value
-    return data
 
 
 def scores(module: nn.Module, data=None) -> torch.Tensor:

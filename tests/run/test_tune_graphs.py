@@ -1,6 +1,5 @@
 """Whole PyG graphs: classes, several questions with missing answers, and what is refused."""
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -12,74 +11,23 @@ from graphtune.loss import CrossEntropy
 from graphtune.model.pyg_graphs import GraphsTask, graph_scores, together
 from graphtune.run.tune import grown, tune
 from graphtune.strategy import BSS, GPF, L2SP, AdapterGNN, BitFit, Full, GPFPlus, LinearProbe
-from graphtune.train import Training
+from pyg_networks import METHODS as NODE_METHODS
+from pyg_networks import SETTINGS, Data, GraphGIN, made, rings
 from tasks import KilledError, Mortal, same, weights
 
-pyg = pytest.importorskip("torch_geometric.nn")
-from torch_geometric.data import Data  # noqa: E402
-
-METHODS = [
-    Full(epochs=3),
-    LinearProbe(epochs=3),
-    BitFit(epochs=3),
-    L2SP(epochs=3),
-    BSS(epochs=3),
-    GPF(epochs=3),
-    GPFPlus(k=2, epochs=3),
-    AdapterGNN(bottleneck=3, epochs=3),
-]
+METHODS = (*NODE_METHODS, L2SP(epochs=3), BSS(epochs=3))
 every = pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
-SETTINGS = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0)
 TRAIN, VAL = range(30), range(30, 40)
-
-
-class GIN(nn.Module):
-    def __init__(self, outputs: int) -> None:
-        super().__init__()
-        self.atoms = nn.Embedding(4, 6)
-        self.convs = nn.ModuleList(
-            pyg.GINConv(nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 6))) for _ in range(2)
-        )
-        self.scores = nn.Linear(6, outputs)
-
-    def forward(self, x, edge_index, batch):
-        x = self.atoms(x[:, 0])
-        for conv in self.convs:
-            x = torch.relu(conv(x, edge_index))
-        return self.scores(pyg.global_add_pool(x, batch))
-
-
-def made(outputs: int = 2) -> GIN:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return GIN(outputs)
-
-
-def rings(questions: bool = False) -> list[Data]:
-    """Rings of 3 to 6 atoms; the class is whether one is of kind 3; of three answers some are missing."""
-    generator, found = torch.Generator().manual_seed(0), []
-    for number in range(40):
-        size = 3 + number % 4
-        x = torch.randint(3, (size, 1), generator=generator)
-        odd = number % 2
-        x[0] = 3 if odd else x[0]
-        at = torch.arange(size)
-        edges = torch.stack([torch.cat([at, (at + 1) % size]), torch.cat([(at + 1) % size, at])])
-        y = torch.tensor([odd])
-        if questions:
-            y = torch.tensor([[odd, math.nan if number % 3 else 1 - odd, float(size > 4)]])
-        found.append(Data(x=x, edge_index=edges, y=y))
-    return found
 
 
 @every
 @pytest.mark.parametrize("questions", [False, True])
 def test_exactly_what_is_declared_moves(method, questions):
-    module, graphs = made(3 if questions else 2), rings(questions)
+    module, graphs = made(GraphGIN, 3 if questions else 2), rings(questions)
     before = weights(module)
     tuned = tune(module, graphs, method, train=TRAIN, val=VAL, settings=SETTINGS)
     assert tuned.module is module
-    fresh = weights(grown(made(3 if questions else 2), graphs, method))
+    fresh = weights(grown(made(GraphGIN, 3 if questions else 2), graphs, method))
     after = weights(module)
     moved = {name for name in after if not torch.equal(after[name], fresh[name])}
     assert "scores.weight" in moved
@@ -89,7 +37,7 @@ def test_exactly_what_is_declared_moves(method, questions):
 
 @pytest.mark.parametrize("questions", [False, True])
 def test_learns(questions):
-    module, graphs = made(3 if questions else 2), rings(questions)
+    module, graphs = made(GraphGIN, 3 if questions else 2), rings(questions)
     history = tune(
         module, graphs, Full(rate=0.02, epochs=80), train=TRAIN, val=VAL, settings=SETTINGS
     ).history
@@ -101,7 +49,7 @@ def test_learns(questions):
 
 
 def test_the_loss_is_that_of_logits_over_the_known_answers():
-    graphs, module = rings(questions=True), made(3)
+    graphs, module = rings(questions=True), made(GraphGIN, 3)
     task = GraphsTask(graphs, 3, torch.arange(30), torch.arange(30, 40))
     assert (task.classes, len(task.labels)) == (2, 40 * 2 + 14)
     answers = torch.cat([graph.y for graph in graphs])[:30]
@@ -128,24 +76,24 @@ def test_steps_keep_a_graphs_answers_together_and_miss_none():
 
 @every
 def test_deterministic_and_resumed_bit_for_bit_after_a_kill(method, tmp_path):
-    graphs = rings(questions=True)
-    whole, again, resumed = made(3), made(3), made(3)
-    for module in (whole, again):
-        tune(module, graphs, method, train=TRAIN, val=VAL, settings=SETTINGS, seed=1)
-    assert same(weights(whole), weights(again))
+    def result(tuning=method, **more):
+        module = made(GraphGIN, 3)
+        graphs = rings(questions=True)
+        tune(module, graphs, tuning, train=TRAIN, val=VAL, settings=SETTINGS, seed=1, **more)
+        return weights(module)
+
+    whole = result()
+    assert same(whole, result())
     with pytest.raises(KilledError):
-        tune(
-            made(3), graphs, Mortal(method, 9), train=TRAIN, val=VAL, settings=SETTINGS, seed=1, into=tmp_path
-        )
-    tune(resumed, graphs, method, train=TRAIN, val=VAL, settings=SETTINGS, seed=1, into=tmp_path, resume=True)
-    assert same(weights(whole), weights(resumed))
+        result(Mortal(method, 9), into=tmp_path)
+    assert same(whole, result(into=tmp_path, resume=True))
 
 
 def test_masks_and_numbers_say_the_same_and_labels_of_others_change_nothing():
     graphs, other = rings(), rings()
     for graph in other[30:]:
         graph.y = 1 - graph.y
-    first, second = made(), made()
+    first, second = made(GraphGIN), made(GraphGIN)
     tune(first, graphs, Full(epochs=2), train=TRAIN)
     tune(second, other, Full(epochs=2), train=torch.arange(40) < 30)
     assert same(weights(first), weights(second))
@@ -157,7 +105,9 @@ def test_one_output_is_a_question():
     graphs = rings()
     task = GraphsTask(graphs, 1, torch.arange(30), torch.arange(30, 40))
     assert task.classes == 2
-    history = tune(made(1), graphs, Full(rate=0.02, epochs=20), train=TRAIN, settings=SETTINGS).history
+    history = tune(
+        made(GraphGIN, 1), graphs, Full(rate=0.02, epochs=20), train=TRAIN, settings=SETTINGS
+    ).history
     assert history.epochs[-1].loss < history.epochs[0].loss
 
 
@@ -173,7 +123,7 @@ def test_one_output_is_a_question():
 )
 def test_wrong_choices_are_told(given, said):
     with pytest.raises(PlanError, match=said) as told:
-        tune(made(), rings(), Full(epochs=1), **given)
+        tune(made(GraphGIN), rings(), Full(epochs=1), **given)
     assert told.value.fix
 
 
@@ -185,27 +135,27 @@ def test_labels_that_do_not_fit_are_told(y, outputs):
     graphs[1].y = torch.tensor(y)
     graphs[0].y, graphs[2].y = None, None
     with pytest.raises(PlanError, match="Graph 1 has y"):
-        tune(made(outputs), graphs, Full(epochs=1), train=[0, 1])
+        tune(made(GraphGIN, outputs), graphs, Full(epochs=1), train=[0, 1])
 
 
 def test_what_else_cannot_be_is_told():
-    class Nodes(GIN):
+    class Nodes(GraphGIN):
         def forward(self, x, edge_index):
             return self.scores(self.convs[0](self.atoms(x[:, 0]), edge_index))
 
     with pytest.raises(PlanError, match="not a row of scores for each of 2 graphs"):
         tune(Nodes(2), rings(), Full(), train=TRAIN)
     with pytest.raises(PlanError, match="train is for many graphs"):
-        tune(made(), rings()[0], Full(), train=TRAIN)
+        tune(made(GraphGIN), rings()[0], Full(), train=TRAIN)
     with pytest.raises(PlanError, match="There is no graph"):
-        tune(made(), [], Full(), train=[])
+        tune(made(GraphGIN), [], Full(), train=[])
     with pytest.raises(PlanError, match="no graph to score"):
-        graph_scores(made(), [])
+        graph_scores(made(GraphGIN), [])
     with pytest.raises(TrainError, match="no labelled row"):
-        tune(made(), rings(), Full(), train=[])
+        tune(made(GraphGIN), rings(), Full(), train=[])
     bare = [Data(edge_index=graph.edge_index, y=graph.y, num_nodes=3) for graph in rings()[:4]]
     with pytest.raises(PlanError, match="no x"):
-        tune(made(), bare, Full(), train=[0, 1])
+        tune(made(GraphGIN), bare, Full(), train=[0, 1])
 
 
 def test_graphs_are_a_part_of_what_a_resume_compares():

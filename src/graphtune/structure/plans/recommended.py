@@ -10,7 +10,7 @@ from graphtune.structure.plans.bits import BitPlan, planned_bits
 from graphtune.structure.plans.budget import Budget
 from graphtune.structure.plans.pruning import PruningPlan, planned_pruning
 from graphtune.structure.plans.tuning import TuningPlan, planned_tuning
-from graphtune.structure.purpose import Purpose
+from graphtune.structure.purpose import PURPOSES, Purpose
 from graphtune.structure.scores.protocol import Score
 
 Planned = TypeVar("Planned", TuningPlan, PruningPlan, BitPlan)
@@ -51,13 +51,10 @@ def recommended(
         PlanError: the graph has not a column that the score reads; a budget is out of range.
     """
     notes = list[str]()
-    by_tuning, by_pruning = (score.of(graph, purpose) for purpose in ("tune", "prune"))
-    by_rounding = score.of(graph, "quantise")
-    shares = (
-        Budget("parameters", share=budgets.tuned),
-        Budget("flops", share=budgets.pruned),
-        Budget("bytes", share=budgets.quantised),
-    )
+    by_tuning, by_pruning, by_rounding = (score.of(graph, purpose) for purpose in PURPOSES)
+    tuned = Budget("parameters", share=budgets.tuned)
+    pruned = Budget("flops", share=budgets.pruned)
+    rounded = Budget("bytes", share=budgets.quantised)
 
     def of(nothing: Planned, purpose: Purpose, planned: Callable[[], Planned]) -> Planned:
         try:
@@ -66,7 +63,6 @@ def recommended(
             notes.append(f"nothing to {purpose}: {error.problem}")
             return nothing
 
-    tuned, pruned, rounded = shares
     found = Recommended(
         of(TuningPlan(), "tune", lambda: planned_tuning(graph, by_tuning, tuned, contiguous=True)),
         of(PruningPlan(), "prune", lambda: planned_pruning(graph, by_pruning, pruned, heads=heads)),
