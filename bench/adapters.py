@@ -8,9 +8,7 @@ MiniLM makes the rows of both, similar texts are linked, or what the data set li
 their labels hidden, and are read once, for the figures; val rows choose the epoch.
 """
 
-import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -100,16 +98,9 @@ def line(result: dict[str, Any]) -> str:
     return f"{named}: {said}; adapters learn {result['share']} % as many numbers"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Measure; with ``--rows`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
-    given = parser.parse_args(arguments)
-    if given.rows is None:
-        run(smoke.RESULTS)
-    else:
-        print(line(measured(*PAIRS[0], given.rows, 1)))
-    return 0
+    return smoke.main(__doc__, run, lambda rows: line(measured(*PAIRS[0], rows, 1)), sizes=smoke.ROWS)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ ways. In each group the settings with the best mean accuracy on val rows over th
 alone test rows are read.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -278,21 +277,18 @@ def line(result: dict[str, Any]) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Measure; with ``--rows`` or ``--seeds`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    smoke.add_names(parser, "group", tuple(GROUPS))
-    parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
-    parser.add_argument("--seeds", type=int, help="smoke run of so many seeds; nothing is written")
-    given = parser.parse_args(arguments)
-    names = tuple(given.group) or tuple(GROUPS)
-    if given.rows is None and given.seeds is None:
-        run(smoke.RESULTS, names)
-        return 0
-    data = Citations(given.rows, _ENCODER)
-    for name in names:
-        print(line(measured(data, name, GROUPS[name], given.seeds or 1)))
-    return 0
+
+    @cache
+    def data(rows: int | None) -> Citations:
+        return Citations(rows, _ENCODER)
+
+    def tried(name: str, rows: int | None, seeds: int | None) -> str:
+        return line(measured(data(rows), name, GROUPS[name], seeds or 1))
+
+    sizes = smoke.ROWS | {"seeds": "of so many seeds"}
+    return smoke.main(__doc__, run, tried, sizes=sizes, named="group", names=tuple(GROUPS))
 
 
 if __name__ == "__main__":

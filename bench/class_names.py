@@ -7,7 +7,6 @@ features, smoothed. Rows that are not drawn for a label stay in as unlabelled te
 names are what the sets call their classes; those of trec6 and r8 are mostly no words.
 """
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,6 @@ from graphtune.run import fit_table
 from graphtune.select import Candidate, Probe, Propagated, Smoothed
 
 NAME = "class_names"
-RESULTS = Path(__file__).parent / "results"
 SEEDS = (0, 1, 2)
 LABELS = 5  # a class
 MODELS: dict[str, Candidate] = {
@@ -102,14 +100,10 @@ def measured(one: Corpus) -> dict[str, Any]:
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Run the sets that are named, or all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    smoke.add_names(parser, "set", tuple(one.name for one in SETS))
-    given = parser.parse_args(arguments)
     with progress.shown():
-        run(RESULTS, tuple(given.set))
-    return 0
+        return smoke.main(__doc__, run, named="set", names=tuple(one.name for one in SETS))
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ def main() -> int:
         return line(measured(name, rows or 200, turns or 1))
 
     with progress.shown():
-        return smoke.main(__doc__, run, tried, size="rows", of="on so many rows", named="piece", names=ALL)
+        return smoke.main(__doc__, run, tried, sizes=smoke.ROWS | smoke.TURNS, named="piece", names=ALL)
 
 
 if __name__ == "__main__":

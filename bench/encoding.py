@@ -154,9 +154,7 @@ def main() -> int:
         size = rows or _TIMED[name]
         return line(measured(name, size, turns or _TURNS, (2 * size, size)))
 
-    return smoke.main(
-        __doc__, run, tried, size="rows", of="on so many texts", named="dataset", names=tuple(BARS)
-    )
+    return smoke.main(__doc__, run, tried, sizes=smoke.ROWS | smoke.TURNS, named="dataset", names=tuple(BARS))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ training rows that are kept apart. The figures are therefore free for choosing r
 Links of a data set are not used: every graph is of its texts alone. All data sets together take hours.
 """
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +101,10 @@ def _few(table: Table, count: int, seed: int) -> Table:
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the data sets that are named, or all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    smoke.add_names(parser, "dataset", tuple(LABELLED))
-    given = parser.parse_args(arguments)
     with progress.shown():
-        run(Path(__file__).parent / "results", tuple(given.dataset) or tuple(LABELLED))
-    return 0
+        return smoke.main(__doc__, run, named="dataset", names=tuple(LABELLED), arguments=arguments)
 
 
 if __name__ == "__main__":

@@ -204,9 +204,7 @@ def main() -> int:
     def tried(name: str, nodes: int | None, turns: int | None) -> str:
         return line(measured(name, nodes or _NODES, turns or _TURNS))
 
-    return smoke.main(
-        __doc__, run, tried, size="nodes", of="on a smaller graph", named="layer", names=tuple(BARS)
-    )
+    return smoke.main(__doc__, run, tried, sizes=smoke.NODES | smoke.TURNS, named="layer", names=tuple(BARS))
 
 
 if __name__ == "__main__":

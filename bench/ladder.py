@@ -8,12 +8,10 @@ own rungs, and the encoder is read once, which is told apart. Full tuning learns
 some texts of all lengths. The ladder is then fitted as a plan's only candidate, and tested once.
 """
 
-import argparse
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,6 +22,7 @@ import torch
 from torch import nn
 
 import protocols
+import smoke
 import surroundings
 from graphtune.artefact import write_json
 from graphtune.encoder import Cache, Transformer, cached_blocks, from_name
@@ -159,16 +158,9 @@ def line(result: dict[str, Any]) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Measure; with ``--rows`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
-    given = parser.parse_args(arguments)
-    if given.rows is None:
-        run(Path(__file__).parent / "results")
-    else:
-        print(line(measured(given.rows, _ENCODER)))
-    return 0
+    return smoke.main(__doc__, run, lambda rows: line(measured(rows, _ENCODER)), sizes=smoke.ROWS)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Both learn from the bundled banking77 without its test rows, so that no test tex
 predicted. One text at a time: the median and the 95th percentile; then all in one call.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import protocols
+import smoke
 import surroundings
 from graphtune import progress
 from graphtune.artefact import write_json
@@ -143,17 +143,13 @@ def _timed(predict: Predict, texts: list[str]) -> dict[str, float]:
 
 def main() -> int:
     """Measure; with ``--rows`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "--rows", type=int, help="smoke run: so many unlabelled and test rows; nothing is written"
-    )
-    given = parser.parse_args()
     with progress.shown():
-        if given.rows is None:
-            run(Path(__file__).parent / "results")
-        else:
-            print(line(measured(given.rows, 5.0)))
-    return 0
+        return smoke.main(
+            __doc__,
+            run,
+            lambda rows: line(measured(rows, 5.0)),
+            sizes={"rows": "on so many unlabelled and test rows"},
+        )
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ there, validation included; of MLPInit the epochs without edges count too, and a
 in beginning. Training and val rows are the nodes; no test row is read.
 """
 
-import argparse
 import math
 import sys
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -23,6 +21,7 @@ import torch
 from torch import nn
 
 import protocols
+import smoke
 import surroundings
 from graphtune.artefact import write_json
 from graphtune.encoder import Transformer, from_name
@@ -165,16 +164,9 @@ def line(result: dict[str, Any]) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Measure; with ``--rows`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
-    given = parser.parse_args(arguments)
-    if given.rows is None:
-        run(Path(__file__).parent / "results")
-    else:
-        print(line(measured(given.rows, _ENCODER, 2, 20)))
-    return 0
+    return smoke.main(__doc__, run, lambda rows: line(measured(rows, _ENCODER, 2, 20)), sizes=smoke.ROWS)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def main() -> int:
     def tried(nodes: int | None, turns: int | None) -> str:
         return line(measured(nodes or _NODES, turns or _TURNS))
 
-    return smoke.main(__doc__, run, tried, size="nodes", of="on a smaller graph")
+    return smoke.main(__doc__, run, tried, sizes=smoke.NODES | smoke.TURNS)
 
 
 if __name__ == "__main__":

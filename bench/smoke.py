@@ -1,39 +1,46 @@
-"""The command line that speed benchmarks share: measure and write the results, or only try the script."""
+"""The command line that benchmarks share: measure and write the results, or only try the script."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+# Options of smoke runs, by their names and their help.
+ROWS = {"rows": "on so many rows"}
+NODES = {"nodes": "on a smaller graph"}
+TURNS = {"turns": "of so many turns"}
 
 
 def main(
     about: str | None,
     run: Callable[..., None],
-    tried: Callable[..., str],
+    tried: Callable[..., str] | None = None,
     *,
-    size: str,
-    of: str,
+    sizes: Mapping[str, str] | None = None,
     named: str = "",
     names: Sequence[str] = (),
+    arguments: Sequence[str] | None = None,
 ) -> int:
-    """Run a benchmark; with ``--SIZE`` (help: ``of``) or ``--turns`` print what is ``tried`` instead.
+    """Run a benchmark; with an option of ``sizes``, by their help, print what is ``tried`` instead.
 
-    ``tried`` is given the size and the turns, None where they were not; where there are ``names``, after one
-    of them, once for each that is asked for.
+    ``tried`` is given the sizes in their order, None where they were not set; where there are ``names``,
+    after one of them, once for each that is asked for.
     """
+    sizes = sizes or {}
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawTextHelpFormatter)
     if names:
         add_names(parser, named, names)
-    parser.add_argument(f"--{size}", type=int, help=f"smoke run {of}; nothing is written")
-    parser.add_argument("--turns", type=int, help="smoke run of so many turns; nothing is written")
-    given = vars(parser.parse_args())
+    for size, of in sizes.items():
+        parser.add_argument(f"--{size}", type=int, help=f"smoke run {of}; nothing is written")
+    given = vars(parser.parse_args(arguments))
     chosen = [(name,) for name in given[named] or names] if names else [()]
-    if given[size] is None and given["turns"] is None:
+    asked = [given[size] for size in sizes]
+    if all(size is None for size in asked):
         run(RESULTS, *([tuple(name for (name,) in chosen)] if names else []))
     else:
+        assert tried is not None
         for name in chosen:
-            print(tried(*name, given[size], given["turns"]))
+            print(tried(*name, *asked))
     return 0
 
 

@@ -9,7 +9,6 @@ nodes, their labels hidden, and are read once; val rows (a fifth of the training
 choose the epoch.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,18 +117,13 @@ def line(result: dict[str, Any]) -> str:
     return f"{result['dataset']}, {result['labels']} labels a class, % of the test rows: {said}"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Measure; with ``--rows`` only try the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    smoke.add_names(parser, "dataset", tuple(SETS))
-    parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
-    given = parser.parse_args(arguments)
-    names = tuple(given.dataset) or tuple(SETS)
-    if given.rows is None:
-        run(smoke.RESULTS, names)
-    else:
-        print(line(measured(names[0], SETS[names[0]], given.rows, 1)))
-    return 0
+
+    def tried(name: str, rows: int | None) -> str:
+        return line(measured(name, SETS[name], rows, 1))
+
+    return smoke.main(__doc__, run, tried, sizes=smoke.ROWS, named="dataset", names=tuple(SETS))
 
 
 if __name__ == "__main__":

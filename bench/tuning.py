@@ -7,7 +7,6 @@ same encoder is timed first (`full_tuning.py`); the fit then has a quarter or ha
 search included. Nothing is chosen on test rows.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -33,7 +32,6 @@ from graphtune.run.fitted import FittedModel
 from graphtune.table import Table, from_lists
 
 NAME = "tuning"
-RESULTS = Path(__file__).parent / "results"
 _MINUTES = 300.0  # seconds of a fit with few labels
 _NO_CLASS = "oos"  # clinc150's texts of no class
 
@@ -154,14 +152,10 @@ def _fresh_cache() -> Iterator[None]:
                 os.environ["GRAPHTUNE_CACHE"] = before
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Run the rows that are named, or all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    smoke.add_names(parser, "row", tuple(row.name for row in ROWS))
-    given = parser.parse_args(arguments)
     with progress.shown():
-        run(RESULTS, tuple(given.row))
-    return 0
+        return smoke.main(__doc__, run, named="row", names=tuple(row.name for row in ROWS))
 
 
 if __name__ == "__main__":

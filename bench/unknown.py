@@ -7,7 +7,6 @@ A row "with examples" shows the fit the 100 out-of-scope training texts too. Eve
 validation rows; the test rows, with 1,000 of no class, are read once, for the figures.
 """
 
-import argparse
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +24,6 @@ from graphtune.run import fit_table
 from graphtune.table import Table, from_lists
 
 NAME = "unknown"
-RESULTS = Path(__file__).parent / "results"
 DATASET, NO_CLASS = "clinc150", "oos"
 LEAST = 95.0  # AUROC in %
 _BUDGET = 60.0  # seconds
@@ -119,14 +117,10 @@ def _measured(row: Row, table: Table) -> dict[str, Any]:
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Run the rows that are named, or all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    smoke.add_names(parser, "row", tuple(row.name for row in ROWS))
-    given = parser.parse_args(arguments)
     with progress.shown():
-        run(RESULTS, tuple(given.row))
-    return 0
+        return smoke.main(__doc__, run, named="row", names=tuple(row.name for row in ROWS))
 
 
 if __name__ == "__main__":

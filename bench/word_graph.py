@@ -163,7 +163,7 @@ def main() -> int:
     def tried(rows: int | None, turns: int | None) -> str:
         return line(measured(rows or _SAMPLE, turns or _TURNS, rows))
 
-    return smoke.main(__doc__, run, tried, size="rows", of="on so many texts")
+    return smoke.main(__doc__, run, tried, sizes=smoke.ROWS | smoke.TURNS)
 
 
 if __name__ == "__main__":

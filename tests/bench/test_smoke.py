@@ -15,7 +15,8 @@ def asked(monkeypatch):
         monkeypatch.setattr(sys, "argv", ["bench.py", *arguments])
         tried = lambda *given: calls.append(("tried", *given)) or "a line"  # noqa: E731
         run = lambda *given: calls.append(("run", *given))  # noqa: E731
-        assert smoke.main("About.", run, tried, size="rows", of="on few", named="dataset", names=names) == 0
+        sizes = {"rows": "on few"} | smoke.TURNS
+        assert smoke.main("About.", run, tried, sizes=sizes, named="dataset", names=names) == 0
         return calls
 
     return main
