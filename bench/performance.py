@@ -6,7 +6,6 @@ The table stands between the lines ``<!-- speed:begin -->`` and ``<!-- speed:end
 documents is touched. Beside them lie two plots, where there are results to draw.
 """
 
-import argparse
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import plots
+import rewriting
 import speeds
 import static
-from graphtune.artefact import written
 from speeds import Line, Ratio, Result
 from table import replaced
 
@@ -336,20 +335,7 @@ def _row(cells: Iterable[str]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Rewrite documents and plots; with ``--check`` only say whether they are as they should be."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would")
-    check = parser.parse_args(arguments).check
-    stale = 0
-    for path, after in expected(speeds.RESULTS, DOCS).items():
-        stale += after != (path.read_text(encoding="utf-8") if path.is_file() else None)
-        if check:
-            continue
-        if after is None:
-            path.unlink(missing_ok=True)
-            continue
-        with written(path) as partial:
-            partial.write_text(after, encoding="utf-8")
-    return int(check and stale > 0)
+    return rewriting.main(__doc__, lambda: expected(speeds.RESULTS, DOCS), arguments)
 
 
 if __name__ == "__main__":

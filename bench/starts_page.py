@@ -6,7 +6,6 @@ They stand between ``<!-- starts:begin -->`` and ``<!-- starts:end -->`` of docs
 Chinese twin; nothing else is touched.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,8 +15,8 @@ from typing import Any
 
 import adapters
 import citation
+import rewriting
 import starts
-from graphtune.artefact import written
 from table import replaced
 
 ROOT = Path(__file__).parents[1]
@@ -186,19 +185,16 @@ def _line(cells: Sequence[str]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Rewrite the tables; with ``--check`` only say whether they are as they should be."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would")
-    check = parser.parse_args(arguments).check
-    found, stale = Found.read(), 0
-    for name, words in DOCUMENTS:
-        path = ROOT / "docs" / name
-        before = path.read_text(encoding="utf-8")
-        after = replaced(before, text(found, words), BEGIN, END)
-        stale += after != before
-        if not check:
-            with written(path) as partial:
-                partial.write_text(after, encoding="utf-8")
-    return int(check and stale > 0)
+
+    def expected() -> dict[Path, str]:
+        found = Found.read()
+        paths = {ROOT / "docs" / name: words for name, words in DOCUMENTS}
+        return {
+            path: replaced(path.read_text(encoding="utf-8"), text(found, words), BEGIN, END)
+            for path, words in paths.items()
+        }
+
+    return rewriting.main(__doc__, expected, arguments)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,14 @@ The table stands between the lines ``<!-- bars:begin -->`` and ``<!-- bars:end -
 README.zh-CN.md; nothing else is touched.
 """
 
-import argparse
 import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import rewriting
 from bars import ROWS
-from graphtune.artefact import written
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench/results/bars"
@@ -176,18 +175,14 @@ def _line(cells: tuple[str, ...]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Rewrite the tables; with ``--check`` only say whether they are as they should be."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would")
-    check = parser.parse_args(arguments).check
-    results, stale = committed(), 0
-    for path, words in READMES:
-        before = path.read_text(encoding="utf-8")
-        after = replaced(before, table(results, words))
-        stale += after != before
-        if not check:
-            with written(path) as partial:
-                partial.write_text(after, encoding="utf-8")
-    return int(check and stale > 0)
+
+    def expected() -> dict[Path, str]:
+        results = committed()
+        return {
+            path: replaced(path.read_text(encoding="utf-8"), table(results, words)) for path, words in READMES
+        }
+
+    return rewriting.main(__doc__, expected, arguments)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ committed results of the study.
 Nothing is measured here: the same results give the same bytes.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from ranks import Ranks, ranks
 from sets import SETS
 from words import CHINESE, ENGLISH, Words
 
-from graphtune.artefact import written
+import rewriting
 
 ROOT = Path(__file__).parents[2]
 RESULTS, STRATEGIES = ROOT / "bench/study/results", ROOT / "bench/study/strategies"
@@ -229,18 +228,14 @@ def _line(cells: Sequence[str]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the documents; with ``--check`` only say whether they are as they should be."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would")
-    check = parser.parse_args(arguments).check
-    bars = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(BARS.glob("*.json"))}
-    stale = 0
-    for name, text in documents(committed(), bars, committed(STRATEGIES)).items():
-        path = DOCS / name
-        stale += not path.is_file() or path.read_text(encoding="utf-8") != text
-        if not check:
-            with written(path) as partial:
-                partial.write_text(text, encoding="utf-8")
-    return int(check and stale > 0)
+
+    def expected() -> dict[Path, str]:
+        files = sorted(BARS.glob("*.json"))
+        bars = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+        made = documents(committed(), bars, committed(STRATEGIES))
+        return {DOCS / name: text for name, text in made.items()}
+
+    return rewriting.main(__doc__, expected, arguments)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,29 @@
+"""The command line of scripts that keep documents up to date with committed results."""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from graphtune.artefact import written
+
+
+def main(
+    about: str | None,
+    expected: Callable[[], Mapping[Path, str | None]],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Write what is ``expected`` in each file (None = no file); with ``--check`` only say if it is there."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would")
+    check = parser.parse_args(arguments).check
+    stale = 0
+    for path, after in expected().items():
+        stale += after != (path.read_text(encoding="utf-8") if path.is_file() else None)
+        if check:
+            continue
+        if after is None:
+            path.unlink(missing_ok=True)
+            continue
+        with written(path) as partial:
+            partial.write_text(after, encoding="utf-8")
+    return int(check and stale > 0)
