@@ -13,11 +13,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import protocols
+import recording
 import smoke
 import surroundings
 import transfer
-from graphtune.artefact import write_json
 from graphtune.initial import Masking
 from graphtune.strategy import AdapterGNN, Full, LinearProbe, Strategy
 
@@ -40,14 +39,8 @@ _ENCODER, _SEEDS, _MOST, _LABELS = "minilm", 3, 6000, 20
 
 def run(out: Path) -> None:
     """Measure each pair whose data are there, and write a result for each."""
-    for source, target in PAIRS:
-        try:
-            result = measured(source, target, None, _SEEDS)
-        except protocols.AbsentDataError as absent:
-            print(f"skipped {source} to {target}: {absent}", file=sys.stderr)
-            continue
-        write_json(out / NAME / f"{source}-{target}.json", result)
-        print(line(result), flush=True)
+    pairs = {f"{source}-{target}": (source, target) for source, target in PAIRS}
+    recording.record(out / NAME, pairs, lambda name: measured(*pairs[name], None, _SEEDS), line)
 
 
 def measured(source: str, target: str, rows: int | None, seeds: int) -> dict[str, Any]:

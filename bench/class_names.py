@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 import protocols
+import recording
 import smoke
 import surroundings
 from graphtune import progress
-from graphtune.artefact import write_json
 from graphtune.plan import Plan
 from graphtune.run import fit_table
 from graphtune.select import Candidate, Probe, Propagated, Smoothed
@@ -50,18 +50,21 @@ SETS = (
 
 def run(out: Path, names: tuple[str, ...] = ()) -> None:
     """Run the sets that are named, or all, as far as the data are there."""
-    for one in SETS:
-        if names and one.name not in names:
-            continue
-        try:
-            result = measured(one)
-        except protocols.AbsentDataError as absent:
-            print(f"skipped {one.name}: {absent}", file=sys.stderr)
-            continue
-        facts = {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
-        write_json(out / NAME / f"{one.name}.json", result | facts)
-        for name, found in result["models"].items():
-            print(f"{one.name} {name}: {found['without']} without, {found['with']} with names", flush=True)
+    chosen = {one.name: one for one in SETS if not names or one.name in names}
+
+    def result(name: str) -> dict[str, Any]:
+        found = measured(chosen[name])
+        return found | {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
+
+    recording.record(out / NAME, chosen, result, line)
+
+
+def line(result: dict[str, Any]) -> str:
+    """Say a result, a model a line."""
+    return "\n".join(
+        f"{result['set']} {name}: {found['without']} without, {found['with']} with names"
+        for name, found in result["models"].items()
+    )
 
 
 def measured(one: Corpus) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 import protocols
+import recording
 import smoke
 import surroundings
 from contest import Timed, Way, contest
 from graphtune import progress
-from graphtune.artefact import write_json
 from graphtune.encoder.directory import MINILM
 
 NAME = "compress"
@@ -45,14 +45,7 @@ _SPECIAL = 2  # tokens that a text begins and ends with
 
 def run(out: Path, names: Sequence[str] = ALL) -> None:
     """Measure what is asked for, and write the results."""
-    for name in names:
-        try:
-            result = measured(name, None, _TURNS)
-        except protocols.AbsentDataError as absent:
-            print(f"skipped {name}: {absent}", file=sys.stderr)
-            continue
-        write_json(out / NAME / f"{name}.json", result)
-        print(line(result), flush=True)
+    recording.record(out / NAME, names, lambda name: measured(name, None, _TURNS), line)
 
 
 def measured(name: str, rows: int | None, turns: int, encoder: str = MINILM) -> dict[str, Any]:

@@ -15,10 +15,10 @@ import numpy as np
 
 import limits
 import protocols
+import recording
 import smoke
 import surroundings
 from contest import Way, contest, ratio
-from graphtune.artefact import write_json
 
 NAME = "encoding"
 BARS = {"r8": 3.0, "banking77": 3.0, "20ng_body": 2.5}  # times as fast
@@ -34,14 +34,7 @@ Encode = Callable[[], np.ndarray]
 
 def run(out: Path, names: Sequence[str] = tuple(BARS)) -> None:
     """Measure every data set that is there, and write the results."""
-    for name in names:
-        try:
-            result = measured(name, _TIMED[name], _TURNS, _JUDGED)
-        except protocols.AbsentDataError as absent:
-            print(f"skipped {name}: {absent}", file=sys.stderr)
-            continue
-        write_json(out / NAME / f"{name}.json", result)
-        print(line(result), flush=True)
+    recording.record(out / NAME, names, lambda name: measured(name, _TIMED[name], _TURNS, _JUDGED), line)
 
 
 def measured(name: str, timed: int, turns: int, judged: tuple[int, int]) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 import protocols
+import recording
 import smoke
 import surroundings
 from graphtune import progress
-from graphtune.artefact import write_json
 from graphtune.plan import Plan
 from graphtune.run import fit_table
 from graphtune.table import Table, from_lists
@@ -46,17 +46,22 @@ _TEXTS, _APART = 4000, 1000  # unlabelled or labelled; kept apart
 
 def run(out: Path, names: tuple[str, ...] = tuple(LABELLED)) -> None:
     """Run every data set that is there."""
-    for name in names:
-        try:
-            draws = [_draw(name, seed) for seed in SEEDS]
-        except protocols.AbsentDataError as absent:
-            print(f"skipped {name}: {absent}", file=sys.stderr)
-            continue
-        facts = {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
-        result = {"dataset": name, "labelled_per_class": LABELLED[name], "protocol": "inductive"}
-        write_json(out / NAME / f"{name}.json", {**result, "draws": draws, **facts})
-        for draw in draws:
-            print(f"{name} {draw['seed']}: graph used {draw['graph_used']}, test gain {draw['test_gain']}")
+    recording.record(out / NAME, names, measured, line)
+
+
+def measured(name: str) -> dict[str, Any]:
+    """Return what came of every draw of labels."""
+    draws = [_draw(name, seed) for seed in SEEDS]
+    result = {"dataset": name, "labelled_per_class": LABELLED[name], "protocol": "inductive", "draws": draws}
+    return {**result, "versions": surroundings.versions(), "hardware": surroundings.hardware()}
+
+
+def line(result: dict[str, Any]) -> str:
+    """Say a result, a draw a line."""
+    return "\n".join(
+        f"{result['dataset']} {draw['seed']}: graph used {draw['graph_used']}, test gain {draw['test_gain']}"
+        for draw in result["draws"]
+    )
 
 
 def _draw(name: str, seed: int) -> dict[str, Any]:

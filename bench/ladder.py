@@ -22,9 +22,9 @@ import torch
 from torch import nn
 
 import protocols
+import recording
 import smoke
 import surroundings
-from graphtune.artefact import write_json
 from graphtune.encoder import Cache, Transformer, cached_blocks, from_name
 from graphtune.encoder.token_states import TokenIds, TokenStates
 from graphtune.encoder.tunable import TunableTransformer
@@ -49,13 +49,7 @@ _DIGITS = 4
 
 def run(out: Path) -> None:
     """Measure, and write the result; without the data say so."""
-    try:
-        result = measured(None, _ENCODER)
-    except protocols.AbsentDataError as absent:
-        print(f"{NAME}: {absent}", flush=True)
-        return
-    write_json(out / NAME / "r8.json", result)
-    print(line(result), flush=True)
+    recording.record(out / NAME, ["r8"], lambda _: measured(None, _ENCODER), line)
 
 
 def measured(rows: int | None, encoder: str) -> dict[str, Any]:

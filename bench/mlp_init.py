@@ -21,9 +21,9 @@ import torch
 from torch import nn
 
 import protocols
+import recording
 import smoke
 import surroundings
-from graphtune.artefact import write_json
 from graphtune.encoder import Transformer, from_name
 from graphtune.graph import Given, Rows
 from graphtune.initial import Initial, MLPInit, Xavier
@@ -46,13 +46,7 @@ _DIGITS = 3
 
 def run(out: Path) -> None:
     """Measure, and write the result; without the data say so."""
-    try:
-        result = measured(None, _ENCODER, _SEEDS, _EPOCHS)
-    except protocols.AbsentDataError as absent:
-        print(f"{NAME}: {absent}", flush=True)
-        return
-    write_json(out / NAME / "debian.json", result)
-    print(line(result), flush=True)
+    recording.record(out / NAME, ["debian"], lambda _: measured(None, _ENCODER, _SEEDS, _EPOCHS), line)
 
 
 def measured(rows: int | None, encoder: str, seeds: int, epochs: int) -> dict[str, Any]:

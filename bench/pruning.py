@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 import protocols
+import recording
 import smoke
 import surroundings
 from contest import Way, contest, ratio
 from graphtune import progress
-from graphtune.artefact import write_json
 from graphtune.compress import PrunedEncoder, Pruning, distilled, prune
 from graphtune.encoder import Transformer
 from graphtune.encoder.directory import MINILM
@@ -79,13 +79,7 @@ class Size:
 
 def run(out: Path, names: Sequence[str] = tuple(DATASETS), size: Size | None = None) -> None:
     """Measure every data set that is there, and write the results."""
-    for name in names:
-        try:
-            result = measured(name, size or Size())
-        except protocols.AbsentDataError as absent:
-            print(f"skipped {name}: {absent}", file=sys.stderr)
-            continue
-        write_json(out / NAME / f"{name}.json", result)
+    recording.record(out / NAME, names, lambda name: measured(name, size or Size()))
 
 
 def measured(name: str, size: Size, encoder: str = MINILM) -> dict[str, Any]:

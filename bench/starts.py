@@ -16,11 +16,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import protocols
+import recording
 import smoke
 import surroundings
 import transfer
-from graphtune.artefact import write_json
 from graphtune.initial import DGI, GAE, VGAE, GraphCL, GraphMAE, Initial, MaskedEdges, Masking
 from graphtune.layer import GCN
 from graphtune.strategy import L2SP, Full, Strategy
@@ -58,14 +57,7 @@ class Tried:
 
 def run(out: Path, names: Sequence[str] = tuple(SETS)) -> None:
     """Measure each data set that is there, and write a result for each."""
-    for name in names:
-        try:
-            result = measured(name, SETS[name], None, _SEEDS)
-        except protocols.AbsentDataError as absent:
-            print(f"skipped {name}: {absent}", file=sys.stderr)
-            continue
-        write_json(out / NAME / f"{name}.json", result)
-        print(line(result), flush=True)
+    recording.record(out / NAME, names, lambda name: measured(name, SETS[name], None, _SEEDS), line)
 
 
 def measured(name: str, encoder: str, rows: int | None, seeds: int) -> dict[str, Any]:

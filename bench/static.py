@@ -17,6 +17,7 @@ import numpy as np
 
 import encoding
 import protocols
+import recording
 import smoke
 import surroundings
 from contest import Way, contest, ratio
@@ -49,14 +50,8 @@ Encode = Callable[[], int]  # returns the number of rows
 
 def run(out: Path, names: Sequence[str] = ALL) -> None:
     """Measure speed on every data set that is there, then accuracy, and write the results."""
-    for name in (name for name in names if name in TIMED):
-        try:
-            result = measured(name, TIMED[name], _TURNS)
-        except protocols.AbsentDataError as absent:
-            print(f"skipped {name}: {absent}", file=sys.stderr)
-            continue
-        write_json(out / NAME / f"{name}.json", result)
-        print(line(result), flush=True)
+    timed = [name for name in names if name in TIMED]
+    recording.record(out / NAME, timed, lambda name: measured(name, TIMED[name], _TURNS), line)
     judged = accuracies(None) if _ACCURACY in names else None
     if judged and judged["rows"]:
         write_json(out / NAME / f"{_ACCURACY}.json", judged)

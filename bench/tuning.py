@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 import protocols
+import recording
 import smoke
 import surroundings
 from full_tuning import full_tuning
 from graphtune import progress
-from graphtune.artefact import write_json
 from graphtune.encoder.directory import located
 from graphtune.plan import Plan
 from graphtune.run import fit_table
@@ -65,18 +65,18 @@ ROWS = (
 
 def run(out: Path, names: tuple[str, ...] = ()) -> None:
     """Run the rows that are named, or all, as far as the data are there."""
-    for row in ROWS:
-        if names and row.name not in names:
-            continue
-        try:
-            table = shown(row)
-        except protocols.AbsentDataError as absent:
-            print(f"skipped {row.name}: {absent}", file=sys.stderr)
-            continue
-        result = measured(row, table)
-        facts = {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
-        write_json(out / NAME / f"{row.name}.json", result | facts)
-        print(f"{row.name}: {result['accuracy']} (bar {result['bar']}) in {result['seconds']} s", flush=True)
+    chosen = {row.name: row for row in ROWS if not names or row.name in names}
+
+    def result(name: str) -> dict[str, Any]:
+        found = measured(chosen[name], shown(chosen[name]))
+        return found | {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
+
+    recording.record(out / NAME, chosen, result, line)
+
+
+def line(result: dict[str, Any]) -> str:
+    """Say a result in one line."""
+    return f"{result['row']}: {result['accuracy']} (bar {result['bar']}) in {result['seconds']} s"
 
 
 def shown(row: Row) -> Table:

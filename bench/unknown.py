@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 import protocols
+import recording
 import smoke
 import surroundings
 from graphtune import progress
-from graphtune.artefact import write_json
 from graphtune.plan import Plan
 from graphtune.run import fit_table
 from graphtune.table import Table, from_lists
@@ -47,18 +47,18 @@ ROWS = tuple(
 
 def run(out: Path, names: tuple[str, ...] = ()) -> None:
     """Run the rows that are named, or all, if the data are there."""
-    for row in ROWS:
-        if names and row.name not in names:
-            continue
-        try:
-            given = shown(row)
-        except protocols.AbsentDataError as absent:
-            print(f"skipped {row.name}: {absent}", file=sys.stderr)
-            return
-        result = _measured(row, given)
-        facts = {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
-        write_json(out / NAME / f"{row.name}.json", result | facts)
-        print(f"{row.name}: AUROC {result['auroc']} (bar {LEAST:g}), accuracy {result['accuracy']}")
+    chosen = {row.name: row for row in ROWS if not names or row.name in names}
+
+    def result(name: str) -> dict[str, Any]:
+        found = _measured(chosen[name], shown(chosen[name]))
+        return found | {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
+
+    recording.record(out / NAME, chosen, result, line)
+
+
+def line(result: dict[str, Any]) -> str:
+    """Say a result in one line."""
+    return f"{result['row']}: AUROC {result['auroc']} (bar {LEAST:g}), accuracy {result['accuracy']}"
 
 
 def shown(row: Row) -> Table:

@@ -18,10 +18,10 @@ import scipy.sparse
 import torch
 
 import protocols
+import recording
 import smoke
 import surroundings
 from contest import Way, contest, ratio
-from graphtune.artefact import write_json
 from graphtune.graph import Rows, Words
 from graphtune.graph.words import tokens
 
@@ -36,13 +36,7 @@ Build = Callable[[], int]  # returns the number of edges
 
 def run(out: Path) -> None:
     """Measure, and write the result, where the data set is there."""
-    try:
-        result = measured(_SAMPLE, _TURNS, None)
-    except protocols.AbsentDataError as absent:
-        print(f"skipped {_DATASET}: {absent}", file=sys.stderr)
-        return
-    write_json(out / NAME / f"{_DATASET}.json", result)
-    print(line(result), flush=True)
+    recording.record(out / NAME, [_DATASET], lambda _: measured(_SAMPLE, _TURNS, None), line)
 
 
 def measured(sample: int, turns: int, whole: int | None) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_a_small_run_gives_a_whole_result(tmp_path, monkeypatch, capsys):
 def test_absent_data_are_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(protocols, "data_root", lambda: tmp_path)
     ladder.run(tmp_path)
-    assert "GRAPHTUNE_DATA" in capsys.readouterr().out
+    assert "GRAPHTUNE_DATA" in capsys.readouterr().err
     assert not (tmp_path / "ladder").exists()
 
 
