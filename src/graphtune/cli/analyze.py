@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graphtune.cli.arguments import LabelColumn, SplitColumn, TextColumn
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -43,9 +45,9 @@ def analyze(
     budget: Annotated[
         str, typer.Option(metavar="SHARE", help="With --data: parameters that the tuning plan may let learn.")
     ] = "25%",
-    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
-    label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
-    split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
 ) -> None:
     """Read a model as a graph of its modules: who reads whom, parameters, FLOPs, and statistics of weights.
 

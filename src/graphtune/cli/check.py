@@ -4,6 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graphtune.cli.arguments import (
+    Edges,
+    IdColumn,
+    LabelColumn,
+    Separator,
+    SplitColumn,
+    TableFile,
+    TextColumn,
+    WeightColumn,
+)
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -15,30 +26,17 @@ _TOP, _BOTTOM = 6, 3
 
 
 def check(
-    table: Annotated[
-        str,
-        typer.Argument(
-            metavar="TABLE",
-            help="CSV, TSV, JSON Lines, Parquet, Arrow, a saved Hugging Face dataset; - is standard input.",
-        ),
-    ],
-    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
-    label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
-    split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
-    id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
-    weight: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of how much each training row counts.")
-    ] = None,
+    table: TableFile,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
+    id_: IdColumn = None,
+    weight: WeightColumn = None,
     multi_label: Annotated[
         bool, typer.Option("--multi-label", help="A text may have several labels, or none, as for fit.")
     ] = False,
-    separator: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MARK", help="What stands between them; implies --multi-label.", show_default="|"
-        ),
-    ] = None,
-    edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
+    separator: Separator = None,
+    edges: Edges = None,
     keep_rare: Annotated[
         bool, typer.Option("--keep-rare", help="Let classes with one training row pass, as fit does with it.")
     ] = False,

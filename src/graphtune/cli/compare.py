@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from graphtune.cli.arguments import Edges, IdColumn, LabelColumn, SplitColumn, TextColumn, Track, Unlabelled
+
 INTO = "graphtune-comparison"
 
 
@@ -29,14 +31,12 @@ def compare(
     budget: Annotated[str, typer.Option(metavar="TIME", help="Time for all trainings: 10m, 1h30m.")] = "30m",
     limit: Annotated[str, typer.Option(metavar="TIME", help="Time for one training, alike for all.")] = "2m",
     into: Annotated[str, typer.Option(metavar="DIR", help="Folder of the results and the report.")] = INTO,
-    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
-    label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
-    split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
-    id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
-    edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
-    unlabelled: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="More texts without labels; may be repeated.")
-    ] = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
+    id_: IdColumn = None,
+    edges: Edges = None,
+    unlabelled: Unlabelled = None,
     test: Annotated[str | None, typer.Option(metavar="FILE", help="Rows to judge by.")] = None,
     encoder: Annotated[
         str, typer.Option(metavar="NAME", help="As for fit; what every method that reads meaning gets.")
@@ -49,13 +49,7 @@ def compare(
         int | None,
         typer.Option(help="Trainings at once.", show_default="one for every two cores"),
     ] = None,
-    track: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHERE",
-            help="mlflow:DIR, mlflow:URI or tensorboard:DIR: where figures are kept too; may be repeated.",
-        ),
-    ] = None,
+    track: Track = None,
     list_: Annotated[bool, typer.Option("--list", help="Only list the methods of this table.")] = False,
 ) -> None:
     """Compare methods on the test rows of a table: accuracy, time, memory, and whether a graph helps.

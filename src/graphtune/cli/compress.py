@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from graphtune.cli.arguments import LabelColumn, SplitColumn, TextColumn
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -64,9 +66,9 @@ def compress(
             show_default="texts that the model holds",
         ),
     ] = None,
-    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
-    label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
-    split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
     max_drop: Annotated[
         float,
         typer.Option(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from graphtune.cli.arguments import IdColumn, LabelColumn, TextColumn
+
 if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
@@ -37,9 +39,9 @@ class Evaluation:
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder that fit has written.")],
     table: Annotated[str, typer.Argument(metavar="TABLE", help="Labelled rows; - is standard input.")],
-    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
-    label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
-    id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    id_: IdColumn = None,
     edges: Annotated[
         str | None, typer.Option(metavar="FILE", help="Links of these rows, to each other and to old ones.")
     ] = None,

@@ -5,6 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from graphtune.cli.arguments import (
+    Edges,
+    IdColumn,
+    LabelColumn,
+    Separator,
+    SplitColumn,
+    TableFile,
+    TextColumn,
+    Track,
+    Unlabelled,
+    WeightColumn,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,21 +30,13 @@ INTO = "graphtune-model"
 
 
 def fit(
-    table: Annotated[
-        str,
-        typer.Argument(
-            metavar="TABLE",
-            help="CSV, TSV, JSON Lines, Parquet, Arrow, a saved Hugging Face dataset; - is standard input.",
-        ),
-    ],
-    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
-    label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
-    split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
-    id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
-    weight: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of how much each training row counts.")
-    ] = None,
-    edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
+    table: TableFile,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
+    id_: IdColumn = None,
+    weight: WeightColumn = None,
+    edges: Edges = None,
     multi_label: Annotated[
         bool,
         typer.Option(
@@ -39,15 +44,8 @@ def fit(
             help="A text may have several labels, or none: a list of them, or names between separators.",
         ),
     ] = False,
-    separator: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MARK", help="What stands between them; implies --multi-label.", show_default="|"
-        ),
-    ] = None,
-    unlabelled: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="More texts without labels; may be repeated.")
-    ] = None,
+    separator: Separator = None,
+    unlabelled: Unlabelled = None,
     test: Annotated[str | None, typer.Option(metavar="FILE", help="Rows for the final figures only.")] = None,
     into: Annotated[str, typer.Option(metavar="DIR", help="Folder of the model and its report.")] = INTO,
     encoder: Annotated[
@@ -139,13 +137,7 @@ def fit(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted fit stopped.")] = False,
-    track: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHERE",
-            help="mlflow:DIR, mlflow:URI or tensorboard:DIR: where figures are kept too; may be repeated.",
-        ),
-    ] = None,
+    track: Track = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Only estimate time and memory; nothing is fitted or written."),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from graphtune.cli.arguments import IdColumn, TextColumn
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder that fit has written.")],
     table: Annotated[str, typer.Argument(metavar="TABLE", help="Texts to label; - is standard input.")],
-    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
-    id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
+    text: TextColumn = None,
+    id_: IdColumn = None,
     edges: Annotated[
         str | None, typer.Option(metavar="FILE", help="Links of the new rows, to each other and to old ones.")
     ] = None,

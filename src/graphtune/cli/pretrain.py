@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from graphtune.cli.arguments import IdColumn, TableFile, TextColumn
+
 if TYPE_CHECKING:
     from graphtune.initial import Initial
 
@@ -13,18 +15,12 @@ INTO = "graphtune-pretrained"
 
 
 def pretrain(
-    table: Annotated[
-        str,
-        typer.Argument(
-            metavar="TABLE",
-            help="CSV, TSV, JSON Lines, Parquet, Arrow, a saved Hugging Face dataset; - is standard input.",
-        ),
-    ],
-    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
+    table: TableFile,
+    text: TextColumn = None,
     split: Annotated[
         str | None, typer.Option(metavar="COL", help="Column of train, val, test; only train rows are used.")
     ] = None,
-    id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
+    id_: IdColumn = None,
     edges: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Links between ids; without them similar texts are linked."),

@@ -6,6 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from graphtune.cli.arguments import (
+    Edges,
+    IdColumn,
+    LabelColumn,
+    SplitColumn,
+    TableFile,
+    TextColumn,
+    Unlabelled,
+    WeightColumn,
+)
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -17,24 +28,14 @@ _TOLD = 4  # settings whose importance is shown
 
 
 def search(
-    table: Annotated[
-        str,
-        typer.Argument(
-            metavar="TABLE",
-            help="CSV, TSV, JSON Lines, Parquet, Arrow, a saved Hugging Face dataset; - is standard input.",
-        ),
-    ],
-    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
-    label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels.")] = None,
-    split: Annotated[str | None, typer.Option(metavar="COL", help="Column of train, val, test.")] = None,
-    id_: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")] = None,
-    weight: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of how much each training row counts.")
-    ] = None,
-    edges: Annotated[str | None, typer.Option(metavar="FILE", help="Links between ids.")] = None,
-    unlabelled: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="More texts without labels; may be repeated.")
-    ] = None,
+    table: TableFile,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
+    id_: IdColumn = None,
+    weight: WeightColumn = None,
+    edges: Edges = None,
+    unlabelled: Unlabelled = None,
     into: Annotated[
         str, typer.Option(metavar="DIR", help="Folder of the search; one that lies there is gone on with.")
     ] = INTO,
