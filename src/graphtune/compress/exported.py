@@ -22,7 +22,6 @@ from graphtune.encoder.onnx import MODEL, ROW, TOKENIZER, OnnxFacts, session_of,
 from graphtune.errors import EncoderError
 
 LOGITS = "logits"
-HEAD = "head"  # what its module is called in the exported graph
 _INPUTS = ("input_ids", "attention_mask")
 _TOLERANCE = 1e-4  # of a row's numbers, which are within 1, and of logits as a share of the largest
 _LARGEST = 2**31 - 1  # bytes a file of this format can have

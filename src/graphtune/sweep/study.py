@@ -19,7 +19,6 @@ from graphtune.errors import MissingExtraError, OutputError
 if TYPE_CHECKING:
     import optuna
 
-FILES = ("fingerprint", "study.sqlite", "lock", "held-out", "plan.toml", "trials.csv", "search.json")
 _NAME = "graphtune"
 _RANDOM_FIRST = 5  # trials drawn without a model of what was found
 _WHY = "why"  # attribute of a trial that has no value
