@@ -1,6 +1,6 @@
 """The examples run as they stand."""
 
-import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -35,15 +35,11 @@ def test_every_example_is_told_of_in_both_languages():
         assert all(f"({script})" in told for script in scripts)
 
 
-def test_without_molecules_that_example_says_so(tmp_path):
+def test_without_molecules_that_example_says_so(tmp_path, monkeypatch, capsys):
     pytest.importorskip("torch_geometric")
-    ran = subprocess.run(
-        [sys.executable, EXAMPLES / "molecules.py"],
-        env=os.environ | {"GRAPHTUNE_DATA": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "GRAPHTUNE_DATA" in ran.stderr
+    monkeypatch.setenv("GRAPHTUNE_DATA", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["molecules.py"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXAMPLES / "molecules.py"), run_name="__main__")
+    assert ended.value.code == 0
+    assert "GRAPHTUNE_DATA" in capsys.readouterr().err

@@ -20,6 +20,18 @@ NEW = ["refund late", "parcel courier door", "login zebra", "", "zebra", "送货
 PROPAGATED = Propagated("meaning", "meaning")
 
 
+@pytest.fixture(scope="module")
+def usual():
+    """Return a model, which tests only ask."""
+    return fit_table(table(labelled=3), plan=plan(), into=None)
+
+
+@pytest.fixture(scope="module")
+def imbalanced_model(tmp_path_factory):
+    into = tmp_path_factory.mktemp("imbalanced") / "model"
+    return fit_table(imbalanced(), plan=plan(Probe(), PROPAGATED), into=into), into
+
+
 @pytest.fixture
 def graph_wins(monkeypatch):
     monkeypatch.setattr(
@@ -68,8 +80,8 @@ def test_a_graph_free_model_is_saved_without_a_graph(tmp_path):
             fitted.neighbours(["one red"])
 
 
-def test_learns_what_the_graph_tells(tmp_path):
-    found = fit_table(table(labelled=3), plan=plan(), into=None).outcome
+def test_learns_what_the_graph_tells(usual):
+    found = usual.outcome
     assert found.verdict.graph_helps
     assert found.test is not None
     assert found.test_graph_free is not None
@@ -81,7 +93,7 @@ def test_learns_what_the_graph_tells(tmp_path):
 
 
 @pytest.mark.usefixtures("graph_wins")
-def test_a_prediction_does_not_depend_on_its_company():
+def test_a_prediction_does_not_depend_on_its_company(monkeypatch):
     model = fit_table(table(), plan=plan(), into=None)
     together = model.probabilities(EVERY + NEW)
     alone = np.concatenate([model.probabilities([text]) for text in EVERY + NEW])
@@ -90,14 +102,9 @@ def test_a_prediction_does_not_depend_on_its_company():
     np.testing.assert_allclose(together, turned, atol=1e-4)
     assert model.probabilities([]).shape == (0, 3)
     assert model.neighbours([]) == []
-
-
-@pytest.mark.usefixtures("graph_wins")
-def test_many_texts_are_predicted_piece_by_piece(monkeypatch):
-    model = fit_table(table(), plan=plan(), into=None)
-    whole = model.probabilities(EVERY)
+    # Many texts are predicted piece by piece.
     monkeypatch.setattr("graphtune.run.fitted._AT_ONCE", 7)
-    np.testing.assert_allclose(model.probabilities(EVERY), whole, atol=1e-5)
+    np.testing.assert_allclose(model.probabilities(EVERY + NEW), together, atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bits():
@@ -107,9 +114,8 @@ def test_the_same_seed_gives_the_same_bits():
     assert first.outcome.verdict == second.outcome.verdict
 
 
-def test_neighbours_are_stored_texts_with_their_labels():
-    rows = table(labelled=3)
-    model = fit_table(rows, plan=plan(), into=None)
+def test_neighbours_are_stored_texts_with_their_labels(usual):
+    rows, model = table(labelled=3), usual
     (found,) = model.neighbours([EVERY[0]], 4)
     assert len(found) == 4
     assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
@@ -121,12 +127,10 @@ def test_neighbours_are_stored_texts_with_their_labels():
     assert model.neighbours(["zebra"]) == [[]]
 
 
-def test_test_texts_join_the_graph_only_where_asked():
-    rows = table(labelled=3)
-    inductive = fit_table(rows, plan=plan(), into=None)
-    transductive = fit_table(rows, plan=plan(transductive=True), into=None)
-    assert inductive.outcome.protocol == "inductive"
-    assert inductive.outcome.graphs[0].nodes == 72
+def test_test_texts_join_the_graph_only_where_asked(usual):
+    transductive = fit_table(table(labelled=3), plan=plan(transductive=True), into=None)
+    assert usual.outcome.protocol == "inductive"
+    assert usual.outcome.graphs[0].nodes == 72
     assert transductive.outcome.protocol == "transductive"
     assert transductive.outcome.graphs[0].nodes == 96
     assert transductive.outcome.test is not None
@@ -204,9 +208,11 @@ def test_links_decide_where_texts_say_nothing(builder, tmp_path):
 
 
 def test_without_a_plan_everything_the_table_offers_is_tried(monkeypatch):
-    every = grid.networks
-    # One kind of network is enough: each takes as long as all else together.
-    monkeypatch.setattr(grid, "networks", lambda graph, view, few: every(graph, view, few=few)[:2])
+    # One brief network is enough: each takes as long as all else together.
+    brief = Full(rate=0.01, epochs=10)
+    monkeypatch.setattr(
+        grid, "networks", lambda graph, view, few: [Network(SAGE, view, graph, 16, strategy=brief)]
+    )
     rows, links, *_ = linked(count=40)
     found = fit_table(rows, plan=plan(candidates=(), graphs=()), into=None, links=links).outcome
     assert {one.name for one in found.graphs} >= {"links", "meaning"}
@@ -284,10 +290,10 @@ def test_links_of_other_tables_leave_every_row_alone():
     assert "0 of 1 links used" in found.graphs[0].note
 
 
-def test_few_labels_drawn_unlike_the_texts_are_weighted_by_what_the_texts_show(tmp_path):
-    rows, asked = imbalanced(), plan(Probe(), PROPAGATED)
-    weighted = fit_table(rows, plan=asked, into=tmp_path / "model")
-    left = fit_table(rows, plan=replace(asked, class_shares="labelled"), into=None)
+def test_few_labels_drawn_unlike_the_texts_are_weighted_by_what_the_texts_show(imbalanced_model):
+    weighted, into = imbalanced_model
+    asked = plan(Probe(), PROPAGATED, class_shares="labelled")
+    left = fit_table(imbalanced(), plan=asked, into=None)
     assert left.calibration.weights is None
     assert weighted.calibration.weights is not None
     often = weighted.classes.index("bill")
@@ -296,7 +302,7 @@ def test_few_labels_drawn_unlike_the_texts_are_weighted_by_what_the_texts_show(t
     assert left.outcome.test is not None
     assert weighted.outcome.test.accuracy > left.outcome.test.accuracy
     assert any("other shares" in note and "bill" in note for note in weighted.outcome.notes)
-    again = load(tmp_path / "model")
+    again = load(into)
     assert np.array_equal(again.probabilities(NEW), weighted.probabilities(NEW))
     np.testing.assert_allclose(again.probabilities(NEW).sum(axis=1), 1, atol=1e-5)
 
@@ -317,12 +323,12 @@ def test_val_rows_tell_how_frequent_classes_are():
     assert model.calibration.weights is None
 
 
-def test_new_test_texts_change_no_class_weight_where_they_are_not_in_the_graph():
+def test_new_test_texts_change_no_class_weight_where_they_are_not_in_the_graph(imbalanced_model):
     rows = imbalanced()
     asked = plan(Probe(), PROPAGATED)
     paired = zip(rows.texts, rows.split, strict=True)
     other = replace(rows, texts=tuple(text if part == "train" else "password email" for text, part in paired))
-    first, second = (fit_table(one, plan=asked, into=None) for one in (rows, other))
+    first, second = imbalanced_model[0], fit_table(other, plan=asked, into=None)
     assert first.calibration == second.calibration
     assert first.calibration.weights is not None
     inside = fit_table(rows, plan=replace(asked, transductive=True), into=None)

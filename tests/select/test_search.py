@@ -10,7 +10,7 @@ from known import MANY, Known
 
 from graphtune import progress
 from graphtune.layer import GCN
-from graphtune.select import Candidate, Network, Probe, Smoothed
+from graphtune.select import Candidate, Network, Probe, Smoothed, grid
 from graphtune.select.data import OutOfTime
 from graphtune.select.held_out import HeldOut
 from graphtune.select.journal import Journal
@@ -18,6 +18,15 @@ from graphtune.select.mean import Mean
 from graphtune.select.search import Search
 from graphtune.select.verdict import choose
 from graphtune.strategy import Full
+
+
+@pytest.fixture(autouse=True)
+def _brief_networks(monkeypatch):
+    """Let a search try one network that learns soon; three usual ones take longer than all else."""
+    brief = Full(rate=0.01, epochs=10)
+    monkeypatch.setattr(
+        grid, "networks", lambda graph, view, few: [Network(GCN, view, graph, 16, strategy=brief)]
+    )
 
 
 def search(stored: int) -> Search:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -219,8 +220,8 @@ def test_another_search_is_left_as_it_is(change, whole, tmp_path, monkeypatch):
     assert {path.name: path.read_bytes() for path in into.iterdir() if path.is_file()} == before
 
 
-def test_a_damaged_study_is_said_and_left(tmp_path):
-    search(tmp_path / "search", Asked(1, 60.0, "linear"))
+def test_a_damaged_study_is_said_and_left(whole, tmp_path):
+    shutil.copytree(whole[1], tmp_path / "search")
     (tmp_path / "search" / "study.sqlite").write_bytes(b"no database at all" * 100)
     with pytest.raises(OutputError, match="cannot be read"):
         search(tmp_path / "search")
@@ -237,10 +238,10 @@ def test_a_disk_that_fills_up_meanwhile_ends_in_one_message(tmp_path):
     assert "go on" in told.value.fix
 
 
-def test_two_at_once_are_refused(tmp_path):
+def test_two_at_once_are_refused(whole, tmp_path):
     from filelock import FileLock
 
-    search(tmp_path / "search", Asked(1, 60.0, "linear"))
+    shutil.copytree(whole[1], tmp_path / "search")
     with FileLock(tmp_path / "search" / "lock"), pytest.raises(OutputError, match="Another search"):
         search(tmp_path / "search")
 
