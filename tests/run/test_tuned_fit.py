@@ -41,8 +41,29 @@ def plan(**settings) -> Plan:
     return Plan(encoder=tiny().name, budget_seconds=60.0, **settings)
 
 
-def test_a_fit_goes_on_to_tune_and_says_what_came_of_it(tmp_path):
-    model = fit_table(table(), plan=plan(tune=True), into=tmp_path / "model")
+@pytest.fixture
+def rows_csv(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = table()
+    lines = ["text,label,split"]
+    for text, label, part in zip(rows.texts, rows.labels, rows.split, strict=True):
+        lines.append(f"{text},{'' if label < 0 else rows.classes[label]},{part}")
+    (tmp_path / "rows.csv").write_text("\n".join(lines), encoding="utf-8")
+
+
+@pytest.mark.usefixtures("rows_csv")
+def test_the_command_goes_on_to_tune_and_says_what_came_of_it(tmp_path, monkeypatch, capsys):
+    made = []
+
+    def kept(*arguments, **settings):
+        made.append(fit_table(*arguments, **settings))
+        return made[0]
+
+    monkeypatch.setattr("graphtune.run.fit.fit_table", kept)
+    asked = ["fit", "rows.csv", "--encoder", tiny().name, "--tune", "--budget", "60s"]
+    assert main([*asked, "--into", "model"]) == 0
+    assert "encoder" in capsys.readouterr().err
+    (model,) = made
     outcome = model.outcome
     assert outcome.seconds["tune"] > 0
     assert any("encoder" in note and "held-out rows" in note for note in outcome.notes)
@@ -54,42 +75,61 @@ def test_a_fit_goes_on_to_tune_and_says_what_came_of_it(tmp_path):
     assert not again.plan.tune
 
 
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        Mean((Probe("meaning"), Tuned(1, EncoderTuning(rate=1e-3, epochs=3))), (1.5, 0.7)),
-        Tuned(1, LoRA(rank=2, epochs=2)),
-        Ladder(width=8, strategy=EveryExit(epochs=5), patience=1),
-    ],
-    ids=["mean", "lora", "ladder"],
-)
-def test_a_model_that_read_the_encoders_blocks_predicts_the_same_bits_in_another_process(tmp_path, chosen):
-    asked = plan(candidates=(chosen,), exactly=True)
-    model = fit_table(table(), plan=asked, into=tmp_path / "model")
-    here = model.probabilities(ASKED)
+@pytest.mark.usefixtures("rows_csv")
+def test_the_command_estimates_it_and_refuses_what_cannot_be_tuned(capsys):
+    assert main(["fit", "rows.csv", "--encoder", tiny().name, "--tune", "--dry-run"]) == 0
+    assert "tune, at most" in capsys.readouterr().out
+    assert main(["fit", "rows.csv", "--encoder", "tfidf", "--tune"]) == 2
+    assert "no transformer" in capsys.readouterr().err
+    assert Transformer(tiny().name).depth == 3
+
+
+READING_BLOCKS = {
+    "mean": Mean((Probe("meaning"), Tuned(1, EncoderTuning(rate=1e-3, epochs=3))), (1.5, 0.7)),
+    "lora": Tuned(1, LoRA(rank=2, epochs=2)),
+    "ladder": Ladder(width=8, strategy=EveryExit(epochs=5), patience=1),
+}
+
+
+def test_models_that_read_the_encoders_blocks_predict_the_same_bits_in_another_process(tmp_path):
+    here = {}
+    for name, chosen in READING_BLOCKS.items():
+        asked = plan(candidates=(chosen,), exactly=True)
+        here[name] = fit_table(table(), plan=asked, into=tmp_path / name).probabilities(ASKED)
+        assert load(tmp_path / name).candidate == chosen
     program = (
-        "import sys, numpy as np, torch; torch.set_num_threads(int(sys.argv[2]));"
+        "import sys, numpy as np, torch; torch.set_num_threads(int(sys.argv[1]));"
         "from pathlib import Path; from graphtune.run import load;"
-        f"np.save(sys.argv[3], load(Path(sys.argv[1])).probabilities({ASKED!r}));"
+        f"[np.save(f'{{one}}.npy', load(Path(one)).probabilities({ASKED!r})) for one in sys.argv[2:]];"
         "assert 'peft' not in sys.modules"
     )
     import torch
 
-    where, threads = tmp_path / "there.npy", str(torch.get_num_threads())
-    subprocess.run([sys.executable, "-c", program, tmp_path / "model", threads, where], check=True)
-    np.testing.assert_array_equal(np.load(where), here)
-    assert load(tmp_path / "model").candidate == chosen
+    threads = str(torch.get_num_threads())
+    subprocess.run([sys.executable, "-c", program, threads, *(tmp_path / name for name in here)], check=True)
+    for name, expected in here.items():
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected)
 
 
-def test_an_encoder_that_serves_alone_is_a_directory_of_its_own(tmp_path):
-    model = fit_table(table(), plan=plan(tune=True, serve_as="encoder"), into=tmp_path / "model")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Return a model whose encoder serves alone, and where it lies."""
+    into = tmp_path_factory.mktemp("alone")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("GRAPHTUNE_CACHE", str(into / "cache"))
+        asked = plan(tune=True, serve_as="encoder")
+        return fit_table(table(), plan=asked, into=into / "model"), into / "model"
+
+
+def test_an_encoder_that_serves_alone_is_a_directory_of_its_own(alone, tmp_path):
+    model, place = alone
     assert not model.candidate.graphs
     assert "as was asked for" in model.outcome.verdict.text
-    again = load(tmp_path / "model")
+    again = load(place)
     np.testing.assert_array_equal(again.probabilities(ASKED), model.probabilities(ASKED))
-    assert not (tmp_path / "model/graph").exists()
-    assert (tmp_path / "model/model.safetensors").stat().st_size < 10_000
-    own = Transformer(str(tmp_path / "model/encoder"), precision="float32")
+    assert not (place / "graph").exists()
+    assert (place / "model.safetensors").stat().st_size < 10_000
+    own = Transformer(str(place / "encoder"), precision="float32")
     rows, head = own.encode(ASKED), again.predictor.head
     np.testing.assert_allclose(head.probabilities(rows), again.predictor.probabilities(ASKED), atol=1e-5)
     save(again, tmp_path / "copy")
@@ -98,10 +138,8 @@ def test_an_encoder_that_serves_alone_is_a_directory_of_its_own(tmp_path):
     np.testing.assert_array_equal(load(moved).probabilities(ASKED), model.probabilities(ASKED))
 
 
-def test_an_encoder_that_learned_from_a_teacher_serves_without_the_graph(tmp_path):
-    wanted = plan(tune=True, serve_as="encoder")
-    outcome = fit_table(table(24), plan=wanted, into=None).outcome
-    assert any("of all texts" in note for note in outcome.notes)
+def test_an_encoder_that_learned_from_a_teacher_serves_without_the_graph(alone, tmp_path):
+    assert any("of all texts" in note for note in alone[0].outcome.notes)
     taught = Taught(blocks=1, strategy=GraphTeacher(rate=1e-3, epochs=3))
     asked = plan(candidates=(taught,), exactly=True)
     model = fit_table(table(), plan=asked, into=tmp_path / "model")
@@ -182,19 +220,3 @@ def test_what_cannot_be_tuned_is_told_before_any_work(settings, problem):
 )
 def test_the_encoder_is_tuned_where_its_time_is_given(encoder, settings, expected):
     assert TextClassifier(encoder, **settings)._plan().tune is expected
-
-
-def test_the_command_takes_it(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    rows = table()
-    lines = ["text,label,split"]
-    for text, label, part in zip(rows.texts, rows.labels, rows.split, strict=True):
-        lines.append(f"{text},{'' if label < 0 else rows.classes[label]},{part}")
-    (tmp_path / "rows.csv").write_text("\n".join(lines), encoding="utf-8")
-    assert main(["fit", "rows.csv", "--encoder", tiny().name, "--tune", "--budget", "60s"]) == 0
-    assert "encoder" in capsys.readouterr().err
-    assert main(["fit", "rows.csv", "--encoder", tiny().name, "--tune", "--dry-run"]) == 0
-    assert "tune, at most" in capsys.readouterr().out
-    assert main(["fit", "rows.csv", "--encoder", "tfidf", "--tune"]) == 2
-    assert "no transformer" in capsys.readouterr().err
-    assert Transformer(tiny().name).depth == 3
