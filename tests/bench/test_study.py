@@ -137,7 +137,6 @@ def test_the_rank_plot_is_well_formed_and_holds_every_method():
     assert {*NAMES} <= texts
 
 
-@pytest.mark.skipif(not page.committed(), reason="no results are committed")
 def test_the_documents_are_what_the_committed_results_make_them():
     command = [sys.executable, page.__file__, "--check"]
     assert subprocess.run(command, check=False).returncode == 0, "run bench/study/page.py"
