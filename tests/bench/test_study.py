@@ -124,6 +124,19 @@ def test_the_page_on_strategies_holds_every_method_in_both_languages():
     assert told == choosing.ENGLISH.ideas.keys() - set(choosing.HELD_AGAINST)
 
 
+def test_the_page_tells_several_draws_beside_the_one():
+    ours = page.OURS[1]
+    drawn = result("webkb", VALUES[1]) | {"seeds": 5}
+    for row in drawn["table"]:
+        row["accuracy"] = {
+            "value": {ours: 0.7, "tfidf-lr": 0.65, "embeddings-lr": 0.62}.get(row["method"], 0.5)
+        }
+    made = page.documents(RESULTS, {}, draws=[drawn])
+    for name in ("results.md", "results.zh-CN.md"):
+        assert f"| webkb (5) | {ours} | +5.00 | +5.00 | +5.00 |" in made[name]
+    assert "webkb (5)" not in page.documents(RESULTS, {})["results.md"]
+
+
 def test_a_set_that_the_budget_cut_short_is_marked():
     cut = [result("trec6", VALUES[0]) | {"missing": "The budget had no time for 3 trainings"}, *RESULTS[1:]]
     made = page.documents(cut, {})
