@@ -20,6 +20,7 @@ from literature import PUBLISHED
 from rank_plot import critical_difference
 from ranks import Ranks, ranks
 from sets import SETS
+from short import LABELS, OURS, summary
 from words import CHINESE, ENGLISH, Words
 
 from graphtune.artefact import written
@@ -27,8 +28,6 @@ from graphtune.artefact import written
 ROOT = Path(__file__).parents[2]
 RESULTS, STRATEGIES, DRAWS = (ROOT / "bench/study" / name for name in ("results", "strategies", "draws"))
 BARS, DOCS = ROOT / "bench/results/bars", ROOT / "docs"
-LABELS = (5, 20, None)
-OURS = ("graphtune-tuned", "graphtune")  # fit with --budget, and with --frozen
 NEVER_WORSE = ("tfidf-lr", "embeddings-lr")
 
 Result = Mapping[str, Any]
@@ -65,6 +64,8 @@ def _document(
     results: Sequence[Result], bars: Mapping[str, Result], draws: Sequence[Result], words: Words
 ) -> str:
     parts = [words.title, words.opening.format(sets=len(results))]
+    short = summary(results, words)
+    parts += [words.short, short] if short else []
     parts += [words.graph, _gains(results, words), words.ranks]
     for count in LABELS:
         parts += _ranked(ranks(results, count), count, words)
@@ -108,15 +109,20 @@ def _ranked(found: Ranks | None, count: int | None, words: Words) -> list[str]:
 
 
 def _accuracies(results: Sequence[Result], count: int | None, words: Words) -> str:
-    names = _methods(results)
-    head = [_line((words.set, *names)), "|---|" + "---:|" * len(names)]
-    lines = []
-    for one in results:
-        values = {row["method"]: row["accuracy"]["value"] for row in _rows(one, count)}
-        if values:
-            best = max(values.values())
-            lines.append(_line((one["set"], *(_value(values.get(name), best) for name in names))))
-    return "\n\n".join([f"### {words.count(count)}", "\n".join(head + lines)]) if lines else ""
+    tables = {
+        one["set"]: {row["method"]: row["accuracy"]["value"] for row in _rows(one, count)} for one in results
+    }
+    tables = {name: table for name, table in tables.items() if table}
+    if not tables:
+        return ""
+    found = ranks(results, count)
+    order = dict.fromkeys([*(found.mean if found else ()), *_methods(results)])
+    lines = [_line((words.method, *tables)), "|---|" + "---:|" * len(tables)]
+    for name in order:
+        cells = [_value(table.get(name), max(table.values())) for table in tables.values()]
+        if any(cells):
+            lines.append(_line((name, *cells)))
+    return "\n\n".join([f"### {words.count(count)}", "\n".join(lines)])
 
 
 def _worst(results: Sequence[Result], words: Words) -> str:

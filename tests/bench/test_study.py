@@ -103,6 +103,7 @@ def test_the_page_says_what_the_results_say_in_both_languages():
         text = made[name]
         for one in RESULTS:
             assert f"| {one['set']} |" in text
+            assert f"({', '.join(each['set'] for each in RESULTS)})" in text  # where the graph gains
             assert f"bench/study/study.py {one['set']} --seeds 1" in text
         best = 100 * VALUES[0].max()
         assert f"**{best:.1f}**" in text
