@@ -43,9 +43,10 @@ class Export:
 
         Raises:
             EncoderError: it cannot be exported, or what was exported computes something else.
+            ModelError: it is no transformer.
             MissingExtraError: ONNX or ONNX Runtime is not installed.
         """
-        encoder = subject.encoder
+        encoder = subject.transformer
         if isinstance(encoder, Onnx):
             return subject
         head = None if subject.head is None else subject.head.linear().requires_grad_(False)

@@ -25,7 +25,7 @@ _MANIFEST = "manifest.json"
 class Subject:
     """An encoder, and the model that it is a part of, if any."""
 
-    encoder: Transformer | Onnx
+    encoder: FittedEncoder
     model: FittedModel | None
 
     @classmethod
@@ -33,13 +33,14 @@ class Subject:
         """Read a model that fit has written, or an encoder by its name or directory.
 
         Raises:
-            ModelError: there is neither; the model is incomplete, altered or too new, or has no transformer.
-            EncoderError: the encoder is incomplete or no transformer.
+            ModelError: there is neither; the model is incomplete, altered or too new; an encoder by itself is
+                no transformer.
+            EncoderError: the encoder is incomplete.
         """
         place = Path(source).expanduser()
         if (place / _MANIFEST).is_file():
             model = load(place)
-            return cls(_encoder_of(model, source), model)
+            return cls(_encoder_of(model), model)
         if place.is_dir() and not any((place / name).exists() for name in ("config.json", "onnx.json")):
             inner = place / "0_Transformer"
             if not inner.is_dir():
@@ -49,6 +50,15 @@ class Subject:
                     fix="name a directory that fit has written, or a Hugging Face directory.",
                 )
         return cls(_compressible(from_name(source), source), None)
+
+    @property
+    def transformer(self) -> Transformer | Onnx:
+        """Its encoder, for what is done to transformers alone.
+
+        Raises:
+            ModelError: it is none.
+        """
+        return _compressible(self.encoder, "the model")
 
     @property
     def head(self) -> LinearHead | None:
@@ -132,14 +142,14 @@ def check_extra() -> None:
         raise MissingExtraError("onnx", "graphtune compress")
 
 
-def _encoder_of(model: FittedModel, source: str) -> Transformer | Onnx:
+def _encoder_of(model: FittedModel) -> FittedEncoder:
     predictor = model.predictor
     if isinstance(predictor, FittedTuned | FittedExported):
         return predictor.encoder
-    return _compressible(model.maker.encoder, f"the model {source}")
+    return model.maker.encoder
 
 
-def _compressible(encoder: FittedEncoder | object, of: str) -> Transformer | Onnx:
+def _compressible(encoder: object, of: str) -> Transformer | Onnx:
     if isinstance(encoder, Transformer | Onnx):
         return encoder
     kind = type(encoder).__name__.removeprefix("Fitted").lower()
