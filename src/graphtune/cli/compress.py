@@ -50,9 +50,7 @@ def compress(
     ] = None,
     prune: Annotated[
         str | None,
-        typer.Option(
-            metavar="SHARE", help="Cut parts with so much of the encoder's FLOPs, such as 30%, and export it."
-        ),
+        typer.Option(metavar="SHARE", help="Cut parts with so much of the encoder's FLOPs, such as 30%."),
     ] = None,
     way: Annotated[
         Literal["groups", "units", "blocks"],
@@ -101,14 +99,14 @@ def compress(
     from graphtune.compress.subject import check_extra
     from graphtune.errors import PlanError
 
-    steps = _steps(onnx=onnx or prune is not None, int8=int8, scales=scales, keep=tuple(keep or ()))
+    steps = _steps(onnx=onnx, int8=int8, scales=scales, keep=tuple(keep or ()))
     if prune is not None:
         steps = [_pruning(prune, way, distil), *steps]
     elif way != "groups" or distil != _DISTIL:
         raise PlanError("--way and --distil are for --prune.", fix="add --prune 30%, or leave them out.")
     if graph_free:
         steps = [WithoutGraph(seed=seed), *steps]
-    if onnx or int8 or prune is not None:
+    if onnx or int8:
         check_extra()
     table = None if data is None else _read(Subject.of(model), data, text, label, split)
     found = compressed(

@@ -160,6 +160,7 @@ def with_footprints(found: Compression, before: Footprint, after: Footprint) -> 
 def size_of(place: Path, encoder: FittedEncoder) -> int:
     """Return the bytes of a saved model or an encoder, with those of the encoder where it is elsewhere."""
     files = {file for file in place.rglob("*") if file.is_file()} if place.is_dir() else set[Path]()
-    if isinstance(encoder, Transformer) and not any(encoder.directory == file.parent for file in files):
+    own = {"config.json", "encoder/config.json", "0_Transformer/config.json"}
+    if isinstance(encoder, Transformer) and not any((place / name).is_file() for name in own):
         files |= set(content_files(encoder.directory))
     return sum(file.stat().st_size for file in files)

@@ -1,4 +1,7 @@
-"""Pruning as a step of ``graphtune compress``: parts of the encoder go, the whole teaches what is left."""
+"""Pruning as a step of ``graphtune compress``: parts of the encoder go, the whole teaches what is left.
+
+What is left is a Hugging Face directory, which can be tuned on, or exported by the next step.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -13,7 +13,8 @@ from graphtune.compress.int8 import Int8
 from graphtune.compress.subject import Step, Subject, check_extra
 from graphtune.compress.texts import divided
 from graphtune.compress.without_graph import WithoutGraph, with_a_graph
-from graphtune.encoder import Onnx
+from graphtune.encoder import Onnx, Transformer
+from graphtune.encoder.export import copy_transformer
 from graphtune.encoder.onnx import FACTS, copy_onnx
 from graphtune.errors import OutputError, PlanError
 from graphtune.progress import say
@@ -21,7 +22,7 @@ from graphtune.report.compression import Compression, compression_card
 from graphtune.run.saved import check_place, save
 from graphtune.table import Table
 
-_COMPRESSION = "compression.json"
+_COMPRESSION, _MANIFEST = "compression.json", "manifest.json"
 
 
 def compress(
@@ -109,16 +110,22 @@ def _check_place(subject: Subject, into: Path) -> None:
         check_place(into)
         return
     check_parent(into)
-    check_directory(into, FACTS, "exported encoder")
+    # A model, which would be lost, has the other file too.
+    mark = FACTS if any((into / name).is_file() for name in (FACTS, _MANIFEST)) else _COMPRESSION
+    check_directory(into, mark, "encoder made smaller")
 
 
 def _write(subject: Subject, into: Path, found: Compression | None) -> None:
     if subject.model is not None:
         save(replace(subject.model, compression=found), into)
         return
-    assert isinstance(subject.encoder, Onnx)  # an encoder by itself has been exported
+    encoder = subject.encoder
+    assert isinstance(encoder, Transformer | Onnx)  # others have nothing to be made smaller
     with written_directory(into) as place:
-        copy_onnx(subject.encoder, place)
+        if isinstance(encoder, Onnx):
+            copy_onnx(encoder, place)
+        else:
+            copy_transformer(encoder.directory, place)
         if found is not None:
             write_json(place / _COMPRESSION, found.facts())
             (place / "README.md").write_text(_card(found), encoding="utf-8")

@@ -13,7 +13,7 @@ from torch import Tensor
 from graphtune.encoder import FittedEncoder, Onnx, Transformer, cached_encode, from_name
 from graphtune.errors import EncoderError, MissingExtraError, ModelError, PlanError
 from graphtune.run import FittedModel, load
-from graphtune.select import FeatureMaker
+from graphtune.select import Candidate, FeatureMaker
 from graphtune.select.fitted_exported import FittedExported
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.linear import LinearHead
@@ -85,17 +85,24 @@ class Subject:
             return Subject(
                 encoder, replace(self.model, predictor=FittedExported(encoder, predictor.tensors()))
             )
+        if _reads_inside(self.model.candidate):
+            raise self._inside()
         maker = FeatureMaker(encoder, self.model.maker.terms)
         data = replace(self.model.data, features=replace(self.model.data.features, maker=maker))
         try:
             predictor = self.model.candidate.restored(data, predictor.tensors())
         except (PlanError, EncoderError) as error:
-            raise ModelError(
-                f"What this model saved, {self.model.candidate}, reads the inside of its transformer, which "
-                "an exported one does not show.",
-                fix="fit a model with --serve-as encoder, or with --frozen, and make that smaller.",
-            ) from error
+            raise self._inside() from error
         return Subject(encoder, replace(self.model, predictor=predictor, data=data, maker=maker))
+
+    def _inside(self) -> ModelError:
+        assert self.model is not None
+        return ModelError(
+            f"What this model saved, {self.model.candidate}, reads the inside of its transformer, which "
+            "must stay as it is.",
+            fix="fit a model with --serve-as encoder, or with --frozen, and make that smaller; or let "
+            "--graph-free take the place of a graph first.",
+        )
 
     def rows(self, texts: Sequence[str]) -> Float32[Tensor, "T F"]:
         """Return what the encoder makes of texts."""
@@ -140,6 +147,13 @@ def check_extra() -> None:
     """
     if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxruntime", "onnxscript")):
         raise MissingExtraError("onnx", "graphtune compress")
+
+
+def _reads_inside(candidate: Candidate) -> bool:
+    """Say whether a candidate, or one that it is made of, has learned for a transformer's own blocks."""
+    parts = [*getattr(candidate, "members", ()), getattr(candidate, "base", None)]
+    own = bool(getattr(candidate, "of_transformers", False))
+    return own or any(_reads_inside(part) for part in parts if isinstance(part, Candidate))
 
 
 def _encoder_of(model: FittedModel) -> FittedEncoder:
