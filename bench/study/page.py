@@ -9,6 +9,7 @@ Nothing is measured here: the same results give the same bytes.
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,15 +19,14 @@ from literature import PUBLISHED
 from rank_plot import critical_difference
 from ranks import Ranks, ranks
 from sets import SETS
+from short import LABELS, OURS, summary
 from words import CHINESE, ENGLISH, Words
 
 import rewriting
 
 ROOT = Path(__file__).parents[2]
-RESULTS, STRATEGIES = ROOT / "bench/study/results", ROOT / "bench/study/strategies"
+RESULTS, STRATEGIES, DRAWS = (ROOT / "bench/study" / name for name in ("results", "strategies", "draws"))
 BARS, DOCS = ROOT / "bench/results/bars", ROOT / "docs"
-LABELS = (5, 20, None)
-OURS = ("graphtune-tuned", "graphtune")  # fit with --budget, and with --frozen
 NEVER_WORSE = ("tfidf-lr", "embeddings-lr")
 
 Result = Mapping[str, Any]
@@ -39,12 +39,15 @@ def committed(folder: Path = RESULTS) -> list[Result]:
 
 
 def documents(
-    results: Sequence[Result], bars: Mapping[str, Result], strategies: Sequence[Result] = ()
+    results: Sequence[Result],
+    bars: Mapping[str, Result],
+    strategies: Sequence[Result] = (),
+    draws: Sequence[Result] = (),
 ) -> dict[str, str]:
     """Return the text of every file, by its name."""
     made = {
-        "results.md": _document(results, bars, ENGLISH),
-        "results.zh-CN.md": _document(results, bars, CHINESE),
+        "results.md": _document(results, bars, draws, ENGLISH),
+        "results.zh-CN.md": _document(results, bars, draws, CHINESE),
     }
     if strategies:
         made["choosing-a-strategy.md"] = choosing.page(strategies, choosing.ENGLISH)
@@ -56,14 +59,24 @@ def documents(
     return made
 
 
-def _document(results: Sequence[Result], bars: Mapping[str, Result], words: Words) -> str:
+def _document(
+    results: Sequence[Result], bars: Mapping[str, Result], draws: Sequence[Result], words: Words
+) -> str:
     parts = [words.title, words.opening.format(sets=len(results))]
+    short = summary(results, words)
+    parts += [words.short, short] if short else []
     parts += [words.graph, _gains(results, words), words.ranks]
     for count in LABELS:
         parts += _ranked(ranks(results, count), count, words)
     parts.append(words.accuracies)
     parts += [_accuracies(results, count, words) for count in LABELS]
-    parts += [words.worse, _worst(results, words), words.costs, _costs(results, words)]
+    parts += [
+        words.worse,
+        _worst(results, words),
+        _repeated(draws, words),
+        words.costs,
+        _costs(results, words),
+    ]
     parts += [words.literature, _published(bars, words), words.how, _sets(results, words)]
     parts.append(words.made.format(made="; ".join(dict.fromkeys(_made(one) for one in results))))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -95,15 +108,20 @@ def _ranked(found: Ranks | None, count: int | None, words: Words) -> list[str]:
 
 
 def _accuracies(results: Sequence[Result], count: int | None, words: Words) -> str:
-    names = _methods(results)
-    head = [_line((words.set, *names)), "|---|" + "---:|" * len(names)]
-    lines = []
-    for one in results:
-        values = {row["method"]: row["accuracy"]["value"] for row in _rows(one, count)}
-        if values:
-            best = max(values.values())
-            lines.append(_line((one["set"], *(_value(values.get(name), best) for name in names))))
-    return "\n\n".join([f"### {words.count(count)}", "\n".join(head + lines)]) if lines else ""
+    tables = {
+        one["set"]: {row["method"]: row["accuracy"]["value"] for row in _rows(one, count)} for one in results
+    }
+    tables = {name: table for name, table in tables.items() if table}
+    if not tables:
+        return ""
+    found = ranks(results, count)
+    order = dict.fromkeys([*(found.mean if found else ()), *_methods(results)])
+    lines = [_line((words.method, *tables)), "|---|" + "---:|" * len(tables)]
+    for name in order:
+        cells = [_value(table.get(name), max(table.values())) for table in tables.values()]
+        if any(cells):
+            lines.append(_line((name, *cells)))
+    return "\n\n".join([f"### {words.count(count)}", "\n".join(lines)])
 
 
 def _worst(results: Sequence[Result], words: Words) -> str:
@@ -112,19 +130,35 @@ def _worst(results: Sequence[Result], words: Words) -> str:
 
 
 def _worst_of(method: str, results: Sequence[Result], words: Words) -> str:
-    found = []
-    for one in results:
-        for count in LABELS:
-            values = {row["method"]: 100 * row["accuracy"]["value"] for row in _rows(one, count)}
-            held = [values[name] for name in NEVER_WORSE if name in values]
-            if method in values and held:
-                found.append((values[method] - max(held), one["set"], count))
-    found.sort(key=lambda entry: (entry[0], entry[1]))
+    found = sorted(_behind(method, results), key=lambda entry: (entry[0], entry[1]))
     if not found:
         return ""
     below = sum(gap < -0.5 for gap, _, _ in found)
     shown = ", ".join(f"{name} {words.count(count)} {gap:+.2f}" for gap, name, count in found[:5])
     return words.never_worse.format(method=method, all=len(found), below=below, shown=shown)
+
+
+def _behind(method: str, results: Sequence[Result]) -> list[tuple[float, str, int | None]]:
+    """Return how many points a method is ahead of the better baseline: of each set and count of labels."""
+    found = []
+    for one, count in product(results, LABELS):
+        values = {row["method"]: 100 * row["accuracy"]["value"] for row in _rows(one, count)}
+        held = [values[name] for name in NEVER_WORSE if name in values]
+        if method in values and held:
+            found.append((values[method] - max(held), one["set"], count))
+    return found
+
+
+def _repeated(draws: Sequence[Result], words: Words) -> str:
+    """Return the same comparison where the labels were drawn several times."""
+    if not draws:
+        return ""
+    lines = [_line((words.set, words.method, *map(words.count, LABELS))), "|---|---|" + "---:|" * len(LABELS)]
+    for one, method in product(draws, OURS):
+        gaps = {count: gap for gap, _, count in _behind(method, [one])}
+        cells = [f"{gaps[count]:+.2f}" if count in gaps else "" for count in LABELS]
+        lines.append(_line((f"{one['set']} ({one['seeds']})", method, *cells)))
+    return "\n\n".join((words.repeated, "\n".join(lines)))
 
 
 def _costs(results: Sequence[Result], words: Words) -> str:
@@ -232,7 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
     def expected() -> dict[Path, str]:
         files = sorted(BARS.glob("*.json"))
         bars = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
-        made = documents(committed(), bars, committed(STRATEGIES))
+        made = documents(committed(), bars, committed(STRATEGIES), committed(DRAWS))
         return {DOCS / name: text for name, text in made.items()}
 
     return rewriting.main(__doc__, expected, arguments)

@@ -2,12 +2,15 @@
 
     python bench/study/study.py [SET...] [--seeds N] [--budget TIME] [--no-peers] [--only NAMES] [--list]
     python bench/study/study.py --strategies SET... [--only NAMES]
+    python bench/study/study.py --draws SET... [--seeds N]
 
 A result is written to ``bench/study/results/SET.json``; what is done lies in ``bench/work/study``, apart for
 every state of the code, and is not done again. ``--only`` runs some methods anew, and keeps the rows of all
 others that the committed result has. ``bench/study/page.py`` makes ``docs/results.md`` of it all. With
 ``--strategies`` the ways to tune an encoder are run instead, into ``bench/study/strategies``, for
-``docs/choosing-a-strategy.md``.
+``docs/choosing-a-strategy.md``. With ``--draws`` only graphtune's own choice and the two linear models that
+it is held to are run, with five draws of the labels, into ``bench/study/draws``: where test rows are few, one
+draw says little.
 """
 
 import argparse
@@ -32,11 +35,13 @@ from graphtune.plan.budget import seconds
 from protocols import AbsentDataError, encoder_directory, read
 
 HERE = Path(__file__).parent
-RESULTS, STRATEGIES, WORK = HERE / "results", HERE / "strategies", HERE.parent / "work/study"
+RESULTS, STRATEGIES, DRAWS = HERE / "results", HERE / "strategies", HERE / "draws"
+WORK = HERE.parent / "work/study"
 PEERS = HERE.parent / "peers"
 LABELS = (5, 20, None)
 LIMIT_SECONDS = 60.0  # for one training, ours and the peers' alike
 OURS = ("family:baseline", "propagated-smoothed", "graphtune-no-graph", "graphtune", "gcn", "graphtune-tuned")
+HELD_TO = ("tfidf-lr", "embeddings-lr", "graphtune", "graphtune-tuned")
 _DIGITS = 5
 
 
@@ -136,11 +141,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the sets that are named; none = all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("set", nargs="*", help="names of sets; none = all")
-    parser.add_argument("--seeds", type=int, default=1, help="how often each is trained")
+    parser.add_argument("--seeds", type=int, help="how often each is trained (1; with --draws 5)")
     parser.add_argument("--budget", default="2h", help="time for one set")
     parser.add_argument("--no-peers", action="store_true", help="only what needs no other environment")
     parser.add_argument("--only", help="names of methods to run anew, with commas; the others' rows are kept")
-    parser.add_argument("--strategies", action="store_true", help="compare ways to tune an encoder")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--strategies", action="store_true", help="compare ways to tune an encoder")
+    what.add_argument("--draws", action="store_true", help="more draws of the labels, for a few methods")
     parser.add_argument("--list", action="store_true", help="print the sets")
     given = parser.parse_args(arguments)
     by_name = {one.name: one for one in SETS}
@@ -158,6 +165,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     if given.strategies:
         names, labels, place = list(choosing.METHODS), choosing.LABELS, STRATEGIES
+    if given.draws:
+        names, place = list(HELD_TO), DRAWS
+    seeds = given.seeds or (5 if given.draws else 1)
     if given.only:
         names = given.only.split(",")
     status = 0
@@ -166,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             with progress.shown():
                 budget = seconds(given.budget)
-                found = run(one, seeds=given.seeds, budget=budget, names=names, labels=labels)
+                found = run(one, seeds=seeds, budget=budget, names=names, labels=labels)
         except (AbsentDataError, GraphtuneError) as error:
             print(f"skipped {name}: {error}", file=sys.stderr)
             status = 1

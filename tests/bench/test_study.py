@@ -103,6 +103,7 @@ def test_the_page_says_what_the_results_say_in_both_languages():
         text = made[name]
         for one in RESULTS:
             assert f"| {one['set']} |" in text
+            assert f"({', '.join(each['set'] for each in RESULTS)})" in text  # where the graph gains
             assert f"bench/study/study.py {one['set']} --seeds 1" in text
         best = 100 * VALUES[0].max()
         assert f"**{best:.1f}**" in text
@@ -122,6 +123,19 @@ def test_the_page_on_strategies_holds_every_method_in_both_languages():
     every = families(Offer("minilm", links=False, same=False, nodes=100))
     told = {one.name for name in ("encoder", "encoder-graph") for one in every[name]}
     assert told == choosing.ENGLISH.ideas.keys() - set(choosing.HELD_AGAINST)
+
+
+def test_the_page_tells_several_draws_beside_the_one():
+    ours = page.OURS[1]
+    drawn = result("webkb", VALUES[1]) | {"seeds": 5}
+    for row in drawn["table"]:
+        row["accuracy"] = {
+            "value": {ours: 0.7, "tfidf-lr": 0.65, "embeddings-lr": 0.62}.get(row["method"], 0.5)
+        }
+    made = page.documents(RESULTS, {}, draws=[drawn])
+    for name in ("results.md", "results.zh-CN.md"):
+        assert f"| webkb (5) | {ours} | +5.00 | +5.00 | +5.00 |" in made[name]
+    assert "webkb (5)" not in page.documents(RESULTS, {})["results.md"]
 
 
 def test_a_set_that_the_budget_cut_short_is_marked():

@@ -6,6 +6,7 @@ import pytest
 from small_table import COLUMNS, listing, rows, write_csv
 
 from graphtune.cli.app import main
+from graphtune.plan import Plan
 from graphtune.select import grid
 
 ASKED = (*COLUMNS, "--encoder", "tfidf", "--space", "linear", "--trials", "2")
@@ -34,6 +35,20 @@ def test_it_writes_a_plan_says_what_it_found_and_a_fit_can_use_it(table, tmp_pat
     assert main(["fit", str(table), *COLUMNS, "--plan", "found/plan.toml", "--into", "model"]) == 0
     assert main(["search", str(table), *ASKED, "--into", "found"]) == 0
     assert "going on after 6 finished trials" in capsys.readouterr().err
+
+
+def test_test_rows_of_a_file_join_the_graph_only_where_asked(table, tmp_path, capsys):
+    held = [row for row in rows() if row["split"] == "test"]
+    write_csv(table, [row for row in rows() if row["split"] != "test"])
+    write_csv(tmp_path / "held.csv", held)
+    asked = ("search", str(table), *ASKED, "--test", "held.csv", "--trials", "1")
+    assert main([*asked, "--into", "found"]) == 0
+    assert "--test held.csv" in capsys.readouterr().out
+    assert not Plan.read(tmp_path / "found/plan.toml").transductive
+    assert main([*asked, "--transductive", "--into", "found"]) == 2
+    assert "holds a search of another table" in capsys.readouterr().err
+    assert main([*asked, "--transductive", "--into", "joined"]) == 0
+    assert Plan.read(tmp_path / "joined/plan.toml").transductive
 
 
 def test_another_table_does_not_cost_a_search_that_is_there(table, tmp_path, refused, capsys):

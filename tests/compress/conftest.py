@@ -39,4 +39,4 @@ def exported(tiny_bert, head, tmp_path_factory):
     from graphtune.encoder import Transformer
 
     # With a head, so that it need not be exported twice: that takes most of these tests' time.
-    return export(Transformer(str(tiny_bert)), tmp_path_factory.mktemp("exported") / "tiny", head=head)
+    return export(Transformer(str(tiny_bert)), tmp_path_factory.mktemp("exported") / "tiny", maps=(head,))

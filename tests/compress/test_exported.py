@@ -8,7 +8,7 @@ import pytest
 import torch
 from compress_texts import texts
 
-from graphtune.compress.exported import LOGITS
+from graphtune.compress.logits import LOGITS
 from graphtune.encoder import BlockEncoder, Onnx, Transformer, cached_encode, from_name
 from graphtune.encoder.onnx import FACTS, MODEL, TOKENIZER, padded_batch, session_of
 from graphtune.errors import EncoderError, MissingExtraError

@@ -23,6 +23,7 @@ from graphtune.select import (
     TextGCN,
     Window,
 )
+from graphtune.select.candidate import tells_nodes
 from graphtune.select.features import OF_WORDS
 from graphtune.select.linear import LinearHead
 from graphtune.strategy import Full
@@ -113,6 +114,9 @@ def test_is_restored_from_its_tensors(candidate):
     fitted = candidate.fit(data, ROWS, seed=0)
     again = candidate.restored(setting()[0], fitted.tensors())
     assert np.array_equal(again.attach(data, new), fitted.attach(data, new))
+    assert tells_nodes(again) == (not isinstance(candidate, TextGCN))
+    if tells_nodes(again):
+        np.testing.assert_allclose(again.at(data, NODES), fitted.at(data, NODES), atol=1e-6)
 
 
 @each

@@ -57,6 +57,19 @@ def test_a_teacher_that_is_certain_has_a_finite_loss():
     torch.testing.assert_close(Distil().loss(logits, step), expected)
 
 
+def test_each_class_by_itself_by_hand():
+    own = task()
+    weighed = replace(own, weights=torch.linspace(0.5, 2.0, 60))
+    step, logits = weighed.batch(own.train), torch.randn(len(own.train), 3)
+    sure, wanted = torch.sigmoid(logits), step.targets
+    apart = -(wanted * sure.log() + (1 - wanted) * (1 - sure).log()).sum(dim=1)
+    found = Distil(each=True).loss(logits, step)
+    torch.testing.assert_close(found, (apart * step.weights).sum() / step.weights.sum())
+    for more in ({"share": 0.5}, {"temperature": 2.0}):
+        with pytest.raises(PlanError, match="are for texts with one label"):
+            Distil(each=True, **more)
+
+
 def test_exactly_the_body_and_the_head_move():
     model, own = small_model(task()), task()
     watched = Watched(METHOD, [], [])

@@ -27,6 +27,14 @@ def compress(
         ),
     ],
     into: Annotated[str, typer.Option(metavar="DIR", help="Folder of the smaller one.")],
+    graph_free: Annotated[
+        bool,
+        typer.Option(
+            "--graph-free",
+            help="Let a small network on the encoder's rows learn what a model with a graph says of texts, "
+            "and keep that alone.",
+        ),
+    ] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="Export the encoder to ONNX.")] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="Export it, and make its weights and products 8-bit integers.")
@@ -44,9 +52,7 @@ def compress(
     ] = None,
     prune: Annotated[
         str | None,
-        typer.Option(
-            metavar="SHARE", help="Cut parts with so much of the encoder's FLOPs, such as 30%, and export it."
-        ),
+        typer.Option(metavar="SHARE", help="Cut parts with so much of the encoder's FLOPs, such as 30%."),
     ] = None,
     way: Annotated[
         Literal["groups", "units", "blocks"],
@@ -90,17 +96,20 @@ def compress(
     """
     from rich.console import Console
 
-    from graphtune.compress import Subject
+    from graphtune.compress import Subject, WithoutGraph
     from graphtune.compress import compress as compressed
     from graphtune.compress.subject import check_extra
     from graphtune.errors import PlanError
 
-    steps = _steps(onnx=onnx or prune is not None, int8=int8, scales=scales, keep=tuple(keep or ()))
+    steps = _steps(onnx=onnx, int8=int8, scales=scales, keep=tuple(keep or ()))
     if prune is not None:
         steps = [_pruning(prune, way, distil), *steps]
     elif way != "groups" or distil != _DISTIL:
         raise PlanError("--way and --distil are for --prune.", fix="add --prune 30%, or leave them out.")
-    check_extra()
+    if graph_free:
+        steps = [WithoutGraph(seed=seed), *steps]
+    if onnx or int8:
+        check_extra()
     table = None if data is None else _read(Subject.of(model), data, text, label, split)
     found = compressed(
         model, Path(into), steps=steps, table=table, most=max_drop, seed=seed, timing=not no_timing

@@ -36,6 +36,16 @@ def search(
     weight: WeightColumn = None,
     edges: Edges = None,
     unlabelled: Unlabelled = None,
+    test: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Rows for the final figures of fit only.")
+    ] = None,
+    transductive: Annotated[
+        bool,
+        typer.Option(
+            "--transductive/--inductive",
+            help="Let the texts of test rows into the graph, never their labels.",
+        ),
+    ] = False,
     into: Annotated[
         str, typer.Option(metavar="DIR", help="Folder of the search; one that lies there is gone on with.")
     ] = INTO,
@@ -99,15 +109,30 @@ def search(
     check_optuna()
     told = trackers(track or ())
     check_place(Path(into))
-    plan = Plan(encoder=encoder, seed=seed, keep_rare=keep_rare, class_names=class_names)
+    plan = Plan(
+        encoder=encoder,
+        seed=seed,
+        transductive=transductive,
+        keep_rare=keep_rare,
+        class_names=class_names,
+    )
     columns = Columns(text=text, label=label, split=split, id=id_, weight=weight)
-    rows = read_tables(table, columns, purpose="fit", unlabelled=unlabelled or (), keep_rare=keep_rare)
+    more = unlabelled or ()
+    rows = read_tables(table, columns, purpose="fit", unlabelled=more, test=test, keep_rare=keep_rare)
     links = None if edges is None else read_links(edges, frozenset(rows.ids))
     say_notes(rows)
     found = search_table(rows, plan=plan, into=Path(into), asked=asked, links=links, trackers=told)
-    named = {"text": text, "label": label, "split": split, "id": id_, "weight": weight, "edges": edges}
+    named = {
+        "text": text,
+        "label": label,
+        "split": split,
+        "id": id_,
+        "weight": weight,
+        "edges": edges,
+        "test": test,
+    }
     options = [part for name, value in named.items() if value for part in (f"--{name}", value)]
-    options += [part for file in unlabelled or () for part in ("--unlabelled", file)]
+    options += [part for file in more for part in ("--unlabelled", file)]
     _print(found, into, [table, *options], Console(highlight=False, soft_wrap=True))
 
 

@@ -10,6 +10,7 @@ from graphtune.compress.pruning_report import BlockReport, PruningReport, Taught
 from graphtune.compress.pruning_scores import GroupScores
 from graphtune.compress.run import compress
 from graphtune.compress.subject import Step, Subject
+from graphtune.compress.without_graph import WithoutGraph
 
 __all__ = [
     "BlockReport",
@@ -24,6 +25,7 @@ __all__ = [
     "Step",
     "Subject",
     "TaughtReport",
+    "WithoutGraph",
     "compress",
     "distilled",
     "prune",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphtune.compress.row_likeness import mean_cosine, overlap
 from graphtune.compress.subject import Subject
-from graphtune.encoder import Onnx, Transformer
+from graphtune.encoder import FittedEncoder, Onnx, Transformer
 from graphtune.encoder.directory import content_files
 from graphtune.errors import CompressionError
 from graphtune.metric import expected_calibration_error
@@ -31,7 +31,7 @@ class Texts:
     marks: Bool[np.ndarray, "T A"] | None = (
         None  # where texts may have several labels, the model's classes first
     )
-    seen: bool = False  # whether the model holds them
+    seen: bool = False  # whether the model holds them, or most of them
 
     @property
     def judged(self) -> Int64[np.ndarray, " J"]:
@@ -118,7 +118,12 @@ def compared(
         most=most,
         before=first,
         after=second,
+        graph_left=_reads_graph(before) and not _reads_graph(after),
     )
+
+
+def _reads_graph(subject: Subject) -> bool:
+    return subject.model is not None and bool(subject.model.candidate.graphs)
 
 
 def check(found: Compression) -> None:
@@ -139,7 +144,7 @@ def check(found: Compression) -> None:
     raise CompressionError(
         f"The smaller model ({', '.join(found.steps)}) is not good enough: on {found.texts:,} texts {what} "
         f"{found.drop:.2f} points, and {found.most:g} are allowed. Nothing was written.",
-        fix="allow more with --max-drop, leave --int8 out, or compare on more texts, where chance is less.",
+        fix="allow more with --max-drop, leave a step out, or compare on more texts, where chance is less.",
     )
 
 
@@ -152,9 +157,10 @@ def with_footprints(found: Compression, before: Footprint, after: Footprint) -> 
     )
 
 
-def size_of(place: Path, encoder: Transformer | Onnx) -> int:
+def size_of(place: Path, encoder: FittedEncoder) -> int:
     """Return the bytes of a saved model or an encoder, with those of the encoder where it is elsewhere."""
     files = {file for file in place.rglob("*") if file.is_file()} if place.is_dir() else set[Path]()
-    if isinstance(encoder, Transformer) and not any(encoder.directory == file.parent for file in files):
+    own = {"config.json", "encoder/config.json", "0_Transformer/config.json"}
+    if isinstance(encoder, Transformer) and not any((place / name).is_file() for name in own):
         files |= set(content_files(encoder.directory))
     return sum(file.stat().st_size for file in files)

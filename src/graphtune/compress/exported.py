@@ -1,6 +1,7 @@
 """A transformer with its pooling as an ONNX file of its own, that reads batches of any size and length.
 
-Where the encoder serves by itself, its head's logits are a second output, for programs other than graphtune.
+Where a text's logits follow from its row alone, they are a second output (`logits`), for programs other than
+graphtune.
 """
 
 import logging
@@ -15,13 +16,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graphtune.compress.logits import maps_of, module_of, write_logits
 from graphtune.compress.subject import Subject, check_extra
 from graphtune.encoder import Onnx, Transformer
 from graphtune.encoder.loading import LoadedTransformer
-from graphtune.encoder.onnx import MODEL, ROW, TOKENIZER, OnnxFacts, session_of, write_facts
+from graphtune.encoder.onnx import (
+    MODEL,
+    ROW,
+    TOKENIZER,
+    OnnxFacts,
+    copy_onnx,
+    session_of,
+    write_facts,
+)
 from graphtune.errors import EncoderError
 
-LOGITS = "logits"
 _INPUTS = ("input_ids", "attention_mask")
 _TOLERANCE = 1e-4  # of a row's numbers, which are within 1, and of logits as a share of the largest
 _LARGEST = 2**31 - 1  # bytes a file of this format can have
@@ -30,7 +39,7 @@ _CHECKED = ((1, 3), (2, 8), (5, 33))  # batches and lengths other than those tha
 
 @dataclass(frozen=True)
 class Export:
-    """Write the encoder as ONNX, in float32; one that was exported already stays as it is."""
+    """Write the encoder as ONNX, in float32; of one that was exported already, the logits at most."""
 
     @property
     def said(self) -> str:
@@ -42,19 +51,25 @@ class Export:
 
         Raises:
             EncoderError: it cannot be exported, or what was exported computes something else.
+            ModelError: it is no transformer.
             MissingExtraError: ONNX or ONNX Runtime is not installed.
         """
-        encoder = subject.encoder
-        if isinstance(encoder, Onnx):
+        encoder = subject.transformer
+        maps = maps_of(subject.model)
+        if isinstance(encoder, Transformer):
+            return subject.with_encoder(export(encoder, place, maps=maps))
+        if subject.model is None:
             return subject
-        head = None if subject.head is None else subject.head.linear().requires_grad_(False)
-        return subject.with_encoder(export(encoder, place, head=head))
+        copy_onnx(encoder, place)
+        if not write_logits(place / MODEL, maps):
+            return subject
+        return subject.with_encoder(write_facts(place, encoder.facts))
 
 
-def export(encoder: Transformer, into: Path, *, head: nn.Linear | None = None) -> Onnx:
-    """Write the transformer, its pooling and its head to a new directory.
+def export(encoder: Transformer, into: Path, *, maps: Sequence[nn.Linear] = ()) -> Onnx:
+    """Write the transformer, its pooling and what makes logits of its rows to a new directory.
 
-    Its rows are compared with those of torch for several lengths and batches.
+    Its rows and logits are compared with those of torch for several lengths and batches.
 
     Raises:
         EncoderError: it cannot be exported, or what was exported computes something else.
@@ -72,9 +87,10 @@ def export(encoder: Transformer, into: Path, *, head: nn.Linear | None = None) -
     loaded.tokens(["to set where texts are cut"], limit)
     into.mkdir(parents=True)
     backend.save(str(into / TOKENIZER))
-    rows = _Rows(loaded.model, encoder.pooled_by, head).eval()
+    rows = _Rows(loaded.model, encoder.pooled_by).eval()
     _write(rows, into / MODEL, encoder.name)
-    _check(rows, into / MODEL, limit)
+    write_logits(into / MODEL, maps)
+    _check(rows, maps, into / MODEL, limit)
     facts = OnnxFacts(
         pooling=encoder.pooled_by,
         max_tokens=limit,
@@ -92,13 +108,13 @@ def export(encoder: Transformer, into: Path, *, head: nn.Linear | None = None) -
 
 
 class _Rows(nn.Module):
-    """From token ids to rows of L2 norm 1, and to logits; as `encoder.pooling.pooled` computes them."""
+    """From token ids to rows of L2 norm 1, as `encoder.pooling.pooled` computes them."""
 
-    def __init__(self, encoder: nn.Module, pooling: str, head: nn.Linear | None) -> None:
+    def __init__(self, encoder: nn.Module, pooling: str) -> None:
         super().__init__()
-        self.encoder, self.pooling, self.head = encoder, pooling, head
+        self.encoder, self.pooling = encoder, pooling
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         # Not `pooled`: where shapes are checked at run time, the check would become part of the graph.
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         if self.pooling == "cls":
@@ -106,8 +122,7 @@ class _Rows(nn.Module):
         else:
             weight = attention_mask.unsqueeze(-1).to(states.dtype)
             row = (states * weight).sum(dim=1) / weight.sum(dim=1)
-        row = row / row.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        return (row,) if self.head is None else (row, self.head(row))
+        return row / row.norm(dim=1, keepdim=True).clamp_min(1e-12)
 
 
 def _write(rows: _Rows, file: Path, name: str) -> None:
@@ -118,7 +133,6 @@ def _write(rows: _Rows, file: Path, name: str) -> None:
         # Plain products and a softmax: what an exporter writes for the fused kernel is longer and slower.
         eager("eager")
     dynamic = dict.fromkeys((0, 1), torch.export.Dim.DYNAMIC)
-    outputs = [ROW] if rows.head is None else [ROW, LOGITS]
     try:
         with _quiet(), torch.no_grad():
             program: Any = torch.onnx.export(
@@ -126,7 +140,7 @@ def _write(rows: _Rows, file: Path, name: str) -> None:
                 _batch(2, 12),
                 dynamo=True,
                 input_names=list(_INPUTS),
-                output_names=outputs,
+                output_names=[ROW],
                 dynamic_shapes=dict.fromkeys(_INPUTS, dynamic),
                 verbose=False,
             )
@@ -178,12 +192,13 @@ def _name_weights(model: Any) -> None:
     model.doc_string = model.graph.doc_string = ""
 
 
-def _check(rows: _Rows, file: Path, limit: int) -> None:
-    session = session_of(file, torch.get_num_threads())
+def _check(rows: _Rows, maps: Sequence[nn.Linear], file: Path, limit: int) -> None:
+    session, head = session_of(file, torch.get_num_threads()), module_of(maps)
     for texts, length in (*_CHECKED, (2, limit)):
         ids, mask = _batch(texts, min(length, limit))
         with torch.inference_mode():
-            wanted = [one.numpy() for one in rows(ids, mask)]
+            row = rows(ids, mask)
+            wanted = [one.numpy() for one in ((row, head(row)) if maps else (row,))]
         found = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
         for ours, theirs in zip(wanted, found, strict=True):
             away = float(np.abs(ours - theirs).max()) / max(1.0, float(np.abs(ours).max()))

@@ -1,4 +1,7 @@
-"""Pruning as a step of ``graphtune compress``: parts of the encoder go, the whole teaches what is left."""
+"""Pruning as a step of ``graphtune compress``: parts of the encoder go, the whole teaches what is left.
+
+What is left is a Hugging Face directory, which can be tuned on, or exported by the next step.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,11 +42,11 @@ class Prune:
         """Return the same with a pruned encoder in ``place``, which is new.
 
         Raises:
-            ModelError: the encoder was exported already, or the model reads its inside.
+            ModelError: the encoder is no transformer or was exported already, or the model reads its inside.
             EncoderError: it is of an architecture whose parts are not known.
             PlanError: not so much can go.
         """
-        encoder = subject.encoder
+        encoder = subject.transformer
         if not isinstance(encoder, Transformer):
             raise ModelError(
                 "An exported encoder cannot be pruned.", fix="prune the model that it was made of."

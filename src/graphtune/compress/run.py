@@ -7,10 +7,14 @@ from pathlib import Path
 
 from graphtune.artefact import check_directory, check_parent, write_json, written_directory
 from graphtune.compress.checked import check, compared, size_of, with_footprints
+from graphtune.compress.exported import Export
 from graphtune.compress.footprint import footprints
+from graphtune.compress.int8 import Int8
 from graphtune.compress.subject import Step, Subject, check_extra
 from graphtune.compress.texts import divided
-from graphtune.encoder import Onnx
+from graphtune.compress.without_graph import WithoutGraph, with_a_graph
+from graphtune.encoder import Onnx, Transformer
+from graphtune.encoder.export import copy_transformer
 from graphtune.encoder.onnx import FACTS, copy_onnx
 from graphtune.errors import OutputError, PlanError
 from graphtune.progress import say
@@ -18,7 +22,7 @@ from graphtune.report.compression import Compression, compression_card
 from graphtune.run.saved import check_place, save
 from graphtune.table import Table
 
-_COMPRESSION = "compression.json"
+_COMPRESSION, _MANIFEST = "compression.json", "manifest.json"
 
 
 def compress(
@@ -36,7 +40,7 @@ def compress(
     Args:
         source: a directory that fit has written; or an encoder: its directory, ``minilm`` or a hub id.
         into: directory of the result, which fit, predict and evaluate read like any other.
-        steps: such as ``[Export(), Int8()]``.
+        steps: such as ``[Export(), Int8()]``, or ``[WithoutGraph()]``, which is best put first.
         table: what models are compared on: by their labels, where there are any, else by whether they agree.
             None = the texts that the model holds.
         most: points that may be lost: of accuracy; without labels, of texts that keep theirs; of an encoder,
@@ -46,19 +50,22 @@ def compress(
 
     Raises:
         CompressionError: more was lost than is allowed; nothing was written.
-        ModelError: ``source`` is no model and no encoder, or has nothing to be made smaller.
+        ModelError: ``source`` is no model and no encoder, or has nothing to be made smaller, or no graph.
         EncoderError: the encoder cannot be exported.
         PlanError: no step, or one that cannot be taken.
         TableError: there are no texts to compare on.
         OutputError: ``into`` cannot be written to.
-        MissingExtraError: ONNX or ONNX Runtime is not installed.
+        MissingExtraError: a step needs ONNX or ONNX Runtime, which is not installed.
     """
     _check_asked(source, into, steps, most)
-    check_extra()
+    if any(isinstance(step, Export | Int8) for step in steps):
+        check_extra()
     before = Subject.of(source)
+    _check_has(before, steps)
     into = into.absolute()
     _check_place(before, into)
-    looked, texts = divided(before, table, seed)
+    learns = any(isinstance(step, WithoutGraph) for step in steps)
+    looked, texts = divided(before, table, seed, learns=learns)
     with tempfile.TemporaryDirectory() as folder:
         after = before
         for number, step in enumerate(steps):
@@ -80,7 +87,7 @@ def compress(
 
 def _check_asked(source: str, into: Path, steps: Sequence[Step], most: float) -> None:
     if not steps:
-        raise PlanError("There is nothing to do.", fix="ask for --onnx, --int8 or both.")
+        raise PlanError("There is nothing to do.", fix="ask for --graph-free, --prune, --onnx or --int8.")
     if not most >= 0:
         raise PlanError(f"{most} points cannot be lost at most.", fix="use 0 or more.")
     if into.absolute() == Path(source).expanduser().absolute():
@@ -90,21 +97,35 @@ def _check_asked(source: str, into: Path, steps: Sequence[Step], most: float) ->
         )
 
 
+def _check_has(subject: Subject, steps: Sequence[Step]) -> None:
+    """See that there is what the steps take away, before any work."""
+    if any(isinstance(step, WithoutGraph) for step in steps):
+        with_a_graph(subject)
+    if not all(isinstance(step, WithoutGraph) for step in steps):
+        _ = subject.transformer
+
+
 def _check_place(subject: Subject, into: Path) -> None:
     if subject.model is not None:
         check_place(into)
         return
     check_parent(into)
-    check_directory(into, FACTS, "exported encoder")
+    # A model, which would be lost, has the other file too.
+    mark = FACTS if any((into / name).is_file() for name in (FACTS, _MANIFEST)) else _COMPRESSION
+    check_directory(into, mark, "encoder made smaller")
 
 
 def _write(subject: Subject, into: Path, found: Compression | None) -> None:
     if subject.model is not None:
         save(replace(subject.model, compression=found), into)
         return
-    assert isinstance(subject.encoder, Onnx)  # an encoder by itself has been exported
+    encoder = subject.encoder
+    assert isinstance(encoder, Transformer | Onnx)  # others have nothing to be made smaller
     with written_directory(into) as place:
-        copy_onnx(subject.encoder, place)
+        if isinstance(encoder, Onnx):
+            copy_onnx(encoder, place)
+        else:
+            copy_transformer(encoder.directory, place)
         if found is not None:
             write_json(place / _COMPRESSION, found.facts())
             (place / "README.md").write_text(_card(found), encoding="utf-8")

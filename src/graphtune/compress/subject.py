@@ -14,7 +14,7 @@ from graphtune.encoder import FittedEncoder, Onnx, Transformer, cached_encode
 from graphtune.errors import EncoderError, MissingExtraError, ModelError, PlanError
 from graphtune.run import FittedModel
 from graphtune.run.source import model_or_encoder
-from graphtune.select import FeatureMaker
+from graphtune.select import Candidate, FeatureMaker
 from graphtune.select.fitted_exported import FittedExported
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.linear import LinearHead
@@ -24,7 +24,7 @@ from graphtune.select.linear import LinearHead
 class Subject:
     """An encoder, and the model that it is a part of, if any."""
 
-    encoder: Transformer | Onnx
+    encoder: FittedEncoder
     model: FittedModel | None
 
     @classmethod
@@ -32,13 +32,23 @@ class Subject:
         """Read a model that fit has written, or an encoder by its name or directory.
 
         Raises:
-            ModelError: there is neither; the model is incomplete, altered or too new, or has no transformer.
-            EncoderError: the encoder is incomplete or no transformer.
+            ModelError: there is neither; the model is incomplete, altered or too new; an encoder by itself is
+                no transformer.
+            EncoderError: the encoder is incomplete.
         """
         found = model_or_encoder(source)
         if isinstance(found, FittedModel):
-            return cls(_encoder_of(found, source), found)
+            return cls(_encoder_of(found), found)
         return cls(_compressible(found, source), None)
+
+    @property
+    def transformer(self) -> Transformer | Onnx:
+        """Its encoder, for what is done to transformers alone.
+
+        Raises:
+            ModelError: it is none.
+        """
+        return _compressible(self.encoder, "the model")
 
     @property
     def head(self) -> LinearHead | None:
@@ -65,17 +75,24 @@ class Subject:
             return Subject(
                 encoder, replace(self.model, predictor=FittedExported(encoder, predictor.head_tensors()))
             )
+        if _reads_inside(self.model.candidate):
+            raise self._inside()
         maker = FeatureMaker(encoder, self.model.maker.terms)
         data = replace(self.model.data, features=replace(self.model.data.features, maker=maker))
         try:
             predictor = self.model.candidate.restored(data, predictor.tensors())
         except (PlanError, EncoderError) as error:
-            raise ModelError(
-                f"What this model saved, {self.model.candidate}, reads the inside of its transformer, which "
-                "an exported one does not show.",
-                fix="fit a model with --serve-as encoder, or with --frozen, and make that smaller.",
-            ) from error
+            raise self._inside() from error
         return Subject(encoder, replace(self.model, predictor=predictor, data=data, maker=maker))
+
+    def _inside(self) -> ModelError:
+        assert self.model is not None
+        return ModelError(
+            f"What this model saved, {self.model.candidate}, reads the inside of its transformer, which "
+            "must stay as it is.",
+            fix="fit a model with --serve-as encoder, or with --frozen, and make that smaller; or let "
+            "--graph-free take the place of a graph first.",
+        )
 
     def rows(self, texts: Sequence[str]) -> Float32[Tensor, "T F"]:
         """Return what the encoder makes of texts."""
@@ -122,14 +139,21 @@ def check_extra() -> None:
         raise MissingExtraError("onnx", "graphtune compress")
 
 
-def _encoder_of(model: FittedModel, source: str) -> Transformer | Onnx:
+def _reads_inside(candidate: Candidate) -> bool:
+    """Say whether a candidate, or one that it is made of, has learned for a transformer's own blocks."""
+    parts = [*getattr(candidate, "members", ()), getattr(candidate, "base", None)]
+    own = bool(getattr(candidate, "of_transformers", False))
+    return own or any(_reads_inside(part) for part in parts if isinstance(part, Candidate))
+
+
+def _encoder_of(model: FittedModel) -> FittedEncoder:
     predictor = model.predictor
     if isinstance(predictor, FittedTuned | FittedExported):
         return predictor.encoder
-    return _compressible(model.maker.encoder, f"the model {source}")
+    return model.maker.encoder
 
 
-def _compressible(encoder: FittedEncoder | object, of: str) -> Transformer | Onnx:
+def _compressible(encoder: object, of: str) -> Transformer | Onnx:
     if isinstance(encoder, Transformer | Onnx):
         return encoder
     kind = type(encoder).__name__.removeprefix("Fitted").lower()

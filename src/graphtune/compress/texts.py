@@ -14,26 +14,37 @@ from graphtune.table import Table
 
 _MOST_JUDGING = 2000
 _MOST_SEEN = 20_000  # by which a pruned encoder is taught; other steps take fewer of them
-_SHARE_SEEN = 4  # one text in so many is looked at, where the table does not say which judge
+_PARTS = 4  # of which one is looked at, or judges, where the table does not say which texts judge
+_ENOUGH_NEW = 100  # texts that the model does not hold, for these alone to judge
 
 
-def divided(subject: Subject, table: Table | None, seed: int) -> tuple[tuple[str, ...], Texts]:
+def divided(
+    subject: Subject, table: Table | None, seed: int, *, learns: bool = False
+) -> tuple[tuple[str, ...], Texts]:
     """Return the texts that steps may look at, and those that judge.
 
-    The table's test rows judge, where it has such; else a part of its rows drawn by chance. Without a table
-    these are texts that the model holds.
+    The table's test rows judge, where it has such; else a part of its rows drawn by chance, of those that the
+    model does not hold where there are enough. Without a table these are texts that the model holds.
+
+    Where a step ``learns`` what the model says, one text in four judges instead of three, and the texts that
+    the model holds are looked at too.
 
     Raises:
         TableError: there is no table and the model holds no texts, or there are fewer than two texts.
     """
+    model, random = subject.model, np.random.default_rng(seed)
+    held = () if model is None else tuple(text for text in model.stored.texts if text.strip())
     if table is None:
-        return _of_model(subject.model, seed)
+        return _of_model(model, held, random, learns)
+    own = frozenset(held)
     filled = np.array([at for at, text in enumerate(table.texts) if text.strip()], dtype=np.int64)
     test = np.array([at for at in filled if table.split[at] == "test"], dtype=np.int64)
     rest = np.setdiff1d(filled, test)
-    random = np.random.default_rng(seed)
     if not len(test) or not len(rest):
-        seen, judging = _parted(random.permutation(filled))
+        new = np.array([at for at in filled if table.texts[at] not in own], dtype=np.int64)
+        pool = new if len(new) >= _ENOUGH_NEW else filled
+        seen, judging = _parted(random.permutation(pool), learns)
+        seen = np.concatenate([seen, np.setdiff1d(filled, pool)])
     else:
         seen, judging = random.permutation(rest), random.permutation(test)
     if not len(seen) or not len(judging):
@@ -41,42 +52,58 @@ def divided(subject: Subject, table: Table | None, seed: int) -> tuple[tuple[str
             f"The table has {counted(len(filled), 'text')}: models are compared on some, made by others.",
             fix="give a table of two texts or more; a few hundred say more.",
         )
-    looked = tuple(table.texts[at] for at in seen[:_MOST_SEEN])
-    return looked, _known(subject.model, table, np.sort(judging[:_MOST_JUDGING]))
+    judges = _known(model, table, np.sort(judging[:_MOST_JUDGING]), own)
+    looked = dict.fromkeys(table.texts[at] for at in seen[:_MOST_SEEN])
+    if learns:
+        judged = frozenset(judges.texts)
+        looked = {text: None for text in (*looked, *held) if text not in judged}
+    return tuple(looked), judges
 
 
-def _of_model(model: FittedModel | None, seed: int) -> tuple[tuple[str, ...], Texts]:
-    held = () if model is None else tuple(text for text in model.stored.texts if text.strip())
+def _of_model(
+    model: FittedModel | None, held: tuple[str, ...], random: np.random.Generator, learns: bool
+) -> tuple[tuple[str, ...], Texts]:
     if len(held) < 2:
         what = "An encoder holds" if model is None else "A model without a graph holds"
         raise TableError(
             f"{what} no texts to compare on.",
             fix="give some with --data TABLE; with labels, where there are any.",
         )
-    seen, judging = _parted(np.random.default_rng(seed).permutation(len(held)))
+    seen, judging = _parted(random.permutation(len(held)), learns)
     texts = tuple(held[at] for at in np.sort(judging[:_MOST_JUDGING]))
     nothing = np.full(len(texts), -1, dtype=np.int64)
-    return tuple(held[at] for at in seen[:_MOST_SEEN]), Texts(texts, nothing, seen=True)
+    return tuple(held[at] for at in seen), Texts(texts, nothing, seen=True)
 
 
-def _parted(rows: Int64[np.ndarray, " T"]) -> tuple[Int64[np.ndarray, " B"], Int64[np.ndarray, " M"]]:
-    count = min(_MOST_SEEN, -(-len(rows) // _SHARE_SEEN)) if len(rows) > 1 else 0
+def _parted(
+    rows: Int64[np.ndarray, " T"], learns: bool
+) -> tuple[Int64[np.ndarray, " B"], Int64[np.ndarray, " M"]]:
+    if len(rows) < 2:
+        return rows[:0], rows
+    part = -(-len(rows) // _PARTS)
+    if learns:
+        judging = min(_MOST_JUDGING, part)
+        return rows[judging:], rows[:judging]
+    count = min(_MOST_SEEN, part)
     return rows[:count], rows[count:]
 
 
-def _known(model: FittedModel | None, table: Table, rows: Int64[np.ndarray, " M"]) -> Texts:
+def _known(
+    model: FittedModel | None, table: Table, rows: Int64[np.ndarray, " M"], held: frozenset[str]
+) -> Texts:
     texts = tuple(table.texts[at] for at in rows)
     if model is None:
         return Texts(texts, np.full(len(rows), -1, dtype=np.int64))
+    seen = 2 * sum(text in held for text in texts) > len(texts)
     if model.several:
         marks = None if table.marks is None else _marks(model.classes, table)[rows]
         known = np.full(len(rows), -1 if marks is None else 0, dtype=np.int64)
-        return Texts(texts, known, marks)
+        return Texts(texts, known, marks, seen)
     places = _places(model.classes, table.classes)
     labels = np.array(
         [places[table.labels[at]] if table.labels[at] >= 0 else -1 for at in rows], dtype=np.int64
     )
-    return Texts(texts, labels)
+    return Texts(texts, labels, seen=seen)
 
 
 def _places(ours: Sequence[str], theirs: Sequence[str]) -> list[int]:

@@ -118,7 +118,7 @@ def json_file(file: Path) -> dict[str, Any]:
 
 def content_files(directory: Path) -> list[Path]:
     """Return the files that decide what the encoder computes, in a fixed order."""
-    leave_out = {"README.md", "data_config.json"}
+    leave_out = {"README.md", "data_config.json", "compression.json"}
     files = (
         f for pattern in ("*.json", "*.safetensors", "*.txt", "*.model") for f in directory.glob(pattern)
     )

@@ -12,7 +12,7 @@ from graphtune.encoder.quiet import quiet_transformers
 from graphtune.errors import EncoderError
 
 _KEPT = ("*.json", "*.txt", "*.model", "1_Pooling/*", "2_Normalize/*")
-_LEFT = ("model.safetensors.index.json", "data_config.json", "train_script.py")
+_LEFT = ("model.safetensors.index.json", "data_config.json", "train_script.py", "compression.json")
 
 
 def export(model: nn.Module, source: Path, into: Path, *, pooling: str, max_tokens: int) -> None:
@@ -49,6 +49,11 @@ def export(model: nn.Module, source: Path, into: Path, *, pooling: str, max_toke
     missing = missing_file(into)
     if missing is not None:
         raise EncoderError(f"{source} has no {missing} to go with the tuned weights.", fix="put it there.")
+
+
+def copy_transformer(source: Path, into: Path) -> None:
+    """Copy what `export` wrote to a directory that is new or empty."""
+    shutil.copytree(source, into, dirs_exist_ok=True)
 
 
 def _module(number: int, path: str) -> dict[str, Any]:

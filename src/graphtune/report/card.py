@@ -30,7 +30,7 @@ def card(outcome: "Outcome", compression: Compression | None = None) -> str:
         _figures(outcome),
         _comparison(outcome),
         [] if compression is None else compression_card(compression),
-        _limits(outcome),
+        _limits(outcome, holds=compression is None or not compression.graph_left),
         _notes(outcome),
     )
     return "\n".join(line for part in parts for line in part).rstrip("\n") + "\n"
@@ -177,7 +177,7 @@ def _comparison(outcome: "Outcome") -> list[str]:
     ]
 
 
-def _limits(outcome: "Outcome") -> list[str]:
+def _limits(outcome: "Outcome", *, holds: bool) -> list[str]:
     lines = [
         _answers(outcome),
         *wording.unknown_lines(outcome),
@@ -190,7 +190,7 @@ def _limits(outcome: "Outcome") -> list[str]:
     if outcome.protocol == "transductive":
         lines.append("Its test texts were in the graph during training: new texts may do a little worse.")
     best = wording.chosen(outcome)
-    if best is None or best.family != "graph-free":
+    if holds and (best is None or best.family != "graph-free"):
         lines.append(
             "The folder holds texts of the training table (the graph's nodes): share it as you would them."
         )

@@ -54,6 +54,7 @@ class Compression:
     most: float  # points that may be lost
     before: Standing
     after: Standing
+    graph_left: bool = False  # whether a graph is read before and none after
 
     def facts(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -117,6 +118,11 @@ def compression_lines(found: Compression) -> list[str]:
     lines.append(
         f"{_MEASURED[found.measure]}: {found.drop:.2f} points were lost, and {found.most:g} were allowed."
     )
+    if found.graph_left:
+        lines.append(
+            "It reads each text by itself, and holds no text that it was made of: it names no neighbours, "
+            "and edges change nothing. Edges took no part in the comparison."
+        )
     if found.seen:
         lines.append("These are texts that the model holds: on new ones, fewer may agree.")
     if found.kept:

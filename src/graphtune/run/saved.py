@@ -25,7 +25,8 @@ from graphtune.artefact import (
     write_json,
     written_directory,
 )
-from graphtune.encoder import FittedEncoder, FittedTfidf, Onnx, Tfidf, from_name
+from graphtune.encoder import FittedEncoder, FittedTfidf, Onnx, Tfidf, Transformer, from_name
+from graphtune.encoder.export import copy_transformer
 from graphtune.encoder.onnx import copy_onnx, is_exported, located_onnx
 from graphtune.errors import EncoderError, ModelError
 from graphtune.graph import TextGraph
@@ -41,9 +42,9 @@ from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.rejection import Rejection
 
 FORMAT = 4  # of the directory; raised whenever an older graphtune could not read it
-_PLAIN = 3  # of one whose encoder was not exported, which older ones can read
+_PLAIN = 3  # of one that carries no encoder made smaller, which older ones can read
 MANIFEST = "manifest.json"
-_ENCODER = "encoder"  # folder of a tuned encoder that serves by itself, or of an exported one
+_ENCODER = "encoder"  # folder of a tuned encoder that serves by itself, or of one made smaller
 _COMPRESSION = "compression.json"
 
 
@@ -69,7 +70,7 @@ def save(model: FittedModel, directory: Path) -> None:
         _write_parts(model, place)
         files = digests(place)
         manifest = {
-            "format": _PLAIN if exported_of(model) is None else FORMAT,
+            "format": _PLAIN if carried_by(model) is None else FORMAT,
             "graphtune": graphtune.__version__,
             "torch": torch.__version__,
             "python": platform.python_version(),
@@ -101,14 +102,22 @@ def load(directory: Path) -> FittedModel:
         ) from error
 
 
-def exported_of(model: FittedModel) -> Onnx | None:
-    """Return the exported encoder that is a part of the model; None if it has none, or a plan names it."""
-    holder = model.predictor if isinstance(model.predictor, FittedExported) else model.maker
-    encoder = holder.encoder
-    if not isinstance(encoder, Onnx):
+def carried_by(model: FittedModel) -> Onnx | Transformer | None:
+    """Return the exported or pruned encoder that is a part of the model; None if a plan names its encoder.
+
+    A tuned encoder that serves by itself is none of these.
+    """
+    if isinstance(model.predictor, FittedTuned):
         return None
-    own = model.compression is not None or encoder.name != model.plan.encoder
-    return encoder if own else None
+    holder = model.predictor if isinstance(model.predictor, FittedExported) else model.maker
+    encoder, named = holder.encoder, model.plan.encoder
+    if isinstance(encoder, Onnx):
+        return encoder if model.compression is not None or encoder.name != named else None
+    if not isinstance(encoder, Transformer):
+        return None
+    # A plan names the model's own where the one that was pruned is there no more.
+    within = model.compression is not None and (encoder.directory.parent / MANIFEST).is_file()
+    return encoder if within or encoder.name != named else None
 
 
 def _write_parts(model: FittedModel, place: Path) -> None:
@@ -129,9 +138,11 @@ def _write_parts(model: FittedModel, place: Path) -> None:
     (place / "README.md").write_text(report.card(model.outcome, model.compression), encoding="utf-8")
     if model.compression is not None:
         write_json(place / _COMPRESSION, model.compression.facts())
-    exported = exported_of(model)
-    if exported is not None:
-        copy_onnx(exported, place / _ENCODER)
+    carried = carried_by(model)
+    if isinstance(carried, Onnx):
+        copy_onnx(carried, place / _ENCODER)
+    elif carried is not None:
+        copy_transformer(carried.directory, place / _ENCODER)
     if isinstance(model.predictor, FittedTuned):
         model.predictor.export(place / _ENCODER)
         _write_tensors(place / "model.safetensors", model.predictor.head_tensors())
@@ -175,15 +186,16 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     classes = tuple(json.loads((directory / "labels.json").read_text(encoding="utf-8")))
     own, fingerprint = directory / _ENCODER, manifest["encoder"]["fingerprint"]
     exported = located_onnx(str(own)) if is_exported(own) else None
-    plan = _read_plan(directory / "plan.toml", exported)
-    candidate = plan.candidates[0]
     # In what older ones wrote, an encoder with a folder always serves by itself.
     serves = own.is_dir() and bool(manifest["encoder"].get("serves", True))
+    carried = Transformer(str(own)) if own.is_dir() and exported is None and not serves else exported
+    plan = _read_plan(directory / "plan.toml", carried)
+    candidate = plan.candidates[0]
     words = _read_words(directory)
-    if exported is None:
+    if carried is None:
         maker = _maker(plan, words, None if own.is_dir() else fingerprint)
     else:
-        maker = (_base_maker(plan, words) if serves else None) or FeatureMaker(exported, words)
+        maker = (_base_maker(plan, words) if serves else None) or FeatureMaker(carried, words)
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
     facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
     weights = facts["weights"]
@@ -226,15 +238,15 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     )
 
 
-def _read_plan(file: Path, exported: Onnx | None) -> Plan:
-    if exported is None:
+def _read_plan(file: Path, carried: Onnx | Transformer | None) -> Plan:
+    if carried is None:
         return Plan.read(file)
     raw = tomllib.loads(file.read_text(encoding="utf-8"))
     try:
         from_name(str(raw["encoder"]))
     except EncoderError:
-        # What was exported is needed no more: its place is taken by what became of it.
-        raw["encoder"] = exported.name
+        # What was made smaller is needed no more: its place is taken by what became of it.
+        raw["encoder"] = carried.name
     return Plan.from_text(tomli_w.dumps(raw))
 
 

@@ -1,6 +1,6 @@
 """The contract of everything that can be chosen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -19,8 +19,8 @@ class Predictor(Protocol):
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
         """Return class probabilities of some nodes of the data, training or other rows, in a new array.
 
-        They are worked out when asked for: of a million texts all of them would be larger than the texts. A
-        restored network has none.
+        They are worked out when asked for: of a million texts all of them would be larger than the texts.
+        What worked them out while it was fitted has none when it is restored (`tells_nodes`).
         """
         ...
 
@@ -81,3 +81,9 @@ class Candidate(Protocol):
 def served(candidate: Candidate) -> Candidate:
     """Return what of a fitted candidate is needed to predict: not who taught it."""
     return getattr(candidate, "served", candidate)
+
+
+def tells_nodes(predictor: Predictor) -> bool:
+    """Say whether a predictor, fitted or restored, can be asked about the data's nodes."""
+    members: Sequence[Predictor] = getattr(predictor, "members", ())
+    return getattr(predictor, "knows_nodes", True) and all(tells_nodes(member) for member in members)

@@ -164,6 +164,11 @@ class FittedCoupled:
         """Return class probabilities of some nodes, worked out while it was fitted."""
         return self.nodes[nodes]
 
+    @property
+    def knows_nodes(self) -> bool:
+        """Whether `at` can tell anything: a restored one cannot."""
+        return len(self.nodes) > 0
+
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of new rows, within the part of the graph that reaches them."""
         rows = self.reader.rows(new.features.texts)

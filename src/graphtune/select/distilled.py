@@ -6,6 +6,7 @@ certain, as in `GraphTeacher`.
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -84,19 +85,37 @@ class Distilled(Pupil):
                 fix="name one, or the graph that the usual one is to read.",
             )
         every = np.arange(len(data.labels))
-        labels = data.known(rows)
-        known, nodes = torch.from_numpy(labels), torch.from_numpy(every)
-        said = torch.from_numpy(data.fitted(self.usual, rows, seed).at(data, every))
+        said = data.fitted(self.usual, rows, seed).at(data, every)
+        return self.taught(data, said, data.known(rows), seed=seed)
+
+    def taught(
+        self, data: Data, said: Float32[np.ndarray, "N C"], labels: Int64[np.ndarray, " N"], *, seed: int
+    ) -> "FittedDistilled":
+        """Learn what a teacher says of all texts of the data, whose own labels are not read.
+
+        Args:
+            data: the texts.
+            said: the teacher's probabilities.
+            labels: those that are certain whatever it says; -1 = none.
+            seed: of the weights at the start, of the order and of dropout.
+
+        Raises:
+            OutOfTime: the data's deadline came before the end of training.
+        """
+        known, nodes = torch.from_numpy(labels), torch.arange(len(labels))
+        targets = torch.from_numpy(said)
+        if not self.strategy.each:
+            targets = sharpened(targets, known, self.power)
         x = scaled(data.features.dense(self.view))
         task = Task(
             x,
-            TextGraph.empty(len(every)),
+            TextGraph.empty(len(labels)),
             known,
             data.classes,
             nodes,
             nodes[:0],
             None if data.weights is None else torch.from_numpy(data.weights),
-            sharpened(said, known, self.power),
+            targets,
         )
         with seeded(seed):
             model = self._model(x.shape[1], data.classes)
@@ -141,6 +160,14 @@ class FittedDistilled:
         """Return its parameters."""
         return tensors_of(self.model)
 
+    def maps(self) -> tuple[nn.Linear, ...]:
+        """Return its linear maps from rows of L2 norm 1 to logits, with a ReLU between each two."""
+        layers = [layer.map for layer in self.model.layers if isinstance(layer, Dense)]
+        maps = tuple(deepcopy(one) for one in (*layers, self.model.head))
+        with torch.no_grad():
+            maps[0].weight.copy_(scaled(maps[0].weight))
+        return maps
+
     @property
     def learned(self) -> int:
         """All of its parameters."""
@@ -154,7 +181,8 @@ class FittedDistilled:
     @torch.inference_mode()
     def _read(self, rows: Float32[Tensor, "N F"]) -> Float32[np.ndarray, "N C"]:
         logits = self.model.logits(scaled(rows), TextGraph.empty(len(rows)))
-        return torch.softmax(logits, dim=1).numpy()
+        each = self.candidate.strategy.each
+        return (torch.sigmoid(logits) if each else torch.softmax(logits, dim=1)).numpy()
 
 
 class Dense(nn.Module):

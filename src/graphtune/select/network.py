@@ -150,8 +150,12 @@ class Network(OneGraph, OneView):
         batch_rows = None if sampler is None else _SAMPLED_ROWS
         return model, Training(batch_rows=batch_rows, sampler=sampler, patience=15)
 
+    def many(self, graph: TextGraph, hops: int) -> bool:
+        """Whether a graph is too large to be read as a whole by layers that reach so many hops."""
+        return graph.edges * self.width > self.whole_up_to and 0 < hops <= _SAMPLED_HOPS
+
     def _sampler(self, graph: TextGraph, hops: int) -> Sampler | None:
-        if graph.edges * self.width <= self.whole_up_to or not 0 < hops <= _SAMPLED_HOPS:
+        if not self.many(graph, hops):
             return None
         return Sampler((self.fanouts + self.fanouts[-1:] * hops)[:hops])
 
@@ -181,8 +185,13 @@ class FittedNetwork:
     reached: Reached | None = None  # what its weights took; None where no spared rows chose them
 
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
-        """Return class probabilities of some nodes, worked out while it was fitted."""
-        return self.nodes[nodes]
+        """Return class probabilities of some nodes; a restored network works those of all nodes out."""
+        if len(self.nodes):
+            return self.nodes[nodes]
+        candidate, graph = self.candidate, data.graphs[self.candidate.graph].graph
+        x = scaled(data.features.dense(candidate.view))
+        in_blocks = candidate.many(graph, self.model.hops)
+        return _probabilities(self.model, x, graph, in_blocks=in_blocks).numpy()[nodes]
 
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of new rows, within the part of the graph that reaches them."""

@@ -183,6 +183,11 @@ class FittedSide:
         """Return class probabilities of some nodes, worked out while it was fitted."""
         return self.nodes[nodes]
 
+    @property
+    def knows_nodes(self) -> bool:
+        """Whether `at` can tell anything: a restored one cannot."""
+        return len(self.nodes) > 0
+
     @torch.inference_mode()
     def attach(self, data: Data, new: NewRows) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of new rows: those of the exit each of them leaves by.
