@@ -11,6 +11,7 @@ from graphtune.metric import (
     confusion,
     expected_calibration_error,
     f1_macro,
+    f1_micro,
     negative_log_likelihood,
     per_class,
 )
@@ -63,6 +64,10 @@ def test_f1(pair):
     assert f1_macro(*pair, CLASSES) == pytest.approx(
         metrics.f1_score(*pair, average="macro", zero_division=0)
     )
+    assert f1_micro(*pair, CLASSES) == pytest.approx(
+        metrics.f1_score(*pair, average="micro", zero_division=0)
+    )
+    assert f1_micro(*pair, CLASSES) == pytest.approx(accuracy(*pair))
 
 
 def test_class_that_neither_occurs_nor_is_predicted_does_not_count():
@@ -113,6 +118,7 @@ def test_no_rows_no_score():
     none = np.zeros(0, dtype=np.int64)
     assert np.isnan(accuracy(none, none))
     assert np.isnan(f1_macro(none, none, 3))
+    assert np.isnan(f1_micro(none, none, 3))
     assert np.isnan(expected_calibration_error(np.zeros((0, 3)), none))
     assert np.isnan(negative_log_likelihood(np.zeros((0, 3)), none))
     assert confusion(none, none, 2).tolist() == [[0, 0], [0, 0]]

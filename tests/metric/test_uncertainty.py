@@ -8,6 +8,7 @@ from graphtune.metric import (
     bootstrap,
     bootstrap_mean,
     f1_macro,
+    mcnemar,
     paired_bootstrap,
     paired_permutation,
 )
@@ -74,6 +75,19 @@ def test_paired_interval_is_narrower_than_the_models_own():
     assert interval.high - interval.low < alone.high - alone.low
 
 
+@pytest.mark.parametrize(
+    ("only_first", "only_second"), [(0, 0), (1, 0), (5, 5), (3, 12), (40, 21), (900, 1100)]
+)
+def test_mcnemar_is_the_binomial_test(only_first, only_second):
+    both = np.ones(7, dtype=bool)
+    first = np.concatenate([both, np.ones(only_first, bool), np.zeros(only_second, bool)])
+    second = np.concatenate([both, np.zeros(only_first, bool), np.ones(only_second, bool)])
+    disagreements = only_first + only_second
+    expected = stats.binomtest(only_first, disagreements).pvalue if disagreements else 1.0
+    assert mcnemar(first, second) == pytest.approx(expected, rel=1e-9)
+    assert mcnemar(second, first) == mcnemar(first, second)
+
+
 def test_permutation_equals_the_full_enumeration():
     generator = np.random.default_rng(0)
     second = generator.normal(size=12)
@@ -84,11 +98,10 @@ def test_permutation_equals_the_full_enumeration():
     assert paired_permutation(first, second, resamples=40_000) == pytest.approx(exact, abs=0.01)
 
 
-def test_permutation_of_rights_agrees_with_the_binomial_test_of_mcnemar():
+def test_permutation_of_rights_agrees_with_mcnemar():
     second = rights(400, 0.7, 0)
     first = np.where(rights(400, 0.15, 1), ~second, second)
-    only_first = int((first & ~second).sum())
-    exact = stats.binomtest(only_first, int((first != second).sum())).pvalue
+    exact = mcnemar(first, second)
     assert paired_permutation(first, second, resamples=40_000) == pytest.approx(exact, abs=0.01)
 
 

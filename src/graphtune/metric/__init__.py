@@ -9,9 +9,10 @@ from graphtune.metric.auroc import auroc, auroc_interval
 from graphtune.metric.bootstrap import Interval, bootstrap, bootstrap_mean
 from graphtune.metric.calibration import expected_calibration_error
 from graphtune.metric.confusion import confusion
-from graphtune.metric.f1 import f1_macro
+from graphtune.metric.f1 import f1_macro, f1_micro
 from graphtune.metric.holm import holm
 from graphtune.metric.likelihood import negative_log_likelihood
+from graphtune.metric.mcnemar import mcnemar
 from graphtune.metric.paired_bootstrap import paired_bootstrap
 from graphtune.metric.per_class import ClassScores, per_class
 from graphtune.metric.permutation import paired_permutation
@@ -30,8 +31,10 @@ __all__ = [
     "confusion",
     "expected_calibration_error",
     "f1_macro",
+    "f1_micro",
     "holm",
     "macro_f1_score",
+    "mcnemar",
     "mean_score",
     "negative_log_likelihood",
     "paired_bootstrap",
