@@ -1,0 +1,127 @@
+"""What is known of an encoder's modules on one set, and the scores that it gives them."""
+
+import hashlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import meta
+import sensitivities
+from carried_out import Corpus
+
+from graphtune.encoder.loading import load_model
+from graphtune.model import TextModel, TextTask
+from graphtune.sensitivity import Analysed, Probing, analysed, prepared
+from graphtune.structure import ModelGraph
+from graphtune.structure.gnn.reader import write_reader
+from graphtune.structure.purpose import Purpose
+from graphtune.structure.scores import (
+    Fisher,
+    GradientNorm,
+    LastBlocks,
+    Learned,
+    Magnitude,
+    Measured,
+    Random,
+    RelativeGradient,
+    Score,
+    Taylor,
+    Uniform,
+    Usual,
+)
+
+_TOLD: dict[str, Score] = {  # by what a few batches say
+    "gradient-norm": GradientNorm(),
+    "relative-gradient": RelativeGradient(),
+    "fisher": Fisher(),
+    "taylor": Taylor(),
+    "magnitude": Magnitude(),
+    "usual": Usual(),
+}
+_UNTOLD: dict[str, Callable[[int], Score]] = {  # by nothing but the graph, and the seed
+    "uniform": lambda seed: Uniform(),
+    "last": lambda seed: LastBlocks(),
+    "random": Random,
+}
+_LEARNED = {"learned": True, "learned-without-edges": False}  # whether edges are read
+SCORES = (*_TOLD, *_UNTOLD, *_LEARNED, "measured")
+
+
+class Skipped(Exception):  # noqa: N818 - nothing is wrong
+    """A selector has nothing to say here."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of an encoder's modules, found out when it is first asked for; no test row is read."""
+
+    name: str  # of the set
+    corpus: Corpus
+    work: Path | None  # where what was measured and learned is kept
+
+    @cached_property
+    def _subject(self) -> tuple[TextModel, TextTask]:
+        encoder = self.corpus.encoder
+        return prepared(encoder, load_model(encoder.directory, torch.float32), self.corpus.shown)
+
+    @cached_property
+    def bare(self) -> ModelGraph:
+        """The encoder as a graph, with the statistics of its weights."""
+        return sensitivities.graph_of(self._subject[0])
+
+    @cached_property
+    def told(self) -> Analysed:
+        """With the statistics of a few batches."""
+        return analysed(self.bare, *self._subject)
+
+    @cached_property
+    def measured(self) -> Analysed:
+        """With what tuning, pruning and rounding each module alone does."""
+        into = None if self.work is None else self.work / "probes"
+        return analysed(self.bare, *self._subject, probes=None, settings=Probing(), into=into)
+
+    @property
+    def heads(self) -> int:
+        """Heads of a block that are cut as one."""
+        config = self._subject[0].encoder.config
+        shared = getattr(config, "num_key_value_heads", None)
+        return int(shared or getattr(config, "num_attention_heads", 0) or 0)
+
+    def scored(self, selector: str, purpose: Purpose) -> tuple[ModelGraph, tuple[float, ...], float]:
+        """Return the graph, a number a node, and the seconds that it takes to know them.
+
+        Raises:
+            Skipped: a network has no other set to learn from.
+        """
+        if selector in _UNTOLD:
+            return self.bare, _UNTOLD[selector](self.corpus.seed).of(self.bare, purpose), 0.0
+        if selector in _LEARNED:
+            score: Score = Learned(str(self._network(edges=_LEARNED[selector])))
+        else:
+            score = Measured() if selector == "measured" else _TOLD[selector]
+        if selector == "usual" and isinstance(Usual().chosen(self.bare, purpose), LastBlocks):
+            return self.bare, score.of(self.bare, purpose), 0.0
+        found = self.measured if selector == "measured" else self.told
+        return found.graph, score.of(found.graph, purpose), sum(found.seconds.values())
+
+    def _network(self, *, edges: bool) -> Path:
+        """Return networks that learned from the sensitivities of all other sets."""
+        rest = [one for one in meta.cases() if one.dataset != self.name]
+        if not rest or self.work is None:
+            raise Skipped("no sensitivities of other sets are there: run sensitivities.py first")
+        said = "".join(sorted(f"{one.dataset} {one.encoder} {one.graph}" for one in rest))
+        path = self.work / "networks" / f"{_digest(said + str(edges))}.safetensors"
+        if not path.is_file():
+            facts = {"sets": ", ".join(sorted({one.dataset for one in rest}))}
+            write_reader(meta.learned(rest, edges=edges).members, facts, path)
+        return path
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
