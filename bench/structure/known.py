@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -17,10 +18,11 @@ from carried_out import Corpus
 
 from graphtune.encoder.loading import load_model
 from graphtune.model import TextModel, TextTask
-from graphtune.sensitivity import Analysed, Probing, analysed, prepared
+from graphtune.sensitivity import Analysed, analysed, measured, prepared, with_measured
 from graphtune.structure import ModelGraph
-from graphtune.structure.gnn.reader import write_reader
-from graphtune.structure.purpose import Purpose
+from graphtune.structure.gnn import probes
+from graphtune.structure.gnn.reader import read_reader, write_reader
+from graphtune.structure.purpose import PURPOSES, Purpose
 from graphtune.structure.scores import (
     Fisher,
     GradientNorm,
@@ -49,7 +51,7 @@ _UNTOLD: dict[str, Callable[[int], Score]] = {  # by nothing but the graph, and 
     "last": lambda seed: LastBlocks(),
     "random": Random,
 }
-_LEARNED = {"learned": True, "learned-without-edges": False}  # whether edges are read
+_LEARNED = {"learned": True, "learned-without-edges": False, "learned-probed": True}  # whether edges are read
 SCORES = (*_TOLD, *_UNTOLD, *_LEARNED, "measured")
 
 
@@ -83,8 +85,7 @@ class Known:
     @cached_property
     def measured(self) -> Analysed:
         """With what tuning, pruning and rounding each module alone does."""
-        into = None if self.work is None else self.work / "probes"
-        return analysed(self.bare, *self._subject, probes=None, settings=Probing(), into=into)
+        return analysed(self.bare, *self._subject, probes=None, into=self._probes)
 
     @property
     def heads(self) -> int:
@@ -102,13 +103,29 @@ class Known:
         if selector in _UNTOLD:
             return self.bare, _UNTOLD[selector](self.corpus.seed).of(self.bare, purpose), 0.0
         if selector in _LEARNED:
-            score: Score = Learned(str(self._network(edges=_LEARNED[selector])))
-        else:
-            score = Measured() if selector == "measured" else _TOLD[selector]
+            path = self._network(edges=_LEARNED[selector])
+            found = self._probed(path, purpose) if selector == "learned-probed" else self.told
+            return found.graph, Learned(str(path)).of(found.graph, purpose), sum(found.seconds.values())
+        score = Measured() if selector == "measured" else _TOLD[selector]
         if selector == "usual" and isinstance(Usual().chosen(self.bare, purpose), LastBlocks):
             return self.bare, score.of(self.bare, purpose), 0.0
         found = self.measured if selector == "measured" else self.told
         return found.graph, score.of(found.graph, purpose), sum(found.seconds.values())
+
+    def _probed(self, network: Path, purpose: Purpose) -> Analysed:
+        """Return what `told` has, and what those few modules do that networks want to know of."""
+        told = self.told
+        read = read_reader(network).read(told.graph)
+        able = np.flatnonzero([node.parameters > 0 for node in told.graph.nodes])
+        asked = probes(read.predicted[:, PURPOSES.index(purpose)], read.embedded, able, meta.PROBES)
+        names = [told.graph.nodes[int(at)].name for at in asked]
+        found = measured(told.graph, *self._subject, only=names, into=self._probes)
+        seconds = {**told.seconds, "probes": sum(probe.seconds for probe in found.values())}
+        return Analysed(with_measured(told.graph, found), None, seconds)
+
+    @property
+    def _probes(self) -> Path | None:
+        return None if self.work is None else self.work / "probes"
 
     def _network(self, *, edges: bool) -> Path:
         """Return networks that learned from the sensitivities of all other sets."""

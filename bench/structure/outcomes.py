@@ -162,7 +162,7 @@ def _key(cell: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _order(key: tuple[Any, ...]) -> tuple[Any, ...]:
     purpose, seed, selector, level, factor = key
-    return PURPOSES.index(purpose), level, SELECTORS[purpose].index(selector), factor, seed
+    return PURPOSES.index(purpose), SELECTORS[purpose].index(selector), level, factor, seed
 
 
 def _folder(name: str, asked: Asked) -> str:

@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench/structure"))
 
 import known
+import meta
 import outcome_summary
 import outcomes
 import outcomes_page
@@ -20,6 +21,7 @@ from levels import LEVELS
 
 import protocols
 from graphtune.structure.plans import BitPlan
+from graphtune.structure.scores import MEASURED_COLUMNS
 from graphtune.table import from_lists
 from small_structure import graph_of
 from text_tasks import texts, tiny
@@ -45,7 +47,7 @@ def _small(tmp_path, monkeypatch):
     table = from_lists(found, [f"class {label}" for label in labels.tolist()], split=split)
     monkeypatch.setattr(protocols, "read", lambda *_: (table, None))
     monkeypatch.setattr(sensitivities, "graph_of", graph_of_encoder)
-    monkeypatch.setattr(known.meta, "cases", list)
+    monkeypatch.setattr(meta, "cases", list)
     monkeypatch.setitem(LEVELS["tune"], "25%", SHARE)
     monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
 
@@ -157,6 +159,33 @@ def test_what_cannot_be_chosen_or_carried_out_is_told(tmp_path, capsys):
     assert "nobody is none of the selectors" in capsys.readouterr().err
     assert outcomes.main(["small", "--levels", "30%"]) == 2
     assert "fix: use some of 25%, 10%" in capsys.readouterr().err
+
+
+def test_networks_learn_from_other_sets_alone_and_ask_for_probes(tmp_path, monkeypatch):
+    asked = known.Known("small", Corpus.read("small", tiny().name, 0, SMALL), tmp_path)
+    graph = asked.told.graph
+    order = [float(at) for at in range(len(graph.nodes))]
+    truth = dict.fromkeys(MEASURED_COLUMNS.values(), order)
+    case = meta.Case("another", "tiny", graph.with_columns(truth))
+    same = replace(case, dataset="small")
+    for name, value in (("_EPOCHS", 2), ("MEMBERS", 1), ("PROBES", 2)):
+        monkeypatch.setattr(meta, name, value)
+    learned_from = []
+    usual = meta.learned
+    monkeypatch.setattr(
+        meta, "learned", lambda rest, **more: learned_from.extend(rest) or usual(rest, **more)
+    )
+    monkeypatch.setattr(meta, "cases", lambda: [same])
+    with pytest.raises(known.Skipped):
+        asked.scored("learned", "tune")
+    monkeypatch.setattr(meta, "cases", lambda: [case, same])
+    plain, probed = (asked.scored(name, "prune") for name in ("learned", "learned-probed"))
+    assert learned_from == [case]  # once for both
+    assert all(value > 0 for value in plain[1])
+    known_of_probes = [value == value for value in probed[0].column("pruning loss")]
+    assert sum(known_of_probes) == len(list((tmp_path / "probes").rglob("*.json"))) - 1 == 2
+    assert probed[2] > plain[2] > 0
+    assert asked.scored("learned-without-edges", "prune")[1] != plain[1]
 
 
 def test_a_smoke_run_writes_nothing(tmp_path, monkeypatch, capsys):
