@@ -47,7 +47,7 @@ class Size:
     train: int = 2000
     val: int = 256  # where there is no val part: held out, at most a quarter of the training rows
     test: int = 2000
-    epochs: int = 4
+    epochs: int = 3
     batch_rows: int = 16
 
 
@@ -117,9 +117,9 @@ class Corpus:
             )
         chosen = np.concatenate(every)
         ends = np.cumsum([len(one) for one in every])
-        places = np.split(np.arange(len(chosen)), ends[:-1])
+        learn, judge, test = np.split(np.arange(len(chosen)), ends[:-1])
         texts = [table.texts[int(row)] for row in chosen]
-        return cls(named, texts, table.labels[chosen], len(table.classes), *places, seed)
+        return cls(named, texts, table.labels[chosen], len(table.classes), learn, judge, test, seed)
 
     @property
     def rows(self) -> dict[str, int]:

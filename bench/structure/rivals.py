@@ -36,9 +36,14 @@ from graphtune.structure.purpose import Purpose
 from graphtune.structure.scores import LastBlocks, Uniform
 
 RANKS = "-ranks"  # behind a score: it chooses ranks of low-rank updates instead of weights that learn
+QUICK = "-quick"  # behind a score: what it chooses also takes no more than so much of a step's FLOPs
+_OF_A_STEP = 0.4
 _ASK_NOBODY: dict[Purpose, tuple[str, ...]] = {purpose: (*FREE[purpose], *FIXED[purpose]) for purpose in FREE}
 SELECTORS: dict[Purpose, tuple[str, ...]] = {
-    "tune": (*_ASK_NOBODY["tune"], *SCORES, *(f"{name}{RANKS}" for name in SCORES)),
+    "tune": (
+        *(*_ASK_NOBODY["tune"], *SCORES),
+        *(f"{name}{way}" for way in (RANKS, QUICK) for name in SCORES),
+    ),
     "prune": (*_ASK_NOBODY["prune"], *SCORES),
     "quantise": (*_ASK_NOBODY["quantise"], *SCORES),
 }
@@ -61,7 +66,7 @@ class Choice:
 
 
 def chosen(
-    selector: str, purpose: Purpose, level: str, known: Known, *, factor: float = 1.0, epochs: int = 4
+    selector: str, purpose: Purpose, level: str, known: Known, *, factor: float = 1.0, epochs: int = 3
 ) -> Choice:
     """Return what is done to the encoder by a selector.
 
@@ -98,12 +103,14 @@ def _tuning(selector: str, share: float, known: Known, factor: float, epochs: in
     elif selector == "lora-uniform":
         plan = planned_updates(graph, Uniform().of(graph, "tune"), budget, most=highest_rank(graph))
     else:
-        graph, scores, seconds = known.scored(selector.removesuffix(RANKS), "tune")
+        graph, scores, seconds = known.scored(selector.removesuffix(RANKS).removesuffix(QUICK), "tune")
+        within = Budget("flops", share=_OF_A_STEP) if selector.endswith(QUICK) else None
         if selector.endswith(RANKS):
             plan = planned_updates(graph, scores, budget, most=highest_rank(graph))
         else:
             # As the command plans by what is usual: top blocks, below which everything can be cached.
-            plan = planned_tuning(graph, scores, budget, contiguous=selector == "usual")
+            top = selector == "usual"
+            plan = planned_tuning(graph, scores, budget, contiguous=top, within=within)
     return Choice(Tuning(_planned(plan, factor, epochs), plan.blocks(graph)), _said(plan), seconds)
 
 

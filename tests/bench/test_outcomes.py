@@ -21,6 +21,7 @@ from levels import LEVELS
 
 import protocols
 from graphtune.structure.plans import BitPlan
+from graphtune.structure.plans.tuning_cost import TuningCost
 from graphtune.structure.scores import MEASURED_COLUMNS
 from graphtune.table import from_lists
 from small_structure import graph_of
@@ -105,6 +106,16 @@ def test_uniform_updates_have_nearly_one_rank_within_the_budget():
         assert {*ranks} <= {*range(int(share * PARAMETERS / each), int(share * PARAMETERS / each) + 3)}
         assert share * PARAMETERS - 64 < plan.cost(asked.bare, "parameters") <= share * PARAMETERS
         assert work.strategy.scale == pytest.approx(16 / sorted(ranks)[len(ranks) // 2], rel=0.1)
+
+
+def test_quick_choices_keep_to_a_share_of_the_time():
+    asked = known_of()
+    plain, quick = (
+        rivals.chosen(name, "tune", "25%", asked).work.strategy.plan for name in ("fisher", "fisher-quick")
+    )
+    whole = TuningCost(asked.bare, "flops").all()
+    assert quick.cost(asked.bare, "flops") <= 0.4 * whole < plain.cost(asked.bare, "flops")
+    assert quick.blocks(asked.bare) < plain.blocks(asked.bare)
 
 
 def test_step_sizes_are_multiplied_and_full_tuning_takes_all_blocks():
