@@ -196,9 +196,9 @@ def _ceiling(
 def _best_top(graph: ModelGraph, scores: Sequence[float], budget: Budget, within: Budget | None) -> int:
     worth = {node.name: score for node, score in zip(graph.nodes, scores, strict=True) if score > 0}
     best, most = 0, 0.0
-    limits = [(one.unit, one.limit(TuningCost(graph, one.unit).all())) for one in (budget, within) if one]
+    limits = [(one, one.limit(TuningCost(graph, one.unit).all())) for one in (budget, within) if one]
     for top in range(1, graph.depth + 1):
-        if any(TuningPlan(top=top).cost(graph, unit) > limit for unit, limit in limits):
+        if any(TuningPlan(top=top).cost(graph, one.unit) > limit for one, limit in limits):
             break
         found = sum(worth.get(node.name, 0.0) for node in _behind(graph, top))
         if found > most:
@@ -219,7 +219,9 @@ def _behind(graph: ModelGraph, top: int) -> list[ModuleNode]:
 
 def _nothing(budget: Budget, least: float, within: Budget | None) -> PlanError:
     unit = "flops" if budget.unit == "seconds" else budget.unit
+    both, other = (f" and {within}", ", more of the other budget") if within else ("", "")
     return PlanError(
-        f"Nothing that is worth tuning fits in {budget}{f' and {within}' if within else ''}.",
-        fix=f"give more than {least:g} {unit}, which the least takes, or scores of which some are above 0.",
+        f"Nothing that is worth tuning fits in {budget}{both}.",
+        fix=f"give more than {least:g} {unit}, which the least takes{other}, or scores of which some are "
+        "above 0.",
     )
