@@ -140,6 +140,25 @@ def test_a_contiguous_top_is_as_many_blocks_as_are_worth_it():
     assert "340" in told.value.fix
 
 
+def test_a_second_budget_is_kept_as_well():
+    """A step that reaches block 2 costs 2 · 576 FLOPs, and what learns there as much as it takes once."""
+    own, every = scores(b2_query=1.0, b2_in=1.0, b1_query=100.0), Budget(share=1.0)
+    time = Budget("flops", amount=2.0 * 576 + 32 + 256)
+    assert names(planned_tuning(GRAPH, own, every)) == {"2.query", "2.in", "1.query"}
+    assert names(planned_tuning(GRAPH, own, every, within=time)) == {"2.query", "2.in"}
+    less = planned_tuning(GRAPH, own, every, within=Budget("flops", amount=2.0 * 576 + 255))
+    assert names(less) == {"2.query"}
+    for amount, top in ((3.0 * 576, 1), (6.0 * 576 - 1, 1), (6.0 * 576, 2)):
+        found = planned_tuning(GRAPH, own, every, contiguous=True, within=Budget("flops", amount=amount))
+        assert found == TuningPlan(top=top)
+    # A rank of the update beside a 4 × 4 map of 32 FLOPs takes half as many, forward and for two gradients.
+    ranks = planned_updates(GRAPH, own, every, within=Budget("flops", amount=2.0 * 576 + 2 * 48))
+    assert ranks.modules == (ModuleTuning("2.query", 2),)
+    with pytest.raises(PlanError, match="fits in 100 % of the parameters and 5 flops") as told:
+        planned_tuning(GRAPH, own, every, within=Budget("flops", amount=5.0))
+    assert "more of the other budget" in told.value.fix
+
+
 def test_what_may_be_frozen_below_a_plan():
     assert TuningPlan((ModuleTuning("2.query"),)).blocks(GRAPH) == 1
     assert TuningPlan((ModuleTuning("2.query"), ModuleTuning("1.in", 4))).blocks(GRAPH) == 2

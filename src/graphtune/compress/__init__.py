@@ -8,6 +8,7 @@ from graphtune.compress.pruned_encoder import PrunedEncoder
 from graphtune.compress.pruning import Pruning, prune
 from graphtune.compress.pruning_report import BlockReport, PruningReport, TaughtReport
 from graphtune.compress.pruning_scores import GroupScores
+from graphtune.compress.rounded import round_weights
 from graphtune.compress.run import compress
 from graphtune.compress.subject import Step, Subject
 from graphtune.compress.without_graph import WithoutGraph
@@ -29,4 +30,5 @@ __all__ = [
     "compress",
     "distilled",
     "prune",
+    "round_weights",
 ]

@@ -19,7 +19,14 @@ from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
 from graphtune.compress.pruned_encoder import PrunedEncoder
-from graphtune.compress.pruning_choice import Kept, blocks_left, flops, heads_and_units, units_alike
+from graphtune.compress.pruning_choice import (
+    Kept,
+    as_planned,
+    blocks_left,
+    flops,
+    heads_and_units,
+    units_alike,
+)
 from graphtune.compress.pruning_refit import cut_and_refit
 from graphtune.compress.pruning_report import BlockReport, PruningReport
 from graphtune.compress.pruning_scores import GroupScores, Objective, Padded, by_gates, magnitude
@@ -30,6 +37,7 @@ from graphtune.encoder.pruned import cut, keep_blocks
 from graphtune.encoder.token_states import TokenIds
 from graphtune.errors import PlanError
 from graphtune.select.linear import LinearHead
+from graphtune.structure.plans import PruningPlan
 
 _BATCH = 32  # texts whose gradients are taken at once
 _STRENGTH = 10.0  # scikit-learn's C of the head that labels are scored through
@@ -84,6 +92,7 @@ def prune(
     labels: Int64[np.ndarray, " T"] | None = None,
     *,
     settings: Pruning = _USUAL,
+    plan: PruningPlan | None = None,
     scores: GroupScores | None = None,
     head: LinearHead | None = None,
     seed: int = 0,
@@ -95,13 +104,15 @@ def prune(
         texts: such as it will read.
         labels: of the texts, -1 where unknown; None or none known: what moves its rows least goes.
         settings: how much goes, and what.
+        plan: what share of its heads and units each block keeps; the scores say which. The settings' share
+            and way then count for nothing.
         scores: of its heads and units, where they were measured elsewhere.
         head: with which the labels are predicted; None = logistic regression on the encoder's rows.
         seed: of what is drawn.
 
     Raises:
         EncoderError: the encoder is not complete, or of an architecture whose parts are not known.
-        PlanError: there is no text, labels or scores do not fit, or not so much can go.
+        PlanError: there is no text, labels, scores or the plan do not fit, or not so much can go.
     """
     start = time.monotonic()
     given = _Given.of(encoder, texts, labels)
@@ -110,21 +121,26 @@ def prune(
     tokens = settings.tokens or max(1, round(float(given.tokens.length[drawn].mean())))
     before, told = _Size.of(model, tokens), "none"
     kept = list(range(len(before.shapes)))  # positions of blocks
-    if settings.way == "blocks":
+    way = "plan" if plan is not None else settings.way
+    if way == "blocks":
         kept = blocks_left(model, settings.share, settings.drop)
         keep_blocks(model, kept)
     else:
         told = "given" if scores else settings.scores
         found = scores or _scored(model, given, settings, drawn, head, seed)
-        choose = heads_and_units if settings.way == "groups" else units_alike
-        _cut(model, choose(model, found, settings.share, tokens), given, settings.refit, seed)
+        if plan is not None:
+            chosen = as_planned(model, found, plan)
+        else:
+            choose = heads_and_units if way == "groups" else units_alike
+            chosen = choose(model, found, settings.share, tokens)
+        _cut(model, chosen, given, settings.refit, seed)
     after = _Size.of(model, tokens)
     report = PruningReport(
-        way=settings.way,
+        way=way,
         scores=told,
         labelled=told in _POWERS and given.labelled,
         texts=len(drawn) if told in _POWERS else 0,
-        refit=0 if settings.way == "blocks" else min(settings.refit, len(given.texts)),
+        refit=0 if way == "blocks" else min(settings.refit, len(given.texts)),
         tokens=tokens,
         blocks=_blocks(before, after, kept),
         flops_before=before.flops,

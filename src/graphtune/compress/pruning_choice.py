@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float64
 from torch import nn
 
 from graphtune.compress.pruning_scores import GroupScores
 from graphtune.encoder.block_parts import BlockParts, parts_of
 from graphtune.errors import PlanError
+from graphtune.structure.plans import BlockShares, PruningPlan
 
 STEP = 8  # units that go at once: the width of a product stays a multiple of it
 LEAST = 16  # units that every block keeps, beside one head
@@ -88,8 +90,33 @@ def units_alike(model: nn.Module, scores: GroupScores, share: float, tokens: int
     if left < LEAST:
         most = max(0, units - LEAST) * each / total
         raise _too_much(share, most, "keep all heads and 16 units in every block")
-    best = [np.sort(np.argsort(-own, kind="stable")[:left]).tolist() for own in scores.units]
-    return [list(range(part.heads)) for part in parts], best
+    return [list(range(part.heads)) for part in parts], [_best(own, left) for own in scores.units]
+
+
+def as_planned(model: nn.Module, scores: GroupScores, plan: PruningPlan) -> Kept:
+    """Return what to keep so that every block keeps its shares of the plan, the best of its heads and units.
+
+    Raises:
+        PlanError: the plan names a block that is not there.
+    """
+    parts = parts_of(model)
+    scores.check(parts)
+    shares = {one.block: one for one in plan.blocks}
+    missing = [block for block in shares if block > len(parts)]
+    if missing:
+        raise PlanError(
+            f"The plan prunes block {missing[0]} of {len(parts)}.", fix="use the plan of this encoder."
+        )
+    heads, units = [], []
+    for at, part in enumerate(parts):
+        own = shares.get(at + 1, BlockShares(at + 1))
+        heads.append(_best(scores.heads[at], max(1, round(own.heads * part.heads))))
+        units.append(_best(scores.units[at], max(1, round(own.units * part.units))))
+    return heads, units
+
+
+def _best(scores: Float64[np.ndarray, " _"], count: int) -> list[int]:
+    return np.sort(np.argsort(-scores, kind="stable")[:count]).tolist()
 
 
 def blocks_left(model: nn.Module, share: float, drop: Sequence[int] | None) -> list[int]:

@@ -5,14 +5,14 @@ arXiv:2303.10512 (a rank for each matrix).
 Differs from the papers: what is chosen follows from scores and a budget, before anything is trained.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphtune.errors import PlanError
 from graphtune.structure.located import unknown
 from graphtune.structure.model_graph import ModelGraph, ModuleNode
 from graphtune.structure.plans.budget import Budget, Unit
-from graphtune.structure.plans.growing import Item, grown
+from graphtune.structure.plans.growing import Ceiling, Item, grown
 from graphtune.structure.plans.tuning_cost import TuningCost
 
 _UPDATED = (
@@ -103,7 +103,12 @@ class TuningPlan:
 
 
 def planned_tuning(
-    graph: ModelGraph, scores: Sequence[float], budget: Budget, *, contiguous: bool = False
+    graph: ModelGraph,
+    scores: Sequence[float],
+    budget: Budget,
+    *,
+    contiguous: bool = False,
+    within: Budget | None = None,
 ) -> TuningPlan:
     """Choose the modules that learn: one after the other, the highest score for its cost first.
 
@@ -116,6 +121,8 @@ def planned_tuning(
         budget: of parameters that learn, bytes of their gradients and moments, FLOPs or seconds of a step.
         contiguous: choose a number of top blocks instead, so that what is below can be cached: the number
             whose positive scores add up highest. A larger budget then never chooses fewer.
+        within: a second budget, in another unit, that is kept as well: few parameters may reach far down,
+            and then save little time.
 
     Raises:
         PlanError: nothing that has a score above 0 fits.
@@ -123,20 +130,25 @@ def planned_tuning(
     cost = TuningCost(graph, budget.unit)
     limit = budget.limit(cost.all())
     if contiguous:
-        return TuningPlan(top=_best_top(graph, scores, budget, limit))
+        return TuningPlan(top=_best_top(graph, scores, budget, within))
     items = {
         node.name: Item(score, cost.whole(node), node.block, most=1, per_cost=True)
         for node, score in zip(graph.nodes, scores, strict=True)
         if node.kind != "head" and node.parameters
     }
-    counts = grown(items, cost, limit)
+    counts = grown(items, cost, limit, _ceiling(graph, within, items, TuningCost.whole))
     if not counts:
-        raise _nothing(budget, min((item.step for item in items.values()), default=0.0))
+        raise _nothing(budget, min((item.step for item in items.values()), default=0.0), within)
     return TuningPlan(tuple(ModuleTuning(n.name) for n in graph.nodes if n.name in counts))
 
 
 def planned_updates(
-    graph: ModelGraph, scores: Sequence[float], budget: Budget, *, most: int = 32
+    graph: ModelGraph,
+    scores: Sequence[float],
+    budget: Budget,
+    *,
+    most: int = 32,
+    within: Budget | None = None,
 ) -> TuningPlan:
     """Choose the ranks of low-rank updates: each next one where the score is highest for the ranks it has.
 
@@ -148,6 +160,7 @@ def planned_updates(
         scores: a number a node; NaN = unknown.
         budget: as for `planned_tuning`; a share is one of what tuning all weights costs.
         most: highest rank.
+        within: a second budget, as for `planned_tuning`.
 
     Raises:
         PlanError: ``most`` is below 1, or nothing that has a score above 0 fits.
@@ -160,23 +173,38 @@ def planned_updates(
         for node, score in zip(graph.nodes, scores, strict=True)
         if node.kind in _UPDATED and len(node.shape) == 2
     }
-    counts = grown(items, cost, budget.limit(cost.all()))
+    ceiling = _ceiling(graph, within, items, TuningCost.update)
+    counts = grown(items, cost, budget.limit(cost.all()), ceiling)
     if not counts:
-        raise _nothing(budget, min((item.step for item in items.values()), default=0.0))
+        raise _nothing(budget, min((item.step for item in items.values()), default=0.0), within)
     return TuningPlan(tuple(ModuleTuning(n.name, counts[n.name]) for n in graph.nodes if n.name in counts))
 
 
-def _best_top(graph: ModelGraph, scores: Sequence[float], budget: Budget, limit: float) -> int:
+def _ceiling(
+    graph: ModelGraph,
+    within: Budget | None,
+    items: Mapping[str, Item],
+    step: Callable[[TuningCost, ModuleNode], float],
+) -> Ceiling | None:
+    if within is None:
+        return None
+    cost = TuningCost(graph, within.unit)
+    steps = {node.name: step(cost, node) for node in graph.nodes if node.name in items}
+    return Ceiling(cost, within.limit(cost.all()), steps)
+
+
+def _best_top(graph: ModelGraph, scores: Sequence[float], budget: Budget, within: Budget | None) -> int:
     worth = {node.name: score for node, score in zip(graph.nodes, scores, strict=True) if score > 0}
     best, most = 0, 0.0
+    limits = [(one, one.limit(TuningCost(graph, one.unit).all())) for one in (budget, within) if one]
     for top in range(1, graph.depth + 1):
-        if TuningPlan(top=top).cost(graph, budget.unit) > limit:
+        if any(TuningPlan(top=top).cost(graph, one.unit) > limit for one, limit in limits):
             break
         found = sum(worth.get(node.name, 0.0) for node in _behind(graph, top))
         if found > most:
             best, most = top, found
     if not best:
-        raise _nothing(budget, TuningPlan(top=1).cost(graph, budget.unit))
+        raise _nothing(budget, TuningPlan(top=1).cost(graph, budget.unit), within)
     return best
 
 
@@ -189,9 +217,11 @@ def _behind(graph: ModelGraph, top: int) -> list[ModuleNode]:
     return [node for node in graph.nodes if node.block >= lowest and node.kind != "head"]
 
 
-def _nothing(budget: Budget, least: float) -> PlanError:
+def _nothing(budget: Budget, least: float, within: Budget | None) -> PlanError:
     unit = "flops" if budget.unit == "seconds" else budget.unit
+    both, other = (f" and {within}", ", more of the other budget") if within else ("", "")
     return PlanError(
-        f"Nothing that is worth tuning fits in {budget}.",
-        fix=f"give more than {least:g} {unit}, which the least takes, or scores of which some are above 0.",
+        f"Nothing that is worth tuning fits in {budget}{both}.",
+        fix=f"give more than {least:g} {unit}, which the least takes{other}, or scores of which some are "
+        "above 0.",
     )

@@ -11,10 +11,15 @@ from graphtune.structure.model_graph import ModelGraph
 from graphtune.structure.purpose import PURPOSES, Purpose
 from graphtune.structure.scores.measured import MEASURED_COLUMNS
 
+_SCALED = 2  # measured modules that tell a scale
+
 
 @dataclass(frozen=True)
 class Learned:
-    """Predictions of `StructureGNN`; where some modules were measured, in the scale of these.
+    """Predictions of `StructureGNN`; where two modules or more were measured, in the scale of these.
+
+    Before that only an order is known, as normal scores. They are then read as logarithms, so that every
+    number is above 0: a plan takes what is not for worth nothing, or for harmless.
 
     Raises:
         ModelError: its file is not there, or altered (when it is asked).
@@ -28,4 +33,6 @@ class Learned:
         nothing = (float("nan"),) * len(graph.nodes)
         measured = np.array(graph.columns.get(MEASURED_COLUMNS[purpose], nothing))
         predicted = found.predicted[:, PURPOSES.index(purpose)]
+        if np.isfinite(measured).sum() < _SCALED:
+            return tuple(map(float, np.exp(predicted)))
         return tuple(map(float, refined(predicted, found.embedded, measured)))

@@ -1,0 +1,144 @@
+"""What is known of an encoder's modules on one set, and the scores that it gives them."""
+
+import hashlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import meta
+import sensitivities
+from carried_out import Corpus
+
+from graphtune.encoder.loading import load_model
+from graphtune.model import TextModel, TextTask
+from graphtune.sensitivity import Analysed, analysed, measured, prepared, with_measured
+from graphtune.structure import ModelGraph
+from graphtune.structure.gnn import probes
+from graphtune.structure.gnn.reader import read_reader, write_reader
+from graphtune.structure.purpose import PURPOSES, Purpose
+from graphtune.structure.scores import (
+    Fisher,
+    GradientNorm,
+    LastBlocks,
+    Learned,
+    Magnitude,
+    Measured,
+    Random,
+    RelativeGradient,
+    Score,
+    Taylor,
+    Uniform,
+    Usual,
+)
+
+_TOLD: dict[str, Score] = {  # by what a few batches say
+    "gradient-norm": GradientNorm(),
+    "relative-gradient": RelativeGradient(),
+    "fisher": Fisher(),
+    "taylor": Taylor(),
+    "magnitude": Magnitude(),
+    "usual": Usual(),
+}
+_UNTOLD: dict[str, Callable[[int], Score]] = {  # by nothing but the graph, and the seed
+    "uniform": lambda seed: Uniform(),
+    "last": lambda seed: LastBlocks(),
+    "random": Random,
+}
+_LEARNED = {"learned": True, "learned-without-edges": False, "learned-probed": True}  # whether edges are read
+SCORES = (*_TOLD, *_UNTOLD, *_LEARNED, "measured")
+
+
+class Skipped(Exception):  # noqa: N818 - nothing is wrong
+    """A selector has nothing to say here."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of an encoder's modules, found out when it is first asked for; no test row is read."""
+
+    name: str  # of the set
+    corpus: Corpus
+    work: Path | None  # where what was measured and learned is kept
+
+    @cached_property
+    def _subject(self) -> tuple[TextModel, TextTask]:
+        encoder = self.corpus.encoder
+        return prepared(encoder, load_model(encoder.directory, torch.float32), self.corpus.shown)
+
+    @cached_property
+    def bare(self) -> ModelGraph:
+        """The encoder as a graph, with the statistics of its weights."""
+        return sensitivities.graph_of(self._subject[0])
+
+    @cached_property
+    def told(self) -> Analysed:
+        """With the statistics of a few batches."""
+        return analysed(self.bare, *self._subject)
+
+    @cached_property
+    def measured(self) -> Analysed:
+        """With what tuning, pruning and rounding each module alone does."""
+        return analysed(self.bare, *self._subject, probes=None, into=self._probes)
+
+    @property
+    def heads(self) -> int:
+        """Heads of a block that are cut as one."""
+        config = self._subject[0].encoder.config
+        shared = getattr(config, "num_key_value_heads", None)
+        return int(shared or getattr(config, "num_attention_heads", 0) or 0)
+
+    def scored(self, selector: str, purpose: Purpose) -> tuple[ModelGraph, tuple[float, ...], float]:
+        """Return the graph, a number a node, and the seconds that it takes to know them.
+
+        Raises:
+            Skipped: a network has no other set to learn from.
+        """
+        if selector in _UNTOLD:
+            return self.bare, _UNTOLD[selector](self.corpus.seed).of(self.bare, purpose), 0.0
+        if selector in _LEARNED:
+            path = self._network(edges=_LEARNED[selector])
+            found = self._probed(path, purpose) if selector == "learned-probed" else self.told
+            return found.graph, Learned(str(path)).of(found.graph, purpose), sum(found.seconds.values())
+        score = Measured() if selector == "measured" else _TOLD[selector]
+        if selector == "usual" and isinstance(Usual().chosen(self.bare, purpose), LastBlocks):
+            return self.bare, score.of(self.bare, purpose), 0.0
+        found = self.measured if selector == "measured" else self.told
+        return found.graph, score.of(found.graph, purpose), sum(found.seconds.values())
+
+    def _probed(self, network: Path, purpose: Purpose) -> Analysed:
+        """Return what `told` has, and what those few modules do that networks want to know of."""
+        told = self.told
+        read = read_reader(network).read(told.graph)
+        able = np.flatnonzero([node.parameters > 0 for node in told.graph.nodes])
+        asked = probes(read.predicted[:, PURPOSES.index(purpose)], read.embedded, able, meta.PROBES)
+        names = [told.graph.nodes[int(at)].name for at in asked]
+        found = measured(told.graph, *self._subject, only=names, into=self._probes)
+        seconds = {**told.seconds, "probes": sum(probe.seconds for probe in found.values())}
+        return Analysed(with_measured(told.graph, found), None, seconds)
+
+    @property
+    def _probes(self) -> Path | None:
+        return None if self.work is None else self.work / "probes"
+
+    def _network(self, *, edges: bool) -> Path:
+        """Return networks that learned from the sensitivities of all other sets."""
+        rest = [one for one in meta.cases() if one.dataset != self.name]
+        if not rest or self.work is None:
+            raise Skipped("no sensitivities of other sets are there: run sensitivities.py first")
+        said = "".join(sorted(f"{one.dataset} {one.encoder} {one.graph}" for one in rest))
+        path = self.work / "networks" / f"{_digest(said + str(edges))}.safetensors"
+        if not path.is_file():
+            facts = {"sets": ", ".join(sorted({one.dataset for one in rest}))}
+            write_reader(meta.learned(rest, edges=edges).members, facts, path)
+        return path
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

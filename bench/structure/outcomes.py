@@ -1,0 +1,254 @@
+"""What plans by different scores come to: accuracy on test rows, seconds, and what learns or is left.
+
+    python bench/structure/outcomes.py [SET...] [--purpose tune prune quantise] [--levels LEVEL...]
+        [--selectors NAME...] [--seeds N] [--factors F...] [--encoder NAME] [--rows N] [--check]
+
+Of each set up to 2,000 training rows learn, and up to 256 of val (held out of the training rows where there
+are none) choose the epoch; up to 2,000 test rows judge. Selectors see no test row, and no network that
+learned from this set. With several factors of the step size, that with the least loss on val rows counts.
+Every training lies in ``bench/work/outcomes`` at once and is not run again; selectors with one plan share it.
+With what is usual (tuning at 25 %, one seed, three epochs) short questions should take about six minutes on
+two cores, longer texts ten.
+
+Results go to ``bench/results/structure/outcomes-SET.json``, and from there into docs/structure-plans.md and
+its Chinese twin; without a SET only that. ``--check`` says whether they stand there; ``--rows`` only tries
+the script.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import outcomes_page
+from carried_out import Corpus, Size, carried_out
+from known import Known, Skipped
+from levels import FREE, LEVELS, WHOLE
+from rivals import DEFAULT, SELECTORS, chosen, spent
+
+import protocols
+import surroundings
+from graphtune import progress
+from graphtune.artefact import write_json
+from graphtune.errors import GraphtuneError, PlanError, TableError, TrainError
+from graphtune.structure.purpose import PURPOSES, Purpose
+
+RESULTS, WORK = Path(__file__).parents[1] / "results/structure", Path(__file__).parents[1] / "work/outcomes"
+_EDITION = 1  # of what a training or a plan is: changed with it
+_KEY = ("purpose", "seed", "selector", "level", "factor")
+
+Cell = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be run of a set."""
+
+    purpose: Purpose = "tune"
+    levels: tuple[str, ...] = ("25%",)
+    selectors: tuple[str, ...] = DEFAULT["tune"]
+    seeds: int = 1
+    factors: tuple[float, ...] = (1.0,)  # of step sizes; of trainings alone
+    encoder: str = "minilm"
+    size: Size = field(default_factory=Size)
+    rows: int | None = None  # of a smoke run
+
+    @property
+    def cells(self) -> Iterator[tuple[str, str, float]]:
+        """Selectors, levels and factors; what has no budget has one level."""
+        factors = self.factors if self.purpose == "tune" else (1.0,)
+        for selector in self.selectors:
+            levels = (WHOLE,) if selector in FREE[self.purpose] else self.levels
+            yield from ((selector, level, factor) for level in levels for factor in factors)
+
+
+def run(name: str, every: Sequence[Asked], out: Path | None, work: Path) -> bool:
+    """Run what is asked of a set and is not there yet, and write what is known of it; False without data."""
+    folder = work / _folder(name, every[0])
+    try:
+        for asked in every:
+            for seed in range(asked.seeds):
+                _of_seed(name, asked, seed, folder, work)
+    except (protocols.AbsentDataError, TableError) as unfit:
+        print(f"skipped {name}: {unfit}", file=sys.stderr)
+        return False
+    if out is not None:
+        path = out / _file(name, every[0].encoder)
+        write_json(path, result_of(name, every[0], folder, path))
+    return True
+
+
+def _of_seed(name: str, asked: Asked, seed: int, folder: Path, work: Path) -> None:
+    missing = [
+        (place, *one) for one in asked.cells if not (place := _place(folder, asked, seed, one)).is_file()
+    ]
+    if not missing:
+        return
+    corpus = Corpus.read(name, asked.encoder, seed, asked.size, asked.rows)
+    known = Known(name, corpus, work)
+    for place, selector, level, factor in missing:
+        key = dict(zip(_KEY, (asked.purpose, seed, selector, level, factor), strict=True))
+        try:
+            choice = chosen(selector, asked.purpose, level, known, factor=factor, epochs=asked.size.epochs)
+            digest = hashlib.blake2b(repr(choice.work).encode(), digest_size=12).hexdigest()
+            found = _shared(folder, asked.purpose, seed, digest)
+            found = carried_out(choice.work, corpus, asked.size) if found is None else found
+            found |= {"work": digest, "spent": round(spent(choice, known, found), 4), "said": choice.said}
+            found |= {"choosing_seconds": round(choice.seconds, 2)}
+        except Skipped as skipped:
+            print(f"{name}: {selector} is left out: {skipped}", file=sys.stderr)
+            continue
+        except (PlanError, TrainError) as error:  # so it is whenever it is tried
+            found = {"failed": error.problem}
+        write_json(place, {**key, "rows": corpus.rows, **found})
+        print(line(name, {**key, **found}), flush=True)
+
+
+def _shared(folder: Path, purpose: Purpose, seed: int, digest: str) -> Cell | None:
+    """Return what the same work came to for another selector."""
+    own = ("rows", "work", "spent", "said", "choosing_seconds", *_KEY)
+    for cell in cells(folder):
+        if (cell["purpose"], cell["seed"], cell.get("work")) == (purpose, seed, digest):
+            return {key: value for key, value in cell.items() if key not in own}
+    return None
+
+
+def cells(folder: Path) -> list[Cell]:
+    """Return what has been run of a set."""
+    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
+
+
+def result_of(name: str, asked: Asked, folder: Path, before: Path) -> dict[str, Any]:
+    """Return what is committed: what lies in ``folder``, and of the same protocol what was there before."""
+    protocol = {"edition": _EDITION, **asdict(asked.size)}
+    known: dict[tuple[Any, ...], Cell] = {}
+    if before.is_file():
+        old = json.loads(before.read_text(encoding="utf-8"))
+        if old["protocol"] == protocol:
+            known = {_key(cell): cell for cell in old["outcomes"]}
+    found = cells(folder)
+    known |= {_key(cell): {k: v for k, v in cell.items() if k not in ("work", "rows")} for cell in found}
+    ordered = [known[key] for key in sorted(known, key=_order)]
+    rows = found[0]["rows"] if found else {}
+    return {
+        "dataset": name,
+        "encoder": Path(asked.encoder).name,
+        "split": "the set's own; val rows held out of the training rows where it has none",
+        "rows": rows,
+        "protocol": protocol,
+        "seeds": sorted({cell["seed"] for cell in ordered}),
+        "outcomes": ordered,
+        **surroundings.facts(),
+    }
+
+
+def line(name: str, cell: Mapping[str, Any]) -> str:
+    """Say one outcome in a line."""
+    what = f"{name}, seed {cell['seed']}, {cell['purpose']} {cell['level']}, {cell['selector']}"
+    if "failed" in cell:
+        return f"{what}: failed: {cell['failed']}"
+    times = "" if cell["factor"] == 1.0 else f", step size x {cell['factor']:g}"
+    return f"{what}{times}: {cell['accuracy']:.2f} % in {cell['seconds']} s ({cell['said']})"
+
+
+def _key(cell: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(cell[name] for name in _KEY)
+
+
+def _order(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    purpose, seed, selector, level, factor = key
+    return PURPOSES.index(purpose), SELECTORS[purpose].index(selector), level, factor, seed
+
+
+def _folder(name: str, asked: Asked) -> str:
+    said = repr((_EDITION, asked.size, asked.rows, asked.encoder))
+    return f"{name}-{Path(asked.encoder).name}-{hashlib.blake2b(said.encode(), digest_size=6).hexdigest()}"
+
+
+def _place(folder: Path, asked: Asked, seed: int, cell: tuple[str, str, float]) -> Path:
+    selector, level, factor = cell
+    return folder / f"{asked.purpose}-{level.strip('%')}-{selector}-{factor:g}-{seed}.json"
+
+
+def _file(name: str, encoder: str) -> str:
+    return f"outcomes-{name}.json" if encoder == "minilm" else f"outcomes-{name}-{Path(encoder).name}.json"
+
+
+def _asked(given: argparse.Namespace) -> list[Asked]:
+    """Return what the command asks for, by purpose; of tuning the first level unless told otherwise.
+
+    Raises:
+        ValueError: a level or selector is of no purpose that is asked for.
+    """
+    found: list[Asked] = []
+    for purpose in given.purpose:
+        usual = tuple(LEVELS[purpose])[: 1 if purpose == "tune" else None]
+        levels = tuple(one for one in given.levels if one in LEVELS[purpose]) if given.levels else usual
+        wanted = tuple(one for one in given.selectors if one in SELECTORS[purpose])
+        selectors = wanted if given.selectors else DEFAULT[purpose]
+        if levels and selectors:
+            factors = tuple(given.factors)
+            found.append(
+                Asked(purpose, levels, selectors, given.seeds, factors, given.encoder, Size(), given.rows)
+            )
+    for what, names in (("levels", LEVELS), ("selectors", SELECTORS)):
+        able = list(dict.fromkeys(one for purpose in given.purpose for one in names[purpose]))
+        wrong = [one for one in getattr(given, what) if one not in able]
+        if wrong:
+            raise ValueError(f"error: {wrong[0]} is none of the {what}.\nfix: use some of {', '.join(able)}.")
+    if not found or given.seeds < 1:
+        raise ValueError("error: nothing is asked for.\nfix: give levels and selectors of one purpose.")
+    return found
+
+
+def _tried(one: Asked) -> Asked:
+    size = Size(one.rows or 0, one.rows or 0, one.rows or 0, epochs=1)
+    return replace(one, size=size, seeds=1)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the sets that are named, and put all results into the documents; with ``--rows`` only try it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "sets", nargs="*", metavar="SET", help="a data set of GRAPHTUNE_DATA, without its ending"
+    )
+    parser.add_argument("--purpose", nargs="+", choices=PURPOSES, default=["tune"])
+    parser.add_argument("--levels", nargs="+", default=[], help="such as 25%% 10%%, 30%% 50%%, int8 8-4")
+    parser.add_argument("--selectors", nargs="+", default=[], help="who chooses; see rivals.py")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument(
+        "--factors", nargs="+", type=float, default=[1.0], help="of the step sizes; val chooses"
+    )
+    parser.add_argument("--encoder", default="minilm", help="minilm, or a Hugging Face directory")
+    parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a table would")
+    given = parser.parse_args(arguments)
+    if given.check:
+        return outcomes_page.main(["--check"])
+    try:
+        every = _asked(given)
+    except ValueError as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    try:
+        with progress.shown():
+            if given.rows is not None:
+                with tempfile.TemporaryDirectory() as folder:
+                    tried = [run(one, [*map(_tried, every)], None, Path(folder)) for one in given.sets]
+                return int(not all(tried))
+            there = [run(name, every, RESULTS, WORK) for name in given.sets]
+    except GraphtuneError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return outcomes_page.main([]) or int(not all(there))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

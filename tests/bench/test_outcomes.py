@@ -1,0 +1,269 @@
+"""Plans are carried out, judged and kept; what they come to together is told."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench/structure"))
+
+import known
+import meta
+import outcome_summary
+import outcomes
+import outcomes_page
+import rivals
+import sensitivities
+from carried_out import Corpus, Cutting, Rounding, Size, Tuning
+from levels import LEVELS
+
+import protocols
+from graphtune.structure.plans import BitPlan
+from graphtune.structure.plans.tuning_cost import TuningCost
+from graphtune.structure.scores import MEASURED_COLUMNS
+from graphtune.table import from_lists
+from small_structure import graph_of
+from text_tasks import texts, tiny
+from tiny_bert import VOCABULARY
+
+SMALL = Size(24, 9, 12, epochs=1)
+ASKED = outcomes.Asked(
+    "tune", ("25%",), ("full", "last-k", "usual", "lora-uniform", "fisher", "random-ranks"), size=SMALL
+)
+BLOCK = 4 * (32 * 32 + 32) + 2 * 32 * 64 + 96 + 2 * 64
+PARAMETERS = (len(VOCABULARY) + 64 + 2 + 2) * 32 + 3 * BLOCK
+SHARE = 0.4  # a quarter of so small an encoder is less than a block
+CIRCUMSTANCES = {
+    "versions": {"graphtune": "1.2", "torch": "2.9"},
+    "hardware": {"processor": "x86_64", "cores": 2},
+}
+
+
+@pytest.fixture(autouse=True)
+def _small(tmp_path, monkeypatch):
+    found, labels = texts()
+    split = ["train"] * 36 + ["test"] * 12
+    table = from_lists(found, [f"class {label}" for label in labels.tolist()], split=split)
+    monkeypatch.setattr(protocols, "read", lambda *_: (table, None))
+    monkeypatch.setattr(sensitivities, "graph_of", graph_of_encoder)
+    monkeypatch.setattr(meta, "cases", list)
+    monkeypatch.setitem(LEVELS["tune"], "25%", SHARE)
+    monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
+
+
+def graph_of_encoder(model):
+    whole = graph_of(model)
+    return replace(whole, nodes=tuple(node for node in whole.nodes if node.kind != "head"))
+
+
+def known_of() -> known.Known:
+    return known.Known("small", Corpus.read("small", tiny().name, 0, SMALL), None)
+
+
+def run(asked: outcomes.Asked, place: Path) -> dict:
+    asked = replace(asked, encoder=tiny().name)
+    assert outcomes.run("small", [asked], place / "out", place / "work")
+    (file,) = (place / "out").glob("outcomes-small-*.json")
+    return json.loads(file.read_text())
+
+
+def test_every_plan_is_tuned_counted_and_not_run_again(tmp_path, monkeypatch, capsys):
+    result = run(ASKED, tmp_path)
+    assert result["rows"] == {"train": 24, "val": 9, "test": 12}
+    found = {cell["selector"]: cell for cell in result["outcomes"]}
+    assert list(found) == [name for name in rivals.SELECTORS["tune"] if name in ASKED.selectors]
+    assert found["full"]["level"] == "whole"
+    assert found["full"]["learned"] == PARAMETERS
+    assert found["last-k"]["learned"] == BLOCK
+    assert (found["last-k"]["blocks"], found["full"]["blocks"]) == (1, 3)
+    assert found["usual"]["accuracy"] == found["last-k"]["accuracy"]  # one plan, trained once
+    assert found["usual"]["seconds"] == found["last-k"]["seconds"]
+    for name in set(found) - {"full"}:
+        assert 0 < found[name]["learned"] <= SHARE * PARAMETERS
+        assert found[name]["spent"] == pytest.approx(found[name]["learned"] / PARAMETERS, abs=1e-4)
+    # The least that one more rank of a map takes is 64 numbers.
+    assert found["lora-uniform"]["learned"] > SHARE * PARAMETERS - 64
+    assert found["fisher"]["choosing_seconds"] > found["last-k"]["choosing_seconds"] == 0.0
+    said = capsys.readouterr().out
+    monkeypatch.setattr(outcomes, "carried_out", lambda *_: pytest.fail("it was run again"))
+    monkeypatch.setattr(Corpus, "read", lambda *_: pytest.fail("it was read again"))
+    again = run(ASKED, tmp_path)
+    assert (again["outcomes"], capsys.readouterr().out) == (result["outcomes"], "")
+    assert said.count("tune 25%") == 5
+
+
+def test_uniform_updates_have_nearly_one_rank_within_the_budget():
+    asked = known_of()
+    for level, share in (("10%", 0.1), ("25%", SHARE)):
+        work = rivals.chosen("lora-uniform", "tune", level, asked).work
+        assert isinstance(work, Tuning)
+        plan = work.strategy.plan
+        assert len(plan.modules) == 3 * 6  # every map of the blocks
+        ranks = [one.rank for one in plan.modules]
+        each = 3 * (4 * (32 + 32) + 2 * (32 + 64))  # numbers that one rank of all takes
+        assert {*ranks} <= {*range(int(share * PARAMETERS / each), int(share * PARAMETERS / each) + 3)}
+        assert share * PARAMETERS - 64 < plan.cost(asked.bare, "parameters") <= share * PARAMETERS
+        assert work.strategy.scale == pytest.approx(16 / sorted(ranks)[len(ranks) // 2], rel=0.1)
+
+
+def test_quick_choices_keep_to_a_share_of_the_time():
+    asked = known_of()
+    plain, quick = (
+        rivals.chosen(name, "tune", "25%", asked).work.strategy.plan for name in ("fisher", "fisher-quick")
+    )
+    whole = TuningCost(asked.bare, "flops").all()
+    assert quick.cost(asked.bare, "flops") <= 0.4 * whole < plain.cost(asked.bare, "flops")
+    assert quick.blocks(asked.bare) < plain.blocks(asked.bare)
+
+
+def test_step_sizes_are_multiplied_and_full_tuning_takes_all_blocks():
+    for selector in ("full", "lora-uniform", "last-k"):
+        one, half = (
+            rivals.chosen(selector, "tune", "25%", known_of(), factor=f).work.strategy for f in (1, 0.5)
+        )
+        assert half.rate == 0.5 * one.rate
+        assert getattr(half, "update_rate", 0.0) == 0.5 * getattr(one, "update_rate", 0.0)
+
+
+def test_encoders_are_pruned_and_rounded_as_planned(tmp_path):
+    cut = replace(ASKED, purpose="prune", levels=("30%",), selectors=("whole", "groups", "uniform", "usual"))
+    found = {cell["selector"]: cell for cell in run(cut, tmp_path)["outcomes"]}
+    assert set(found) == set(cut.selectors)
+    assert all(found[name]["spent"] <= 0.72 for name in ("groups", "uniform", "usual"))
+    rounded = replace(ASKED, purpose="quantise", levels=("int8", "8-4"), selectors=("alike", "random"))
+    every = run(rounded, tmp_path)["outcomes"]
+    assert {cell["purpose"] for cell in every} == {"prune", "quantise"}  # what was there before stays
+    shares = {(cell["selector"], cell["level"]): cell["spent"] for cell in every if "work" not in cell}
+    assert shares["random", "int8"] <= shares["alike", "int8"] < 0.28
+    assert shares["random", "8-4"] < shares["alike", "int8"]
+    assert ("alike", "8-4") not in shares
+    assert all(0 <= cell["accuracy"] <= 100 for cell in every)
+
+
+def test_bytes_and_flops_of_levels():
+    asked = known_of()
+    matrices = PARAMETERS - 3 * (4 * 32 + 96 + 2 * 64) - 64
+    choice = rivals.chosen("alike", "quantise", "int8", asked)
+    assert isinstance(choice.work, Rounding)
+    assert choice.work.plan.bytes(asked.bare) == matrices + 4 * (PARAMETERS - matrices)
+    mixed = rivals.chosen("random", "quantise", "8-4", asked).work.plan.bytes(asked.bare)
+    limit = 0.75 * matrices + 4 * (PARAMETERS - matrices)
+    assert limit / 2 < mixed <= limit
+    work = rivals.chosen("last", "prune", "50%", asked).work
+    assert isinstance(work, Cutting)
+    assert work.plan.cost(asked.bare, "flops") <= LEVELS["prune"]["50%"] * asked.bare.flops
+    assert rivals.chosen("whole", "prune", "whole", asked).work == Rounding(BitPlan())
+
+
+def test_what_cannot_be_chosen_or_carried_out_is_told(tmp_path, capsys):
+    assert outcomes.run(
+        "small", [replace(ASKED, selectors=("learned",), encoder=tiny().name)], None, tmp_path / "work"
+    )
+    assert "learned is left out: no sensitivities of other sets" in capsys.readouterr().err
+    assert not list((tmp_path / "work").rglob("*.json"))
+    found = run(replace(ASKED, levels=("10%",), selectors=("last-k",)), tmp_path)
+    assert "Nothing that is worth tuning fits" in found["outcomes"][0]["failed"]
+    assert outcome_summary.summary([found], "tune", "10%") is None
+    assert outcomes.main(["small", "--selectors", "nobody"]) == 2
+    assert "nobody is none of the selectors" in capsys.readouterr().err
+    assert outcomes.main(["small", "--levels", "30%"]) == 2
+    assert "fix: use some of 25%, 10%" in capsys.readouterr().err
+
+
+def test_networks_learn_from_other_sets_alone_and_ask_for_probes(tmp_path, monkeypatch):
+    asked = known.Known("small", Corpus.read("small", tiny().name, 0, SMALL), tmp_path)
+    graph = asked.told.graph
+    order = [float(at) for at in range(len(graph.nodes))]
+    truth = dict.fromkeys(MEASURED_COLUMNS.values(), order)
+    case = meta.Case("another", "tiny", graph.with_columns(truth))
+    same = replace(case, dataset="small")
+    for name, value in (("_EPOCHS", 2), ("MEMBERS", 1), ("PROBES", 2)):
+        monkeypatch.setattr(meta, name, value)
+    learned_from = []
+    usual = meta.learned
+    monkeypatch.setattr(
+        meta, "learned", lambda rest, **more: learned_from.extend(rest) or usual(rest, **more)
+    )
+    monkeypatch.setattr(meta, "cases", lambda: [same])
+    with pytest.raises(known.Skipped):
+        asked.scored("learned", "tune")
+    monkeypatch.setattr(meta, "cases", lambda: [case, same])
+    plain, probed = (asked.scored(name, "prune") for name in ("learned", "learned-probed"))
+    assert learned_from == [case]  # once for both
+    assert all(value > 0 for value in plain[1])
+    known_of_probes = [value == value for value in probed[0].column("pruning loss")]
+    assert sum(known_of_probes) == len(list((tmp_path / "probes").rglob("*.json"))) - 1 == 2
+    assert probed[2] > plain[2] > 0
+    assert asked.scored("learned-without-edges", "prune")[1] != plain[1]
+
+
+def test_a_smoke_run_writes_nothing(tmp_path, monkeypatch, capsys):
+    for name in ("RESULTS", "WORK"):
+        monkeypatch.setattr(outcomes, name, tmp_path / name)
+    monkeypatch.setattr(outcomes_page, "main", lambda *_: pytest.fail("documents were touched"))
+    assert outcomes.main(["small", "--rows", "12", "--selectors", "head", "--encoder", tiny().name]) == 0
+    assert "small, seed 0, tune whole, head: " in capsys.readouterr().out
+    assert not (tmp_path / "RESULTS").exists()
+    assert not (tmp_path / "WORK").exists()
+
+
+def cell(selector: str, accuracy: float, val: float, seconds: float, seed: int, factor: float = 1.0) -> dict:
+    level = "whole" if selector == "full" else "25%"
+    return {
+        **{"purpose": "tune", "selector": selector, "level": level, "seed": seed, "factor": factor},
+        **{"accuracy": accuracy, "val_accuracy": val, "val_loss": 1 - val / 100, "seconds": seconds},
+        **{"choosing_seconds": 0.0, "spent": 0.2},
+    }
+
+
+def planted(tasks: int, seeds: int = 3) -> list[dict]:
+    """Return tasks on which `last-k` beats LoRA by half a point, in a third of the time of full tuning."""
+    found = []
+    for task in range(tasks):
+        own = []
+        for seed in range(seeds):
+            own += [
+                cell("full", 90.0 + task, 90.0, 30.0, seed),
+                cell("last-k", 89.9 + task, 90.0, 10.0, seed),
+            ]
+            own += [cell("lora-uniform", 89.4 + task, 95.0, 40.0, seed)]
+            own += [cell("random", 99.0, 60.0, 20.0, seed), cell("random", 70.0, 80.0, 20.0, seed, 0.5)]
+        found.append({"dataset": f"set {task}", "encoder": "minilm", "outcomes": own, **CIRCUMSTANCES})
+    return found
+
+
+def test_means_tests_and_the_bar_over_tasks():
+    found = outcome_summary.summary(planted(6), "tune", "25%")
+    assert found is not None
+    assert (len(found.tasks), found.seeds, found.best) == (6, 3, "last-k")
+    by_name = {one.selector: one for one in found.means}
+    assert by_name["random"].accuracy == pytest.approx(70.0)  # the step size that val rows prefer
+    assert by_name["last-k"].seconds == pytest.approx(1 / 3)
+    gain, p_value = by_name["last-k"].gains["lora-uniform"]
+    assert gain == pytest.approx(0.5)
+    # All six signs alike: 2 of 64 orders are as far, of three comparisons.
+    assert p_value == pytest.approx(3 * 2 / 64, abs=0.02)
+    bar = outcome_summary.bar(found)
+    assert bar is not None
+    assert bar["met"]
+    few = outcome_summary.bar(outcome_summary.summary(planted(4), "tune", "25%"))
+    assert few is not None
+    assert not few["met"]
+    assert outcome_summary.summary(planted(4), "tune", "10%") is None
+    lacking = planted(3)
+    lacking[0]["outcomes"] = [one for one in lacking[0]["outcomes"] if one["selector"] != "random"]
+    shown = outcome_summary.summary(lacking, "tune", "25%")
+    assert shown is not None
+    assert "random" not in {one.selector for one in shown.means}
+
+
+def test_tables_stand_in_both_languages_and_the_documents_hold_them():
+    for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
+        told = outcomes_page.text(planted(6), words)
+        assert "| `last-k` | 92.40 | -0.10 (p = " in told
+        assert "| 20.0 % | 33 % |" in told
+        assert words.met[True] in told
+        assert outcomes_page.text([], words) == words.none
+    assert outcomes.main(["--check"]) == 0
