@@ -36,6 +36,8 @@ def test_statistics_probes_and_plans_are_written_and_probes_go_on(table, tmp_pat
     assert plans.pruning.cost(graph, "flops") <= 0.7 * graph.flops * 1.001
     made = sorted((tmp_path / "out/probes").rglob("*.json"))
     times = [file.stat().st_mtime_ns for file in made]
+    assert main([*asked, "--budget", "60%", "--select", "fisher"]) == 0
+    assert capsys.readouterr().out.count("by Fisher") == 3
     assert main([*asked, "--probes", "all", "--budget", "60%"]) == 0
     assert [file.stat().st_mtime_ns for file in made] == times
     out = capsys.readouterr().out
@@ -53,12 +55,30 @@ def test_statistics_probes_and_plans_are_written_and_probes_go_on(table, tmp_pat
         (("--budget", "0%"), "out of range"),
         (("--budget", "120%"), "out of range"),
         (("--budget", "much"), "is no share"),
+        (("--select", "fischer"), "No score is called 'fischer'"),
+        (("--select", "measured", "--probes", "2"), "needs all modules to be measured"),
         (("--color", "tuning gain"), "no column 'tuning gain'"),  # nothing is probed
     ],
 )
 def test_what_is_wrong_is_told_before_any_work(more, problem, table, tmp_path, refused):
     said, _ = refused("analyze", "bert", "--data", str(table), *NAMED, *more, folder=tmp_path)
     assert problem in said
+
+
+def test_the_learned_score_is_refused_where_its_network_is_not_there(table, tmp_path, refused, monkeypatch):
+    monkeypatch.setattr("graphtune.structure.scores.named.SHIPPED", tmp_path / "absent.safetensors")
+    said, fix = refused(
+        "analyze", "bert", "--data", str(table), *NAMED, "--select", "learned", folder=tmp_path
+    )
+    assert "comes without the network" in said
+    assert "auto" in fix
+
+
+@pytest.mark.parametrize("more", [("--probes", "2"), ("--budget", "10%"), ("--select", "fisher")])
+def test_what_needs_labelled_texts_is_refused_without_them(more, tmp_path, refused):
+    said, fix = refused("analyze", "bert", *more, folder=tmp_path)
+    assert f"{more[0]} asks what modules are worth" in said
+    assert "--data" in fix
 
 
 def test_too_few_labels_and_words_alone_are_refused(table, tmp_path, refused):

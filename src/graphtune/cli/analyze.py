@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from graphtune.encoder import Encoder, Transformer
 
 INTO = "graphtune-structure"
+_BUDGET = "25%"
 
 
 def analyze(
@@ -44,7 +45,16 @@ def analyze(
     ] = "0",
     budget: Annotated[
         str, typer.Option(metavar="SHARE", help="With --data: parameters that the tuning plan may let learn.")
-    ] = "25%",
+    ] = _BUDGET,
+    select: Annotated[
+        str,
+        typer.Option(
+            metavar="SCORE",
+            help="With --data: what the plans go by: auto (what was measured, else cheap), last-blocks, "
+            "fisher, taylor, gradient-norm, relative-gradient, magnitude, uniform, random, measured or "
+            "learned.",
+        ),
+    ] = "auto",
     text: TextColumn = None,
     label: LabelColumn = None,
     split: SplitColumn = None,
@@ -64,10 +74,13 @@ def analyze(
     place = Path(into)
     check_directory(place, structure.STRUCTURE, "model graph of graphtune")
     asked = None
-    if data is not None:
+    if data is None:
+        given = {"--probes": probes != "0", "--budget": budget != _BUDGET, "--select": select != "auto"}
+        _check_data([name for name, there in given.items() if there])
+    else:
         from graphtune.cli.task import Asked
 
-        asked = Asked.of(data, probes=probes, budget=budget, columns=(text, label, split))
+        asked = Asked.of(data, probes=probes, budget=budget, select=select, columns=(text, label, split))
     told = () if asked is None else asked.columns
     structure.check_column(color, (*structure.COSTS, *structure.WEIGHT_COLUMNS, *told))
     if png:
@@ -108,6 +121,21 @@ _TRACED = {
     "run": "as seen while one text was read",
     "module tree": "guessed from the module tree: the model could not be run",
 }
+
+
+def _check_data(asked: list[str]) -> None:
+    """Refuse what only labelled texts can answer.
+
+    Raises:
+        PlanError: something is asked.
+    """
+    from graphtune.errors import PlanError
+
+    if asked:
+        raise PlanError(
+            f"{' and '.join(asked)} asks what modules are worth on labelled texts, and there are none.",
+            fix="add --data TABLE.",
+        )
 
 
 def _model(source: str) -> "nn.Module":

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from graphtune.sensitivity import Analysed, Rows
     from graphtune.structure import ModelGraph
     from graphtune.structure.plans import Recommended
+    from graphtune.structure.scores import Score
     from graphtune.table import Table
 
 _PROBES = "probes"  # folder of what was measured
@@ -31,27 +32,36 @@ class Asked:
     table: "Table"
     probes: int | None  # None = of all modules
     share: float  # of the parameters, that may learn
+    score: "Score"  # that the plans go by
 
     @classmethod
     def of(
-        cls, data: str, *, probes: str, budget: str, columns: tuple[str | None, str | None, str | None]
+        cls,
+        data: str,
+        *,
+        probes: str,
+        budget: str,
+        select: str,
+        columns: tuple[str | None, str | None, str | None],
     ) -> "Asked":
         """Read the table, after what is asked was checked.
 
         Raises:
-            PlanError: the probes are no number, or the budget is no share.
+            PlanError: the probes are no number, the budget is no share, or the score cannot be asked.
             TableError: with everything that is wrong with the table.
         """
         from graphtune.cli.rows import say_notes
         from graphtune.cli.share import share_of
+        from graphtune.structure.scores import score_named
         from graphtune.table import Columns, read_tables
 
         count, share = _count(probes), share_of(budget, "--budget")
+        score = score_named(select, all_measured=count is None)
         text, label, split = columns
         named = Columns(text=text, label=label, split=split)
         table = read_tables(data, named, purpose="fit", unlabelled=(), test=None, keep_rare=True)
         say_notes(table)
-        return cls(table, count, share)
+        return cls(table, count, share, score)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -71,7 +81,6 @@ class Asked:
         from graphtune import structure
         from graphtune.sensitivity import analysed, prepared
         from graphtune.structure.plans import Budgets, recommended
-        from graphtune.structure.scores import Usual
 
         rows = self._rows()
         model, task = prepared(encoder, inner, rows)
@@ -79,8 +88,9 @@ class Asked:
         graph = graph.with_columns(structure.weight_columns(model.encoder.model, graph))
         found = analysed(graph, model, task, probes=self.probes, into=place / _PROBES)
         heads = int(getattr(model.encoder.config, "num_attention_heads", 0) or 0)
-        plans, notes = recommended(found.graph, Usual(), Budgets(tuned=self.share), heads=heads)
-        return found.graph, Plans((*_said(found, rows), *_told(found.graph, plans), *notes), _toml(plans))
+        plans, notes = recommended(found.graph, self.score, Budgets(tuned=self.share), heads=heads)
+        told = _told(found.graph, plans, self.score)
+        return found.graph, Plans((*_said(found, rows), *told, *notes), _toml(plans))
 
     def _rows(self) -> "Rows":
         from graphtune.errors import TableError
@@ -109,12 +119,13 @@ def _said(found: "Analysed", rows: "Rows") -> tuple[str, ...]:
     return (f"task: {len(rows.learn):,} labelled rows learn, {len(rows.judge):,} judge ({took})",)
 
 
-def _told(graph: "ModelGraph", plans: "Recommended") -> tuple[str, ...]:
+def _told(graph: "ModelGraph", plans: "Recommended", score: "Score") -> tuple[str, ...]:
     from graphtune.report.wording import counted
     from graphtune.structure.purpose import PURPOSES
     from graphtune.structure.scores import Usual
 
-    by = {purpose: type(Usual().chosen(graph, purpose)).__name__ for purpose in PURPOSES}
+    asked = {p: score.chosen(graph, p) if isinstance(score, Usual) else score for p in PURPOSES}
+    by = {purpose: type(one).__name__ for purpose, one in asked.items()}
     learns = plans.tuning.cost(graph, "parameters") / max(1, graph.parameters)
     flops = plans.pruning.cost(graph, "flops") / max(1, graph.flops)
     whole = 4 * max(1, graph.parameters)

@@ -5,6 +5,7 @@ from graphtune.structure.scores.by_chance import Random
 from graphtune.structure.scores.last_blocks import LastBlocks
 from graphtune.structure.scores.learned import Learned
 from graphtune.structure.scores.measured import MEASURED_COLUMNS, Measured
+from graphtune.structure.scores.named import NAMED, score_named
 from graphtune.structure.scores.protocol import Score
 from graphtune.structure.scores.statistics import Fisher, GradientNorm, Magnitude, RelativeGradient, Taylor
 from graphtune.structure.scores.uniform import Uniform
@@ -15,6 +16,7 @@ ALL = (Uniform, LastBlocks, GradientNorm, RelativeGradient, Fisher, Taylor, Magn
 __all__ = [
     "ALL",
     "MEASURED_COLUMNS",
+    "NAMED",
     "Fisher",
     "GradientNorm",
     "LastBlocks",
@@ -28,4 +30,5 @@ __all__ = [
     "Taylor",
     "Uniform",
     "Usual",
+    "score_named",
 ]
