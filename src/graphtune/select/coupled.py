@@ -21,7 +21,6 @@ from graphtune.model import CoupledModel, Model, TextTask
 from graphtune.model.coupled import mixed
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import View
-from graphtune.select.one_graph import OneGraph
 from graphtune.select.outcome import Family
 from graphtune.select.trained import seeded, trained
 from graphtune.select.tuned_reader import (
@@ -41,7 +40,7 @@ _FACTS = "facts"  # share of the network, and how many numbers were learned
 
 
 @dataclass(frozen=True)
-class Coupled(OneGraph):
+class Coupled:
     """``depth`` graph layers and a head over the rows of an encoder whose top blocks learn too.
 
     Raises:
@@ -71,6 +70,11 @@ class Coupled(OneGraph):
     def family(self) -> Family:
         """It reads a graph through learned layers."""
         return "network"
+
+    @property
+    def graphs(self) -> frozenset[str]:
+        """The one graph."""
+        return frozenset({self.graph})
 
     @property
     def views(self) -> frozenset[View]:

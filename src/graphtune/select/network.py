@@ -19,8 +19,7 @@ from graphtune.initial import Initial, Pretrained, Usual
 from graphtune.layer import GCN, GraphLayer
 from graphtune.model import Model, Task
 from graphtune.select.data import Data, NewRows
-from graphtune.select.features import DenseView, check_dense
-from graphtune.select.one_graph import OneGraph, OneView
+from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.outcome import Family
 from graphtune.select.spared import lesson, scaled
 from graphtune.select.trained import bytes_of, learned_of, seeded, tensors_of, trained
@@ -35,7 +34,7 @@ _SAMPLED_HOPS = 4  # a sample that reaches further holds most of the graph
 
 
 @dataclass(frozen=True)
-class Network(OneGraph, OneView):
+class Network:
     """``depth`` graph layers with ReLU and dropout between, then a linear head."""
 
     layer: type[GraphLayer] = GCN
@@ -79,6 +78,21 @@ class Network(OneGraph, OneView):
     def family(self) -> Family:
         """It reads a graph through learned layers."""
         return "network"
+
+    @property
+    def graphs(self) -> frozenset[str]:
+        """The one graph."""
+        return frozenset({self.graph})
+
+    @property
+    def views(self) -> frozenset[View]:
+        """The one view."""
+        return frozenset({self.view})
+
+    @property
+    def reads(self) -> frozenset[View]:
+        """The one view."""
+        return frozenset({self.view})
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedNetwork":
         """Train on the labels of ``rows`` only; of many, some are spared to decide when to stop.

@@ -13,14 +13,13 @@ from torch import Tensor
 
 from graphtune.graph import Hops, Trail
 from graphtune.select.data import Data, NewRows
-from graphtune.select.features import DenseView, check_dense
+from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.linear import LinearHead, rows_of
-from graphtune.select.one_graph import OneGraph, OneView
 from graphtune.select.outcome import Family
 
 
 @dataclass(frozen=True)
-class Propagated(OneGraph, OneView):
+class Propagated:
     """Logistic regression on a dense view after some hops over one graph."""
 
     view: DenseView = "meaning"
@@ -35,6 +34,21 @@ class Propagated(OneGraph, OneView):
     def family(self) -> Family:
         """It reads a graph."""
         return "graph"
+
+    @property
+    def graphs(self) -> frozenset[str]:
+        """The one graph."""
+        return frozenset({self.graph})
+
+    @property
+    def views(self) -> frozenset[View]:
+        """The one view."""
+        return frozenset({self.view})
+
+    @property
+    def reads(self) -> frozenset[View]:
+        """The one view."""
+        return frozenset({self.view})
 
     def fit(self, data: Data, rows: Int64[np.ndarray, " T"], *, seed: int) -> "FittedPropagated":
         """Learn from the labels of ``rows`` only; the solution is unique, so ``seed`` is not used."""

@@ -22,7 +22,6 @@ from graphtune.model.graph import hops_of
 from graphtune.model.side import Exchange
 from graphtune.select.data import Data, NewRows
 from graphtune.select.features import Features, View
-from graphtune.select.one_graph import OneGraph
 from graphtune.select.outcome import Family
 from graphtune.select.spared import lesson, scaled
 from graphtune.select.trained import bytes_of, tensors_of, trained
@@ -74,7 +73,7 @@ class Side(Protocol):
         ...
 
 
-class BesideEncoder(OneGraph):
+class BesideEncoder:
     """Inherited by such candidates."""
 
     blocks: tuple[int, ...]  # of the encoder that are named; none = as `blocks_of` says
@@ -83,6 +82,11 @@ class BesideEncoder(OneGraph):
     def family(self) -> Family:
         """It reads a graph through learned layers."""
         return "network"
+
+    @property
+    def graphs(self: Side) -> frozenset[str]:
+        """The one graph."""
+        return frozenset({self.graph})
 
     @property
     def views(self) -> frozenset[View]:
