@@ -17,9 +17,8 @@ Result = Mapping[str, Any]
 def summary(results: Sequence[Result], words: Words) -> str:
     """Return the summary as a list; empty where there are no results."""
     lines = [line for count in LABELS if (line := _pays(results, count, words))]
-    wins = _wins(results, words)
-    costs = _costs(results, words)
-    return "\n".join(f"- {line}" for line in (*lines, wins, costs) if line)
+    wins = [_wins(results, count, words) for count in LABELS]
+    return "\n".join(f"- {line}" for line in (*lines, *wins, _costs(results, words)) if line)
 
 
 def _pays(results: Sequence[Result], count: int | None, words: Words) -> str:
@@ -39,27 +38,42 @@ def _pays(results: Sequence[Result], count: int | None, words: Words) -> str:
     )
 
 
-def _wins(results: Sequence[Result], words: Words) -> str:
-    found = [ranks(results, count) for count in LABELS]
-    able = [one for one in found if one is not None and all(name in one.mean for name in OURS)]
-    if len(able) < len(LABELS):
+def _wins(results: Sequence[Result], count: int | None, words: Words) -> str:
+    found = ranks(results, count)
+    if found is None or not all(name in found.mean for name in OURS):
         return ""
-    places = {name: " / ".join(str(list(one.mean).index(name) + 1) for one in able) for name in OURS}
-    return words.wins.format(methods=min(len(one.mean) for one in able), **_by_kind(places))
+    order = list(found.mean)
+    places = [order.index(name) + 1 for name in OURS]
+    first = found.mean[order[0]]
+    alike = [name for name in order[1:] if found.mean[name] - first <= found.critical]
+    known = {row["method"] for one in results for row in one["table"] if row["labels"] == count}
+    return words.wins.format(
+        count=words.count(count),
+        methods=len(order),
+        tuned=places[0],
+        frozen=places[1],
+        first=order[0],
+        alike=len(alike),
+        left=", ".join(sorted(known - found.mean.keys())) or words.none,
+    )
 
 
 def _costs(results: Sequence[Result], words: Words) -> str:
-    told = []
-    for name in COSTS:
-        rows = [row for one in results for row in one["table"] if row["method"] == name and row["accuracy"]]
-        if rows:
-            told.append(f"{name} {median(row['train_seconds'] for row in rows):.1f} s")
-    return words.takes.format(told=", ".join(told)) if told else ""
-
-
-def _by_kind(places: Mapping[str, str]) -> dict[str, str]:
-    tuned, frozen = OURS
-    return {"tuned": places[tuned], "frozen": places[frozen]}
+    """Return the medians over those trainings that all named methods have."""
+    seconds: dict[str, dict[tuple[str, int | None], float]] = {name: {} for name in COSTS}
+    for one in results:
+        for row in one["table"]:
+            if row["method"] in seconds and row["accuracy"]:
+                seconds[row["method"]][one["set"], row["labels"]] = row["train_seconds"]
+    able = {name: found for name, found in seconds.items() if found}
+    if not able:
+        return ""
+    shared = set.intersection(*(set(found) for found in able.values()))
+    if not shared:
+        return ""
+    told = [f"{name} {median(found[cell] for cell in shared):.1f} s" for name, found in able.items()]
+    limit = max(one["limit_seconds"] for one in results)
+    return words.takes.format(told=", ".join(told), count=len(shared), limit=limit)
 
 
 def _named(names: Sequence[str], words: Words) -> str:

@@ -55,14 +55,19 @@ ENGLISH = Words(
     ),
     short="## In short",
     pays=(
-        "**The graph, with {count}:** {mean:+.1f} points on the mean of {sets} sets, encoder frozen; a gain "
-        "that chance does not explain on {up}, a loss on {down}."
+        "**The graph, with {count}:** {mean:+.1f} points on the mean of {sets} sets, encoder frozen. By one "
+        "draw of the labels each, the 95 % interval over test rows (not adjusted for how many there are) is "
+        "above zero on {up}, below on {down}."
     ),
     wins=(
-        "**Best of {methods} methods by mean rank,** with 5 / 20 / all labels: `graphtune fit --budget 60s` "
-        "is number {tuned}, with `--frozen` number {frozen}."
+        "**Mean ranks, with {count}:** of {methods} methods, `graphtune fit --budget 60s` is number {tuned}, "
+        "with `--frozen` number {frozen}. {alike} more are within the critical difference of the first, "
+        "{first}. Not ranked, for not being run on every set: {left}."
     ),
-    takes="**It costs,** as the median of all trainings: {told}.",
+    takes=(
+        "**It costs,** as the median of the {count} trainings that all of these have, each stopped at "
+        "{limit:.0f} s, without encoding by frozen weights: {told}."
+    ),
     none="none",
     graph=(
         "## What the graph is worth\n\nPoints of accuracy that `graphtune fit` gains over the same fit"
@@ -92,10 +97,9 @@ ENGLISH = Words(
         "{method} is more than 0.5 points behind in {below} of {all} cases. The worst: {shown}."
     ),
     repeated=(
-        "One draw of few labels, judged on few test rows, is mostly chance: 4.6 points of webkb are 8 texts. "
-        "The same with several draws (their number in brackets), by "
-        "`bench/study/study.py --draws SET`: points ahead of the baseline that is better on the mean of the "
-        "draws."
+        "One draw of few labels, judged on few test rows, is mostly chance. The same with several seeds "
+        "(their number in brackets), which draw the labels where not all are used, by "
+        "`bench/study/study.py --draws SET`: points ahead of the baseline that is better on their mean."
     ),
     costs=(
         "## What it costs\n\nMedians over all sets and label counts: seconds of training (choosing settings"
@@ -151,14 +155,18 @@ CHINESE = Words(
     ),
     short="## 概要",
     pays=(
-        "**图，{count}：** 在 {sets} 个数据集上平均 {mean:+.1f} 个百分点，编码器冻结；"
-        "偶然不足以解释的提升：{up}，损失：{down}。"
+        "**图，{count}：** 在 {sets} 个数据集上平均 {mean:+.1f} 个百分点，编码器冻结。每个只抽取一次标签，"
+        "测试行上的 95 % 区间（未按其个数校正）高于零的：{up}，低于零的：{down}。"
     ),
     wins=(
-        "**在 {methods} 种方法中按平均名次，** 标签 5 / 20 / 全部："
-        "`graphtune fit --budget 60s` 为第 {tuned} 名，加 `--frozen` 为第 {frozen} 名。"
+        "**平均名次，{count}：** 在 {methods} 种方法中，`graphtune fit --budget 60s` 为第 {tuned} 名，"
+        "加 `--frozen` 为第 {frozen} 名。另有 {alike} 种与第一名 {first} 之差在临界差之内。"
+        "因未在每个数据集上运行而不参加排名的：{left}。"
     ),
-    takes="**代价，** 所有训练的中位数：{told}。",
+    takes=(
+        "**代价，** 以下方法都有的 {count} 次训练的中位数，每次至多 {limit:.0f} 秒，"
+        "不含用冻结权重编码：{told}。"
+    ),
     none="无",
     graph=(
         "## 图值多少\n\n`graphtune fit` 比不用图的同一次拟合多得的准确率（百分点），附测试行上的 95 % 区间，"
@@ -184,9 +192,9 @@ CHINESE = Words(
         "最差的几种：{shown}。"
     ),
     repeated=(
-        "少量标签只抽一次、又只在少量测试行上评判，大半是偶然：webkb 上 4.6 个百分点只是 8 个文本。"
-        "以下是同一比较在多次抽取（括号内为次数）下的结果，由 `bench/study/study.py --draws SET` 得出："
-        "比各次抽取均值上较好的基线高出的百分点。"
+        "少量标签只抽一次、又只在少量测试行上评判，大半是偶然。以下是同一比较在多个种子（括号内为个数）下的结果，"
+        "不用全部标签时标签由种子抽取，由 `bench/study/study.py --draws SET` 得出："
+        "比各种子均值上较好的基线高出的百分点。"
     ),
     costs=(
         "## 代价\n\n所有数据集与标签数上的中位数：训练秒数（含选择设置，不含用冻结权重编码）、进程"

@@ -16,8 +16,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench/study"))
 import choosing
 import page
 import ranks
+import short
 from rank_plot import critical_difference
 from sets import SETS
+from words import ENGLISH
 
 import study
 from graphtune.compare.families import Offer, families
@@ -123,6 +125,26 @@ def test_the_page_on_strategies_holds_every_method_in_both_languages():
     every = families(Offer("minilm", links=False, same=False, nodes=100))
     told = {one.name for name in ("encoder", "encoder-graph") for one in every[name]}
     assert told == choosing.ENGLISH.ideas.keys() - set(choosing.HELD_AGAINST)
+
+
+def test_the_summary_ranks_ours_and_costs_what_all_have():
+    named = copy.deepcopy(RESULTS)
+    for at, one in enumerate(named):
+        for each in one["table"]:
+            if each["method"] == "embeddings-lr":
+                each["method"] = "graphtune-tuned"
+                each["accuracy"] = interval(0.95)
+                each["train_seconds"] = 10.0 + at
+    named[0]["table"].append(row("SetFit", 0.99, 5) | {"train_seconds": 50.0})
+    text = short.summary(named, ENGLISH)
+    five = next(line for line in text.splitlines() if "Mean ranks, with 5 " in line)
+    assert "of 4 methods" in five
+    assert "`graphtune fit --budget 60s` is number 1" in five
+    assert five.endswith("not being run on every set: SetFit.")
+    cost = text.splitlines()[-1]
+    assert "the 1 trainings that all of these have, each stopped at 60 s" in cost
+    assert "graphtune-tuned 10.0 s, graphtune 2.0 s, SetFit 50.0 s" in cost
+    assert short.summary([], ENGLISH) == ""
 
 
 def test_the_page_tells_several_draws_beside_the_one():

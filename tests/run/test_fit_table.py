@@ -209,10 +209,14 @@ def test_links_decide_where_texts_say_nothing(builder, tmp_path):
 
 def test_without_a_plan_everything_the_table_offers_is_tried(monkeypatch):
     # One brief network is enough: each takes as long as all else together.
-    brief = Full(rate=0.01, epochs=10)
-    monkeypatch.setattr(
-        grid, "networks", lambda graph, view, few: [Network(SAGE, view, graph, 16, strategy=brief)]
-    )
+    usual, brief = grid.networks, Full(rate=0.01, epochs=10)
+
+    def first(graph, view, *, few):
+        found, smoothed = usual(graph, view, few=few)[:2]
+        found = replace(found, width=16, strategy=brief)
+        return [found, replace(smoothed, base=found)]
+
+    monkeypatch.setattr(grid, "networks", first)
     rows, links, *_ = linked(count=40)
     found = fit_table(rows, plan=plan(candidates=(), graphs=()), into=None, links=links).outcome
     assert {one.name for one in found.graphs} >= {"links", "meaning"}

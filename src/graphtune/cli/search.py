@@ -92,8 +92,9 @@ def search(
 ) -> None:
     """Search for the settings, graph and network that serve a table best, and write them as a plan for fit.
 
-    Settings are judged on held-out rows of the training part, as fit judges its candidates; test rows are
-    never looked at. Run it again to go on: a search that was stopped, killed or ended early loses one trial.
+    Settings are judged on held-out rows of the training part, as fit judges its candidates; labels of test
+    rows are never looked at, and their texts only with --transductive. Run it again to go on: a search that
+    was stopped, killed or ended early loses one trial.
     """
     from rich.console import Console
 

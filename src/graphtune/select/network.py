@@ -109,7 +109,8 @@ class Network:
             self.initial.check_reads(self.view, data.features.maker.encoder.fingerprint)
         graph = data.graphs[self.graph].graph
         x = scaled(data.features.dense(self.view))
-        task = Task(x, graph, *lesson(data, rows, seed))
+        told = lesson(data, rows, seed)
+        task = Task(x, graph, told.labels, data.classes, told.learn, told.stop, told.weights)
         model, settings = self._untrained(x, graph, data.classes, seed)
         strategy = Started(self.initial, self.strategy)
         history = trained(strategy, model, task, settings, data, seed)

@@ -151,7 +151,8 @@ def fitted(
     """
     graph = data.graphs[candidate.graph].graph
     x = block_rows(encoder_of(data, candidate), data.features, blocks)
-    task = Task(x, graph, *lesson(data, rows, seed))
+    told = lesson(data, rows, seed)
+    task = Task(x, graph, told.labels, data.classes, told.learn, told.stop, told.weights)
     sampler = _sampler(candidate, model, graph)
     settings = Training(batch_rows=_SAMPLED_ROWS if sampler else None, sampler=sampler, patience=15)
     history = trained(candidate.strategy, model, task, settings, data, seed)

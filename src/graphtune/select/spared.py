@@ -1,6 +1,7 @@
 """What every network over a graph does with its rows before it trains."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -27,16 +28,21 @@ def spare(
     return np.setdiff1d(rows, spared), np.sort(spared)
 
 
-def lesson(
-    data: Data, rows: Int64[np.ndarray, " T"], seed: int
-) -> tuple[Int64[Tensor, " N"], int, Int64[Tensor, " L"], Int64[Tensor, " V"], Float32[Tensor, " N"] | None]:
-    """Return what is known of the nodes of a graph from ``rows``, in the order in which tasks have it.
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What is known of the nodes of a graph from some rows."""
 
-    That is: labels (−1 = unknown), classes, nodes to learn from, those that decide when to stop, weights.
-    """
+    labels: Int64[Tensor, " N"]  # -1 = unknown
+    learn: Int64[Tensor, " L"]  # nodes to learn from
+    stop: Int64[Tensor, " V"]  # nodes that decide when to stop
+    weights: Float32[Tensor, " N"] | None
+
+
+def lesson(data: Data, rows: Int64[np.ndarray, " T"], seed: int) -> Lesson:
+    """Return what the labels of ``rows`` tell; of many, some are spared to decide when to stop."""
     learned, spared = spare(rows, data.labels, data.classes, seed)
     labels, learn, stop = (torch.from_numpy(part) for part in (data.known(rows), learned, spared))
-    return labels, data.classes, learn, stop, None if data.weights is None else torch.from_numpy(data.weights)
+    return Lesson(labels, learn, stop, None if data.weights is None else torch.from_numpy(data.weights))
 
 
 def scaled(x: Float[Tensor, "*N F"]) -> Float[Tensor, "*N F"]:

@@ -69,7 +69,8 @@ class TextGCN(GraphFree):
         """
         data.check_single("TextGCN")
         built = self.words.build(_rows(data.features.texts))
-        task = WordsTask(built.graph, *lesson(data, rows, seed))
+        told = lesson(data, rows, seed)
+        task = WordsTask(built.graph, told.labels, data.classes, told.learn, told.stop, told.weights)
         with seeded(seed):
             model = self._model(len(built.vocabulary), data.classes)
         history = trained_in_turn(self.strategy, model, task, Training(patience=_PATIENCE), data, seed)

@@ -75,7 +75,8 @@ def search_table(
 ) -> Found:
     """Look for the settings that serve ``table`` best, and write them to ``into`` as a plan for a fit.
 
-    Settings are judged by the rows that `fit_table` chooses by, never by test rows. Of ``plan`` the encoder,
+    Settings are judged by the rows that `fit_table` chooses by, never by test rows, whose texts are in the
+    graph where the plan is transductive. Of ``plan`` the encoder,
     the seed and what else says how rows are read is used; its candidates and graphs are what is looked for.
     A search of the same table, plan and space that lies in ``into`` is gone on with. The ``trackers``
     are told of every trial; an error of theirs is a warning.
