@@ -81,6 +81,11 @@ def test_what_needs_labelled_texts_is_refused_without_them(more, tmp_path, refus
     assert "--data" in fix
 
 
+def test_several_that_need_labelled_texts_are_named_together(tmp_path, refused):
+    said, _ = refused("analyze", "bert", "--probes", "2", "--select", "fisher", folder=tmp_path)
+    assert "--probes and --select ask what modules are worth" in said
+
+
 def test_too_few_labels_and_words_alone_are_refused(table, tmp_path, refused):
     few = tmp_path / "few.csv"
     few.write_text("text,label,split\na,x,train\nb,y,train\nc,,train\n")

@@ -13,6 +13,7 @@ import torch
 from compress_texts import texts
 from safetensors.torch import load_file
 
+from graphtune.artefact import digests
 from graphtune.compress import Export, Int8, Prune, Subject, compress
 from graphtune.compress.checked import Texts, compared
 from graphtune.compress.row_likeness import overlap
@@ -84,7 +85,7 @@ def test_a_model_with_a_graph_carries_its_own_small_encoder(with_graph, exported
     assert found.before.accuracy is not None
     assert {"encoder/model.onnx", "encoder/tokenizer.json", "encoder/onnx.json"} < set(listing(into))
     manifest = json.loads((into / "manifest.json").read_text())
-    assert manifest["format"] == 4
+    assert manifest["format"] == 5
     assert set(manifest["files"]) == set(listing(into)) - {"manifest.json"}
     assert json.loads((with_graph / "manifest.json").read_text())["format"] == 3
     model = load(into)
@@ -98,6 +99,27 @@ def test_a_model_with_a_graph_carries_its_own_small_encoder(with_graph, exported
     np.testing.assert_array_equal(
         load(tmp_path / "again").probabilities(texts(9)), model.probabilities(texts(9))
     )
+
+
+def rewritten(place: Path, facts: dict, **manifest) -> None:
+    """Let a saved model tell other facts of how it was made smaller, as if it had been written so."""
+    (place / "compression.json").write_text(json.dumps(facts))
+    said = json.loads((place / "manifest.json").read_text()) | manifest
+    said["files"] = digests(place, leave_out=frozenset({"manifest.json"}))
+    (place / "manifest.json").write_text(json.dumps(said))
+
+
+def test_one_of_the_format_before_is_read_and_one_that_tells_more_refused(with_graph, exported, tmp_path):
+    into = tmp_path / "small"
+    found = compress(str(with_graph), into, steps=[Given(exported)], table=rows(), most=100.0, timing=False)
+    facts = found.facts()
+    del facts["graph_left"]  # which was not told then
+    rewritten(into, facts, format=4)
+    assert load(into).compression == found
+    rewritten(into, facts | {"unheard_of": 1}, graphtune="0.9.9")
+    with pytest.raises(ModelError, match=r"graphtune 0\.9\.9, cannot be read") as refused:
+        load(into)
+    assert "update graphtune" in refused.value.fix
 
 
 def test_a_new_process_says_the_same(with_graph, tmp_path):
@@ -238,7 +260,7 @@ def test_what_judges_is_never_looked_at(with_graph):
 def test_figures_are_those_of_the_texts(exported):
     subject = Subject(exported, None)
     some = Texts(texts(30), np.full(30, -1))
-    found = compared(subject, subject, some, steps=["none"], most=0.5, sizes=(2, 1))
+    found = compared(subject, subject, some, steps=["none"], most=0.5)
     assert (found.neighbours, found.drop) == (1.0, pytest.approx(0, abs=1e-4))
     x = torch.nn.functional.normalize(torch.randn(40, 8), dim=1)
     y = torch.nn.functional.normalize(torch.randn(40, 8), dim=1)

@@ -65,7 +65,7 @@ def test_a_model_with_a_graph_carries_what_is_left(tiny_bert, tmp_path):
     steps = [Prune(0.3, seconds=0.0)]
     found = compress(str(own), into, steps=steps, table=rows(), most=100.0, timing=False)
     assert {"encoder/config.json", "encoder/model.safetensors", "encoder/pruned.json"} < set(listing(into))
-    assert json.loads((into / "manifest.json").read_text())["format"] == 4
+    assert json.loads((into / "manifest.json").read_text())["format"] == 5
     model = load(into)
     assert model.compression == found
     assert isinstance(model.maker.encoder, Transformer)

@@ -1,6 +1,8 @@
 """What a model with a graph says of texts, learned by one that reads each text by itself."""
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +22,8 @@ from graphtune.run import fit_table, load
 from graphtune.run.classifier import TextClassifier
 from graphtune.select import Mean, Network, Probe, Propagated, Smoothed
 from graphtune.select.calibration import Calibration
-from graphtune.select.distilled import FittedDistilled
-from graphtune.strategy import Full
+from graphtune.select.distilled import Distilled, FittedDistilled
+from graphtune.strategy import Distil, Full
 from graphtune.table import from_lists
 
 BASE = Propagated("meaning", "meaning")
@@ -67,6 +69,9 @@ def test_it_comes_near_the_graph_and_holds_no_text(smoothed, tmp_path):
         model.neighbours(["the cat"])
     card = (into / "README.md").read_text()
     assert "reads each text by itself" in card
+    assert "rows of up to 20,000 labelled texts stay" in card
+    assert model.rejection is not None
+    assert len(model.rejection.near) > 0
     assert "The folder holds texts" not in card
     assert "The folder holds texts" in (smoothed / "README.md").read_text()
     again = TextClassifier.load(into)
@@ -112,11 +117,35 @@ def test_texts_may_have_several_labels_and_an_encoder_that_counts_words(several,
     model, before = load(into), load(several)
     assert found.measure == "agreement"
     assert model.several
+    assert isinstance(model.predictor, FittedDistilled)
+    assert model.predictor.several
     assert model.calibration == before.calibration
     some = before.stored.texts
     apart = np.abs(model.probabilities(some) - before.probabilities(some))
     assert apart.mean() < 0.1
     assert (into / "words.json").is_file()
+
+
+def test_what_is_for_one_label_is_refused_for_several(several):
+    data = load(several).data
+    said, nothing = np.full((len(data.labels), 2), 0.5, dtype=np.float32), np.full_like(data.labels, -1)
+    for more in ({"share": 0.5}, {"temperature": 2.0}):
+        student = Distilled(Distil(**more), graph=None)
+        with pytest.raises(PlanError, match="are for texts with one label") as refused:
+            student.taught(data, said, nothing, seed=0)
+        assert "leave them out" in refused.value.fix
+
+
+def test_what_is_measured_is_what_is_written_also_of_an_exported_encoder(exported, tmp_path):
+    def size(folder: Path) -> int:
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+    own, into = fitted(exported.name, BASE, tmp_path / "model"), tmp_path / "small"
+    found = compress(str(own), into, steps=[WithoutGraph(epochs=2)], table=rows(), most=100.0, timing=False)
+    assert found.before.size_bytes == size(own) + size(Path(exported.name))
+    # What is told of it was written with sizes that were not known yet.
+    assert found.after.size_bytes == pytest.approx(size(into), abs=200)
+    assert "encoder/model.onnx" in listing(into)
 
 
 def test_a_smaller_encoder_goes_with_it(smoothed, exported, tmp_path):
@@ -152,6 +181,29 @@ def test_what_learns_has_more_texts_and_none_that_judge(smoothed):
     assert set(judging.texts).isdisjoint(held)
     assert held <= set(looked)
     assert divided(subject, from_lists(list(held)), 0)[1].seen
+
+
+def test_no_text_is_looked_at_and_judges(smoothed):
+    subject = Subject.of(str(smoothed))
+    assert subject.model is not None
+    held = subject.model.stored.texts
+    twice = replace(subject.model.stored, texts=(*held, *held))
+    doubled = replace(subject, model=replace(subject.model, stored=twice))
+    some = texts(120)
+    names = ["cat" if "cat" in text else "none" for text in some]
+    table = from_lists([*some, *some, *some[:40]], ["", *names[1:], *names, *[""] * 40])
+    tested = from_lists([*some[:60], *some[:90]], split=["test"] * 60 + ["train"] * 90)
+    every = from_lists([*some[:9], *some[:9]], split=["test"] * 9 + ["train"] * 9)
+    for learns in (False, True):
+        for one in (None, table, tested, every):
+            looked, judging = divided(doubled, one, 0, learns=learns)
+            assert len(looked) == len(set(looked)) > 0
+            assert len(judging.texts) == len(set(judging.texts)) > 0
+            assert set(looked).isdisjoint(judging.texts)
+        assert not (divided(doubled, table, 0, learns=learns)[1].labels < 0).any()
+        assert set(divided(doubled, tested, 0, learns=learns)[1].texts) == set(some[:60])
+    with pytest.raises(TableError, match="has 1 text:"):
+        divided(doubled, from_lists(["the cat", "the cat"]), 0)
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +243,15 @@ def test_the_command_needs_no_onnx(smoothed, tmp_path, monkeypatch, capsys):
     assert main(asked) == 0
     out, err = capsys.readouterr()
     assert "made: the graph's place taken by a network of one hidden layer, in small" in out
-    assert "texts that the model holds" in out
+    assert "Most of these, or all, are texts that the model holds" in out
     assert "learning what the model says of" in err
-    assert main(["predict", "small", str(tmp_path / "small" / "labels.json")]) == 2  # no table, but loaded
+    asked_of = texts(60)[40:50]
+    (tmp_path / "new.csv").write_text("\n".join(["text", *asked_of]) + "\n")
+    assert main(["predict", "small", "new.csv", "--out", "told.csv"]) == 0
+    capsys.readouterr()
+    with (tmp_path / "told.csv").open(newline="") as file:
+        told = [row["label"] for row in csv.DictReader(file)]
+    model = load(tmp_path / "small")
+    assert told == [model.classes[at] for at in model.probabilities(asked_of).argmax(axis=1)]
     assert main([*asked, "--int8"]) == 2
     assert "needs the extra 'onnx'" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from graphtune.loss import Loss
 from graphtune.model import Task
 from graphtune.plan.toml import from_toml, to_toml
 from graphtune.strategy import Distil
+from graphtune.strategy.distil_each import DistilEach
 from graphtune.train import Training, train
 from tasks import KilledError, Mortal, Watched, same, small_model, small_task, weights
 from text_tasks import small_text_model, small_text_task
@@ -63,11 +64,19 @@ def test_each_class_by_itself_by_hand():
     step, logits = weighed.batch(own.train), torch.randn(len(own.train), 3)
     sure, wanted = torch.sigmoid(logits), step.targets
     apart = -(wanted * sure.log() + (1 - wanted) * (1 - sure).log()).sum(dim=1)
-    found = Distil(each=True).loss(logits, step)
+    method = DistilEach.of(Distil(rate=0.1, decay=0.0, epochs=2))
+    assert method == DistilEach(rate=0.1, decay=0.0, epochs=2)
+    found = method.loss(logits, step)
     torch.testing.assert_close(found, (apart * step.weights).sum() / step.weights.sum())
+    model = small_model(task())
+    watched = Watched(method, [], [])
+    train(watched, model, task(), SETTINGS, seed=0)
+    assert watched.moved == watched.declared == [{name for name, _ in model.named_parameters()}]
     for more in ({"share": 0.5}, {"temperature": 2.0}):
         with pytest.raises(PlanError, match="are for texts with one label"):
-            Distil(each=True, **more)
+            DistilEach.of(Distil(**more))
+    with pytest.raises(PlanError, match="this task has none"):
+        train(method, small_model(small_task()), small_task(), SETTINGS, seed=0)
 
 
 def test_exactly_the_body_and_the_head_move():

@@ -132,8 +132,9 @@ def _check_data(asked: list[str]) -> None:
     from graphtune.errors import PlanError
 
     if asked:
+        ask = "asks" if len(asked) == 1 else "ask"
         raise PlanError(
-            f"{' and '.join(asked)} asks what modules are worth on labelled texts, and there are none.",
+            f"{' and '.join(asked)} {ask} what modules are worth on labelled texts, and there are none.",
             fix="add --data TABLE.",
         )
 
@@ -144,6 +145,7 @@ def _model(source: str) -> "nn.Module":
     Raises:
         ModelError: a directory that is neither a model nor an encoder, or a model without an encoder.
         EncoderError: no such encoder, or one without modules.
+        MissingExtraError: what was exported cannot be run here.
     """
     from graphtune.run import FittedModel
     from graphtune.run.modules import modules_of
@@ -159,6 +161,7 @@ def _encoder(source: str) -> "tuple[Transformer, nn.Module]":
     Raises:
         ModelError: a directory that is neither a model nor an encoder, or a model without an encoder.
         EncoderError: no such encoder, or one without modules.
+        MissingExtraError: what was exported cannot be run here.
     """
     from graphtune.run import FittedModel
     from graphtune.run.modules import encoder_of

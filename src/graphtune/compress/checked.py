@@ -12,6 +12,7 @@ from graphtune.compress.row_likeness import mean_cosine, overlap
 from graphtune.compress.subject import Subject
 from graphtune.encoder import FittedEncoder, Onnx, Transformer
 from graphtune.encoder.directory import content_files
+from graphtune.encoder.onnx import FACTS, exported_files
 from graphtune.errors import CompressionError
 from graphtune.metric import expected_calibration_error
 from graphtune.report.compression import Compression, Footprint, Measure, Standing
@@ -65,21 +66,21 @@ class Answers:
             return float((self.claims == other.claims).all(axis=1).mean())
         return float((self.probabilities.argmax(axis=1) == other.probabilities.argmax(axis=1)).mean())
 
-    def standing(self, texts: Texts, size: int) -> Standing:
-        """Return how good it is, where that can be told."""
+    def standing(self, texts: Texts) -> Standing:
+        """Return how good it is, where that can be told; how large it is, is not known yet."""
         rows = texts.judged
         if self.probabilities is None or not len(rows):
-            return Standing(None, None, size)
+            return Standing(None, None, 0)
         if self.claims is not None:
             if texts.marks is None:
-                return Standing(None, None, size)
+                return Standing(None, None, 0)
             truth = texts.marks[rows]
             claims = np.pad(self.claims[rows], ((0, 0), (0, truth.shape[1] - self.claims.shape[1])))
-            return Standing(float(micro(claims, truth)), None, size)
+            return Standing(float(micro(claims, truth)), None, 0)
         found, labels = self.probabilities[rows], texts.labels[rows]
         known = labels < found.shape[1]
         ece = expected_calibration_error(found[known], labels[known]) if known.any() else None
-        return Standing(float((found.argmax(axis=1) == labels).mean()), ece, size)
+        return Standing(float((found.argmax(axis=1) == labels).mean()), ece, 0)
 
 
 def compared(
@@ -89,11 +90,10 @@ def compared(
     *,
     steps: Sequence[str],
     most: float,
-    sizes: tuple[int, int],
 ) -> Compression:
-    """Compare two on the same texts; ``most`` is how many points may be lost, ``sizes`` are bytes."""
+    """Compare two on the same texts; ``most`` is how many points may be lost."""
     old, new = Answers.of(before, texts), Answers.of(after, texts)
-    first, second = old.standing(texts, sizes[0]), new.standing(texts, sizes[1])
+    first, second = old.standing(texts), new.standing(texts)
     cosine = mean_cosine(old.rows, new.rows)
     agreement = old.same(new)
     measure: Measure
@@ -148,6 +148,15 @@ def check(found: Compression) -> None:
     )
 
 
+def with_sizes(found: Compression, before: int, after: int) -> Compression:
+    """Return the same with the bytes of both."""
+    return replace(
+        found,
+        before=replace(found.before, size_bytes=before),
+        after=replace(found.after, size_bytes=after),
+    )
+
+
 def with_footprints(found: Compression, before: Footprint, after: Footprint) -> Compression:
     """Return the same with what both take."""
     return replace(
@@ -160,7 +169,10 @@ def with_footprints(found: Compression, before: Footprint, after: Footprint) -> 
 def size_of(place: Path, encoder: FittedEncoder) -> int:
     """Return the bytes of a saved model or an encoder, with those of the encoder where it is elsewhere."""
     files = {file for file in place.rglob("*") if file.is_file()} if place.is_dir() else set[Path]()
-    own = {"config.json", "encoder/config.json", "0_Transformer/config.json"}
-    if isinstance(encoder, Transformer) and not any((place / name).is_file() for name in own):
-        files |= set(content_files(encoder.directory))
+    own = ("config.json", "encoder/config.json", "0_Transformer/config.json", FACTS, f"encoder/{FACTS}")
+    if not any((place / name).is_file() for name in own):
+        if isinstance(encoder, Transformer):
+            files |= set(content_files(encoder.directory))
+        elif isinstance(encoder, Onnx):
+            files |= set(exported_files(encoder.directory))
     return sum(file.stat().st_size for file in files)

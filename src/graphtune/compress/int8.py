@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from graphtune.compress.logits import with_logits, with_logits_of
 from graphtune.compress.row_likeness import mean_cosine
 from graphtune.compress.sensitive import kept_in_float
 from graphtune.compress.subject import Subject, check_extra
@@ -103,7 +104,9 @@ class Int8:
                 "There is no text to see how far rows move by quantisation.",
                 fix="give a table with texts in it.",
             )
-        model = onnx.load(encoder.directory / MODEL)
+        whole = onnx.load(encoder.directory / MODEL)
+        # Without the head, which ONNX Runtime's dynamic quantisation would round too.
+        model = with_logits(whole, ())
         every = modules(model)
         unknown = [name for name in self.keep if name not in every]
         if unknown:
@@ -122,7 +125,8 @@ class Int8:
 
         kept = kept_in_float(cosine, every, self.keep, self.cosine)
         copy_onnx(encoder, place)
-        (place / MODEL).write_bytes(make(model, kept, feeds))
+        made = onnx.load_from_string(make(model, kept, feeds))
+        onnx.save(with_logits_of(made, whole), place / MODEL)
         return write_facts(place, replace(encoder.facts, number_format="int8", scales=self.scales, kept=kept))
 
 

@@ -92,6 +92,21 @@ def with_logits(model: Any, maps: Sequence[nn.Linear]) -> Any:
     return copy
 
 
+def with_logits_of(model: Any, other: Any) -> Any:
+    """Return a copy of a model without logits, with the nodes by which ``other`` makes them of its rows."""
+    import onnx
+
+    of_rows = {name for node in with_logits(other, ()).graph.node for name in node.output}
+    head = [node for node in other.graph.node if not of_rows.intersection(node.output)]
+    read = {name for node in head for name in node.input}
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    copy.graph.node.extend(head)
+    copy.graph.initializer.extend(one for one in other.graph.initializer if one.name in read)
+    copy.graph.output.extend(output for output in other.graph.output if output.name != ROW)
+    return copy
+
+
 def _drop_unread(graph: Any) -> None:
     """Take away nodes and weights that no output depends on."""
     read, kept = {output.name for output in graph.output}, []

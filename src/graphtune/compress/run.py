@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from graphtune.artefact import check_directory, check_parent, write_json, written_directory
-from graphtune.compress.checked import check, compared, size_of, with_footprints
+from graphtune.compress.checked import check, compared, size_of, with_footprints, with_sizes
 from graphtune.compress.exported import Export
 from graphtune.compress.footprint import footprints
 from graphtune.compress.int8 import Int8
-from graphtune.compress.subject import Step, Subject, check_extra
+from graphtune.compress.subject import Step, Subject, check_extra, check_transformer
 from graphtune.compress.texts import divided
 from graphtune.compress.without_graph import WithoutGraph, with_a_graph
 from graphtune.encoder import Onnx, Transformer
@@ -71,13 +71,14 @@ def compress(
         for number, step in enumerate(steps):
             say(f"step {number + 1} of {len(steps)}: {step.said}")
             after = step.apply(after, looked, Path(folder) / f"step-{number}")
-        result = Path(folder) / "result"
-        _write(after, result, None)
         say(f"comparing on {len(texts.texts):,} texts")
-        sizes = size_of(Path(source).expanduser(), before.encoder), size_of(result, after.encoder)
-        said = [step.said for step in steps]
-        found = compared(before, after, texts, steps=said, most=most, sizes=sizes)
+        found = compared(before, after, texts, steps=[step.said for step in steps], most=most)
         check(found)
+        result = Path(folder) / "result"
+        # With what is known so far: what is measured then holds whatever is written in the end.
+        _write(after, result, found)
+        sizes = size_of(Path(source).expanduser(), before.encoder), size_of(result, after.encoder)
+        found = with_sizes(found, *sizes)
         if timing:
             say("measuring memory and seconds")
             found = with_footprints(found, *footprints((source, str(result)), texts.texts))
@@ -102,7 +103,7 @@ def _check_has(subject: Subject, steps: Sequence[Step]) -> None:
     if any(isinstance(step, WithoutGraph) for step in steps):
         with_a_graph(subject)
     if not all(isinstance(step, WithoutGraph) for step in steps):
-        _ = subject.transformer
+        check_transformer(subject)
 
 
 def _check_place(subject: Subject, into: Path) -> None:
@@ -115,7 +116,7 @@ def _check_place(subject: Subject, into: Path) -> None:
     check_directory(into, mark, "encoder made smaller")
 
 
-def _write(subject: Subject, into: Path, found: Compression | None) -> None:
+def _write(subject: Subject, into: Path, found: Compression) -> None:
     if subject.model is not None:
         save(replace(subject.model, compression=found), into)
         return
@@ -126,9 +127,8 @@ def _write(subject: Subject, into: Path, found: Compression | None) -> None:
             copy_onnx(encoder, place)
         else:
             copy_transformer(encoder.directory, place)
-        if found is not None:
-            write_json(place / _COMPRESSION, found.facts())
-            (place / "README.md").write_text(_card(found), encoding="utf-8")
+        write_json(place / _COMPRESSION, found.facts())
+        (place / "README.md").write_text(_card(found), encoding="utf-8")
 
 
 def _card(found: Compression) -> str:

@@ -35,6 +35,7 @@ class Subject:
             ModelError: there is neither; the model is incomplete, altered or too new; an encoder by itself is
                 no transformer.
             EncoderError: the encoder is incomplete.
+            MissingExtraError: what was exported cannot be run here.
         """
         found = model_or_encoder(source)
         if isinstance(found, FittedModel):
@@ -137,6 +138,15 @@ def check_extra() -> None:
     """
     if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxruntime", "onnxscript")):
         raise MissingExtraError("onnx", "graphtune compress")
+
+
+def check_transformer(subject: Subject) -> None:
+    """Refuse what has no transformer to be made smaller.
+
+    Raises:
+        ModelError: the encoder is none.
+    """
+    _compressible(subject.encoder, "the model")
 
 
 def _reads_inside(candidate: Candidate) -> bool:

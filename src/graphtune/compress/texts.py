@@ -23,41 +23,53 @@ def divided(
 ) -> tuple[tuple[str, ...], Texts]:
     """Return the texts that steps may look at, and those that judge.
 
-    The table's test rows judge, where it has such; else a part of its rows drawn by chance, of those that the
-    model does not hold where there are enough. Without a table these are texts that the model holds.
+    The table's test rows judge, where it has such and others; else a part of its texts drawn by chance, of
+    those that the model does not hold where there are enough. Without a table these are texts that the model
+    holds. No text is on both sides, however often it is there.
 
     Where a step ``learns`` what the model says, one text in four judges instead of three, and the texts that
     the model holds are looked at too.
 
     Raises:
-        TableError: there is no table and the model holds no texts, or there are fewer than two texts.
+        TableError: there is no table and the model holds no texts, or there are fewer than two different
+            texts.
     """
     model, random = subject.model, np.random.default_rng(seed)
-    held = () if model is None else tuple(text for text in model.stored.texts if text.strip())
+    held = () if model is None else tuple(dict.fromkeys(text for text in model.stored.texts if text.strip()))
     if table is None:
         return _of_model(model, held, random, learns)
     own = frozenset(held)
     filled = np.array([at for at, text in enumerate(table.texts) if text.strip()], dtype=np.int64)
     test = np.array([at for at in filled if table.split[at] == "test"], dtype=np.int64)
-    rest = np.setdiff1d(filled, test)
+    tested = {table.texts[at] for at in test}
+    rest = np.array([at for at in filled if table.texts[at] not in tested], dtype=np.int64)
     if not len(test) or not len(rest):
-        new = np.array([at for at in filled if table.texts[at] not in own], dtype=np.int64)
-        pool = new if len(new) >= _ENOUGH_NEW else filled
+        once = _once(table, filled)
+        new = np.array([at for at in once if table.texts[at] not in own], dtype=np.int64)
+        pool = new if len(new) >= _ENOUGH_NEW else once
         seen, judging = _parted(random.permutation(pool), learns)
-        seen = np.concatenate([seen, np.setdiff1d(filled, pool)])
+        seen = np.concatenate([seen, np.setdiff1d(once, pool)])
+        if not len(seen) or not len(judging):
+            raise TableError(
+                f"The table has {counted(len(once), 'text')}: models are compared on some, made by others.",
+                fix="give a table of two different texts or more; a few hundred say more.",
+            )
     else:
         seen, judging = random.permutation(rest), random.permutation(test)
-    if not len(seen) or not len(judging):
-        raise TableError(
-            f"The table has {counted(len(filled), 'text')}: models are compared on some, made by others.",
-            fix="give a table of two texts or more; a few hundred say more.",
-        )
     judges = _known(model, table, np.sort(judging[:_MOST_JUDGING]), own)
     looked = dict.fromkeys(table.texts[at] for at in seen[:_MOST_SEEN])
     if learns:
         judged = frozenset(judges.texts)
         looked = {text: None for text in (*looked, *held) if text not in judged}
     return tuple(looked), judges
+
+
+def _once(table: Table, rows: Int64[np.ndarray, " T"]) -> Int64[np.ndarray, " M"]:
+    """Return one row of each different text, ascending: its first that has a label, else its first."""
+    first: dict[str, int] = {}
+    for at in rows[np.argsort(table.labels[rows] < 0, kind="stable")]:
+        first.setdefault(table.texts[at], int(at))
+    return np.sort(np.array(list(first.values()), dtype=np.int64))
 
 
 def _of_model(

@@ -34,7 +34,8 @@ class WithoutGraph:
     """Put a network of one hidden layer, or a linear map, on the encoder's rows in the place of a graph.
 
     It learns what the model says of the texts that it holds and of those that are given. What comes of it
-    holds no text, no row of a graph's nodes, and no graph.
+    holds no text and no graph; encoder rows of up to 20,000 labelled texts stay, by which texts of no class
+    are told.
 
     Raises:
         PlanError: a value is out of its range.
@@ -46,7 +47,7 @@ class WithoutGraph:
     seed: int = 0  # of the weights at the start, of the order and of dropout
 
     def __post_init__(self) -> None:
-        _ = self._student(several=False)
+        _ = self._student()
         if self.epochs < 1:
             raise PlanError(f"WithoutGraph.epochs = {self.epochs} is too few.", fix="use 1 or more.")
 
@@ -75,12 +76,12 @@ class WithoutGraph:
         # Rows are the encoder's own: those of the graph's nodes may be of the one before it was made smaller.
         maker = FeatureMaker(model.maker.encoder, model.maker.terms if model.maker.same else None)
         nothing = np.full(len(some), -1, dtype=np.int64)
-        data = Data(maker.features(some), {}, nothing, len(model.classes))
-        student = self._student(several=model.several, texts=len(some))
-        fitted = student.taught(data, said, nothing, seed=self.seed)
+        marks = np.zeros((len(some), len(model.classes)), dtype=bool) if model.several else None
+        data = Data(maker.features(some), {}, nothing, len(model.classes), marks=marks)
+        fitted = self._student(texts=len(some)).taught(data, said, nothing, seed=self.seed)
         _uncalibrate(fitted.model, model.calibration)
-        marks = np.zeros((0, len(model.classes)), dtype=bool) if model.several else None
-        bare = replace(data, features=maker.features(()), labels=nothing[:0], marks=marks)
+        none = None if marks is None else marks[:0]
+        bare = replace(data, features=maker.features(()), labels=nothing[:0], marks=none)
         graph_free = replace(
             model,
             candidate=fitted.candidate,
@@ -92,10 +93,10 @@ class WithoutGraph:
         )
         return replace(subject, model=graph_free)
 
-    def _student(self, *, several: bool, texts: int = 1) -> Distilled:
+    def _student(self, *, texts: int = 1) -> Distilled:
         # Power 1: what is honest already is learned as it is.
         epochs = min(self.epochs, max(1, _MOST_READ // texts))
-        strategy = Distil(rate=self.rate, epochs=epochs, each=several)
+        strategy = Distil(rate=self.rate, epochs=epochs)
         return Distilled(strategy, graph=None, power=1.0, width=self.width)
 
 

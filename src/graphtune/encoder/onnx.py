@@ -194,6 +194,11 @@ def padded_batch(
     return ids, mask
 
 
+def exported_files(directory: Path) -> tuple[Path, ...]:
+    """Return the files that an exported encoder is made of."""
+    return tuple(directory / name for name in (MODEL, TOKENIZER, FACTS))
+
+
 def is_exported(directory: Path) -> bool:
     """Say whether an exported encoder is there, whole or not."""
     return (directory / FACTS).is_file()
@@ -243,8 +248,8 @@ def copy_onnx(encoder: Onnx, into: Path) -> None:
     """
     _facts(encoder.directory)
     into.mkdir(parents=True, exist_ok=True)
-    for name in (MODEL, TOKENIZER, FACTS):
-        shutil.copyfile(encoder.directory / name, into / name)
+    for file in exported_files(encoder.directory):
+        shutil.copyfile(file, into / file.name)
 
 
 def session_of(model: Path | bytes, threads: int) -> Any:

@@ -41,8 +41,8 @@ from graphtune.select.fitted_exported import FittedExported
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.rejection import Rejection
 
-FORMAT = 4  # of the directory; raised whenever an older graphtune could not read it
-_PLAIN = 3  # of one that carries no encoder made smaller, which older ones can read
+FORMAT = 5  # of the directory; raised whenever an older graphtune could not read it
+_PLAIN = 3  # of one that was not made smaller, which older ones can read
 MANIFEST = "manifest.json"
 _ENCODER = "encoder"  # folder of a tuned encoder that serves by itself, or of one made smaller
 _COMPRESSION = "compression.json"
@@ -70,7 +70,7 @@ def save(model: FittedModel, directory: Path) -> None:
         _write_parts(model, place)
         files = digests(place)
         manifest = {
-            "format": _PLAIN if carried_by(model) is None else FORMAT,
+            "format": _PLAIN if model.compression is None and carried_by(model) is None else FORMAT,
             "graphtune": graphtune.__version__,
             "torch": torch.__version__,
             "python": platform.python_version(),
@@ -96,9 +96,10 @@ def load(directory: Path) -> FittedModel:
     manifest = _trusted_manifest(directory)
     try:
         return _read_parts(directory, manifest)
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, TypeError, OSError) as error:
         raise ModelError(
-            f"The model {directory} cannot be read: {error}.", fix="fit it again, or take another copy of it."
+            f"The model {directory}, written by graphtune {manifest['graphtune']}, cannot be read: {error}.",
+            fix="fit it again, take another copy of it, or update graphtune if it is of a newer one.",
         ) from error
 
 

@@ -24,7 +24,8 @@ from graphtune.select.features import DenseView, View, check_dense
 from graphtune.select.pupil import Pupil, usual_teacher
 from graphtune.select.spared import scaled
 from graphtune.select.trained import bytes_of, seeded, tensors_of, trained
-from graphtune.strategy import Distil
+from graphtune.strategy import Distil, Strategy
+from graphtune.strategy.distil_each import DistilEach
 from graphtune.strategy.graph_teacher import sharpened
 from graphtune.train import Training
 
@@ -94,17 +95,19 @@ class Distilled(Pupil):
         """Learn what a teacher says of all texts of the data, whose own labels are not read.
 
         Args:
-            data: the texts.
+            data: the texts; where they may have several labels, each class is learned by itself.
             said: the teacher's probabilities.
-            labels: those that are certain whatever it says; -1 = none.
+            labels: those that are certain whatever it says, of texts with one label; -1 = none.
             seed: of the weights at the start, of the order and of dropout.
 
         Raises:
+            PlanError: texts may have several labels, and the strategy is for one.
             OutOfTime: the data's deadline came before the end of training.
         """
         known, nodes = torch.from_numpy(labels), torch.arange(len(labels))
         targets = torch.from_numpy(said)
-        if not self.strategy.each:
+        strategy: Strategy = DistilEach.of(self.strategy) if data.several else self.strategy
+        if not data.several:
             targets = sharpened(targets, known, self.power)
         x = scaled(data.features.dense(self.view))
         task = Task(
@@ -120,15 +123,15 @@ class Distilled(Pupil):
         with seeded(seed):
             model = self._model(x.shape[1], data.classes)
         settings = Training(_BATCH_ROWS, patience=None, schedule="cosine")
-        trained(self.strategy, model, task, settings, data, seed)
-        return FittedDistilled(self, model)
+        trained(strategy, model, task, settings, data, seed)
+        return FittedDistilled(self, model, several=data.several)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedDistilled":
         """Return a saved student."""
         inputs = tensors["layers.0.map.weight" if self.width else "head.weight"].shape[1]
         model = self._model(inputs, data.classes)
         model.load_state_dict(dict(tensors))
-        return FittedDistilled(self, model)
+        return FittedDistilled(self, model, several=data.several)
 
     def __str__(self) -> str:
         student = f"MLP({self.view}, {self.width})" if self.width else f"linear({self.view})"
@@ -147,6 +150,7 @@ class FittedDistilled:
 
     candidate: Distilled
     model: Model
+    several: bool  # whether each class has a probability of its own
 
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
         """Return class probabilities of some nodes."""
@@ -181,8 +185,7 @@ class FittedDistilled:
     @torch.inference_mode()
     def _read(self, rows: Float32[Tensor, "N F"]) -> Float32[np.ndarray, "N C"]:
         logits = self.model.logits(scaled(rows), TextGraph.empty(len(rows)))
-        each = self.candidate.strategy.each
-        return (torch.sigmoid(logits) if each else torch.softmax(logits, dim=1)).numpy()
+        return (torch.sigmoid(logits) if self.several else torch.softmax(logits, dim=1)).numpy()
 
 
 class Dense(nn.Module):

@@ -1,7 +1,7 @@
 """Teach a model without a graph what one with a graph says of all rows.
 
 Source: GLNN, Zhang et al., ICLR 2022, arXiv:2110.08727, equation 1.
-Differs from the paper: the temperature is a setting; rows may carry weights, and several labels.
+Differs from the paper: the temperature is a setting; rows may carry weights.
 """
 
 from collections.abc import Iterator
@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from graphtune.errors import PlanError
 from graphtune.loss import CrossEntropy, distillation
-from graphtune.loss.weighting import weighted_mean
 from graphtune.model import Batch, Learner, Task, TextBatch, TextTask
 from graphtune.phase import Group, Phase
 from graphtune.strategy.graph_teacher import told
@@ -22,8 +20,6 @@ from graphtune.strategy.graph_teacher import told
 @dataclass(frozen=True)
 class Distil:
     """``share * cross-entropy(labels) + (1 - share) * KL(teacher || student)``; body and head learn.
-
-    With ``each``, every class has a probability of its own; the cross-entropies with the teacher's are added.
 
     Raises:
         PlanError: a value is out of its range; the task has no teacher's probabilities (on the first phase).
@@ -34,18 +30,12 @@ class Distil:
     rate: float = 0.01  # AdamW step size
     decay: float = 5e-4  # AdamW decoupled weight decay
     epochs: int = 100
-    each: bool = False  # whether a text may have several labels; no label is read then, at temperature 1
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.share <= 1.0:
             raise PlanError(f"share = {self.share} is no share.", fix="use 0 (teacher) to 1 (labels).")
         if not self.temperature > 0.0:
             raise PlanError(f"temperature = {self.temperature} is not above 0.", fix="use 1 to 4.")
-        if self.each and (self.share, self.temperature) != (0.0, 1.0):
-            raise PlanError(
-                f"share = {self.share} and temperature = {self.temperature} are for texts with one label.",
-                fix="leave them out, or leave each out.",
-            )
 
     def phases(self, model: Learner, task: Task | TextTask) -> Iterator[Phase]:
         """Train once, to the end: what the teacher says of a val row is no judge of when to stop."""
@@ -56,9 +46,6 @@ class Distil:
     def loss(self, logits: Tensor, batch: Batch | TextBatch) -> Tensor:
         """Return the loss of a step; the labels' part is the mean over its rows that have one."""
         assert batch.targets is not None
-        if self.each:
-            losses = binary_cross_entropy_with_logits(logits, batch.targets, reduction="none").sum(dim=1)
-            return weighted_mean(losses, torch.ones_like(losses), batch.weights)
         # The logarithm of a label's certainty is kept finite.
         teacher = batch.targets.clamp_min(torch.finfo(logits.dtype).tiny).log()
         taught = distillation(logits, teacher, self.temperature, batch.weights)
