@@ -1,6 +1,5 @@
 """What is known of an encoder's modules on one set, and the scores that it gives them."""
 
-import hashlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import meta
 import sensitivities
 from carried_out import Corpus
+from corpora import corpus_of
 
 from graphtune.encoder.loading import load_model
 from graphtune.model import TextModel, TextTask
@@ -51,8 +51,8 @@ _UNTOLD: dict[str, Callable[[int], Score]] = {  # by nothing but the graph, and 
     "last": lambda seed: LastBlocks(),
     "random": Random,
 }
-_LEARNED = {"learned": True, "learned-without-edges": False, "learned-probed": True}  # whether edges are read
-SCORES = (*_TOLD, *_UNTOLD, *_LEARNED, "measured")
+LEARNED = {"learned": True, "learned-without-edges": False, "learned-probed": True}  # whether edges are read
+SCORES = (*_TOLD, *_UNTOLD, *LEARNED, "measured")
 
 
 class Skipped(Exception):  # noqa: N818 - nothing is wrong
@@ -88,6 +88,12 @@ class Known:
         return analysed(self.bare, *self._subject, probes=None, into=self._probes)
 
     @property
+    def others(self) -> list[meta.Case]:
+        """What was measured of other texts, from which networks may learn."""
+        own = corpus_of(self.name)
+        return [one for one in meta.cases() if one.corpus != own]
+
+    @property
     def heads(self) -> int:
         """Heads of a block that are cut as one."""
         config = self._subject[0].encoder.config
@@ -98,12 +104,12 @@ class Known:
         """Return the graph, a number a node, and the seconds that it takes to know them.
 
         Raises:
-            Skipped: a network has no other set to learn from.
+            Skipped: a network has no other texts to learn from.
         """
         if selector in _UNTOLD:
             return self.bare, _UNTOLD[selector](self.corpus.seed).of(self.bare, purpose), 0.0
-        if selector in _LEARNED:
-            path = self._network(edges=_LEARNED[selector])
+        if selector in LEARNED:
+            path = self._network(edges=LEARNED[selector])
             found = self._probed(path, purpose) if selector == "learned-probed" else self.told
             return found.graph, Learned(str(path)).of(found.graph, purpose), sum(found.seconds.values())
         score = Measured() if selector == "measured" else _TOLD[selector]
@@ -128,17 +134,13 @@ class Known:
         return None if self.work is None else self.work / "probes"
 
     def _network(self, *, edges: bool) -> Path:
-        """Return networks that learned from the sensitivities of all other sets."""
-        rest = [one for one in meta.cases() if one.dataset != self.name]
+        """Return networks that learned from the sensitivities of all sets of other texts."""
+        rest = self.others
         if not rest or self.work is None:
-            raise Skipped("no sensitivities of other sets are there: run sensitivities.py first")
-        said = "".join(sorted(f"{one.dataset} {one.encoder} {one.graph}" for one in rest))
-        path = self.work / "networks" / f"{_digest(said + str(edges))}.safetensors"
+            raise Skipped("no sensitivities of other texts are there: run sensitivities.py first")
+        name = f"{meta.digest_of(rest)}{'' if edges else '-without-edges'}.safetensors"
+        path = self.work / "networks" / name
         if not path.is_file():
             facts = {"sets": ", ".join(sorted({one.dataset for one in rest}))}
             write_reader(meta.learned(rest, edges=edges).members, facts, path)
         return path
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

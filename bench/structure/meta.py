@@ -3,14 +3,16 @@
     python bench/structure/meta.py [--ship] [--check]
 
 The sensitivities are those in ``bench/structure/results`` (`sensitivities.py`). Each set is held out in turn,
-with all encoders, and then each encoder with all sets; networks that learned from the others say what is
-worth tuning, pruning and quantising in what is held out, before anything is measured there and after
-``PROBES`` modules are. Rank correlations are over the modules that were not probed. The result is
-``bench/results/structure/selectors.json``. ``--ship`` also writes the networks that learned from everything
-to the package; ``--check`` says whether the committed result is what the sensitivities give.
+with all encoders and all sets of the same texts (`corpora.py`), and then each encoder with all sets; networks
+that learned from the others say what is worth tuning, pruning and quantising in what is held out, before
+anything is measured there and after ``PROBES`` modules are. Rank correlations are over the modules that were
+not probed. The result is ``bench/results/structure/selectors.json``. ``--ship`` also writes the networks that
+learned from everything to the package; ``--check`` says whether the committed result is what the
+sensitivities give.
 """
 
 import argparse
+import hashlib
 import json
 import math
 import sys
@@ -25,11 +27,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from corpora import corpus_of
+
 from graphtune.artefact import write_json
 from graphtune.structure import ModelGraph
 from graphtune.structure.gnn import INPUTS, StructureGNN, inputs, normal_scores, probes, refined, relations_of
 from graphtune.structure.gnn.reader import SHIPPED, Read, StructureReader, write_reader
-from graphtune.structure.purpose import PURPOSES
+from graphtune.structure.purpose import PURPOSES, Purpose
 from graphtune.structure.rank_correlation import rank_correlation
 from graphtune.structure.scores import ALL, MEASURED_COLUMNS, Learned, Measured, Random
 from graphtune.structure.written import structure_of
@@ -54,6 +58,11 @@ class Case:
     graph: ModelGraph
 
     @property
+    def corpus(self) -> str:
+        """What the texts are from; sets may share it."""
+        return corpus_of(self.dataset)
+
+    @property
     def bare(self) -> ModelGraph:
         """The graph as it is before anything is measured."""
         nothing = (math.nan,) * len(self.graph.nodes)
@@ -64,6 +73,13 @@ def cases(directory: Path = SENSITIVITIES) -> list[Case]:
     """Return what was measured."""
     found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(directory.glob("*.json"))]
     return [Case(one["dataset"], one["encoder"], structure_of(one["structure"])) for one in found]
+
+
+def digest_of(every: Sequence[Case]) -> str:
+    """Return what changes with what networks learn from: sets, all that was measured, and how is learned."""
+    how = (_WIDTH, _DEPTH, _EPOCHS, _RATE, _DECAY, _DROP, MEMBERS, PROBES, INPUTS)
+    told = sorted((one.corpus, one.dataset, one.encoder, str(one.graph)) for one in every)
+    return hashlib.blake2b(repr((how, told)).encode(), digest_size=8).hexdigest()
 
 
 def learned(from_: Sequence[Case], *, edges: bool = True, members: int | None = None) -> StructureReader:
@@ -94,7 +110,7 @@ def _targets(graph: ModelGraph) -> torch.Tensor:
 
 
 def held_out(every: Sequence[Case], by: str) -> Iterator[tuple[list[Case], list[Case]]]:
-    """Yield what is learned from and what is held out: each value of ``dataset`` or ``encoder`` in turn."""
+    """Yield what is learned from and what is held out: each value of ``corpus`` or ``encoder`` in turn."""
     for value in sorted({getattr(one, by) for one in every}):
         apart = [one for one in every if getattr(one, by) == value]
         rest = [one for one in every if getattr(one, by) != value]
@@ -137,7 +153,7 @@ def _of_case(one: Case, rest: Sequence[Case], readers: Mapping[str, StructureRea
     for name, reader in readers.items():
         read = reader.read(one.bare)
         found[name] = {
-            purpose: _known(_correlation(read.predicted[:, at], one, purpose))
+            purpose: _known(_correlation(read.predicted[:, at].tolist(), one, purpose))
             for at, purpose in enumerate(PURPOSES)
         }
         found[f"{name}, {PROBES} probes"] = {
@@ -146,7 +162,7 @@ def _of_case(one: Case, rest: Sequence[Case], readers: Mapping[str, StructureRea
     return found
 
 
-def _carried(one: Case, rest: Sequence[Case], purpose: str) -> list[float]:
+def _carried(one: Case, rest: Sequence[Case], purpose: Purpose) -> list[float]:
     """Return what was measured of the same modules on the sets that are not held out."""
     same = [other for other in rest if other.encoder == one.encoder]
     if not same:
@@ -155,7 +171,7 @@ def _carried(one: Case, rest: Sequence[Case], purpose: str) -> list[float]:
     return [float(value) for value in np.mean(every, axis=0)]
 
 
-def _probed(read: Read, one: Case, purpose: str) -> float:
+def _probed(read: Read, one: Case, purpose: Purpose) -> float:
     truth = np.array(one.graph.column(MEASURED_COLUMNS[purpose]))
     predicted = read.predicted[:, PURPOSES.index(purpose)]
     chosen = probes(predicted, read.embedded, np.flatnonzero(np.isfinite(truth)), PROBES)
@@ -166,7 +182,7 @@ def _probed(read: Read, one: Case, purpose: str) -> float:
     return rank_correlation(tuple(refined(predicted, read.embedded, measured)), tuple(left))
 
 
-def _correlation(score: Sequence[float], one: Case, purpose: str) -> float:
+def _correlation(score: Sequence[float], one: Case, purpose: Purpose) -> float:
     return rank_correlation(tuple(map(float, score)), one.graph.column(MEASURED_COLUMNS[purpose]))
 
 
@@ -181,7 +197,7 @@ def _known(value: float) -> float | None:
 
 def result_of(every: Sequence[Case]) -> dict[str, Any]:
     """Return what is committed."""
-    by_set, rows = compared(every, "dataset")
+    by_set, rows = compared(every, "corpus")
     by_encoder, others = compared(every, "encoder")
     return {
         "sets": sorted({one.dataset for one in every}),

@@ -3,8 +3,9 @@
 Source: Fisher, 1935, for the test (`graphtune.metric.paired_permutation`); Holm, 1979, for several at once.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import Any
 
@@ -19,18 +20,31 @@ BELOW_FULL, ABOVE_LORA, OF_TIME = 0.2, 0.3, 0.4  # points, points, share of full
 
 Result = Mapping[str, Any]
 Cell = Mapping[str, Any]
+BySeed = dict[str, dict[int, Cell]]  # of each selector
 
 
 @dataclass(frozen=True)
 class Mean:
-    """One selector at one level, over the tasks that all of them were run on."""
+    """One selector at one level, over the tasks and seeds that all of them were run on."""
 
     selector: str
     accuracy: float  # %, on test rows
     val_accuracy: float  # %, on the rows that decided
     spent: float  # share that learns or is left, as counted
-    seconds: float | None  # share of full tuning's, choosing included; the median of the tasks
+    # Share of full tuning's, choosing included; the median of the tasks. None where `full` is not there, or
+    # was run by other versions or on other hardware on one of them.
+    seconds: float | None
     gains: Mapping[str, tuple[float, float]]  # by what it is held against: points, and the adjusted p-value
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What is there and counts nowhere."""
+
+    tasks: tuple[str, ...]  # they lack a selector that is shown, or have it on other seeds alone
+    selectors: tuple[str, ...]  # too few tasks have them
+    failed: Mapping[str, int]  # runs, by selector
+    apart: int  # outcomes of networks that learned from something else than those that are shown
 
 
 @dataclass(frozen=True)
@@ -39,12 +53,16 @@ class Summary:
 
     purpose: Purpose
     tasks: tuple[str, ...]
-    seeds: int  # that every selector has on every task
+    seeds: int  # that all selectors share on a task; the fewest
     means: tuple[Mean, ...]  # in the order of the results
+    left_out: LeftOut
 
     @property
     def best(self) -> str | None:
-        """What is right most often on the rows that decide, but for the rivals; test rows are not asked."""
+        """What is right most often on the rows that decide, of what spends the budget; no test row is asked.
+
+        ``lora-uniform``, which the choice is held against, is not chosen.
+        """
         able = [one for one in self.means if one.selector not in (*FREE[self.purpose], "lora-uniform")]
         return max(able, key=lambda one: one.val_accuracy).selector if able else None
 
@@ -52,20 +70,33 @@ class Summary:
 def summary(results: Sequence[Result], purpose: Purpose, level: str) -> Summary | None:
     """Return what there is at one level; None where nothing is.
 
-    A selector that lacks a task which most others have is left out, as are tasks without any outcome.
+    Shown are the selectors that most tasks have, on the tasks that have all of these and there by the seeds
+    that these share. Of networks only those count that could learn from the same sensitivities.
     """
-    by_task = {one["dataset"]: _by_selector(one, purpose, level) for one in results}
-    by_task = {name: found for name, found in by_task.items() if set(found) - {*FREE[purpose]}}
-    if not by_task:
+    every = {one["dataset"]: _of_level(one, purpose, level) for one in results}
+    learned_from = _learned_from(every)
+    asked = {name: [one for one in cells if _same(one, learned_from)] for name, cells in every.items()}
+    able = {name: _by_seed(cells) for name, cells in asked.items()}
+    able = {name: found for name, found in able.items() if set(found) - {*FREE[purpose]}}
+    shown = _shown(able, FREE[purpose])
+    tasks = {name: paired for name, found in able.items() if (paired := _paired(found, shown))}
+    if not tasks:
         return None
-    names = list(dict.fromkeys(name for found in by_task.values() for name in found))
-    shared = [name for name in names if all(found.get(name) for found in by_task.values())]
-    if not shared:
-        return None
-    tasks = [{name: found[name] for name in shared} for found in by_task.values()]
-    seeds = min(len(cells) for found in tasks for cells in found.values())
-    means = _held_against([_mean(name, tasks) for name in shared], tasks, REFERENCES[purpose])
-    return Summary(purpose, tuple(by_task), seeds, tuple(means))
+    means = [_mean(name, [*tasks.values()]) for name in shown]
+    names = {name: {one["selector"] for one in cells} - {*FREE[purpose]} for name, cells in asked.items()}
+    left_out = LeftOut(
+        tuple(name for name, own in names.items() if own and name not in tasks),
+        tuple(dict.fromkeys(name for found in able.values() for name in found if name not in shown)),
+        Counter(one["selector"] for cells in asked.values() for one in cells if "failed" in one),
+        sum(len(every[name]) - len(asked[name]) for name in every),
+    )
+    return Summary(
+        purpose,
+        tuple(tasks),
+        min(len(found[shown[0]]) for found in tasks.values()),
+        tuple(_held_against(means, [*tasks.values()], REFERENCES[purpose])),
+        left_out,
+    )
 
 
 def bar(found: Summary | None) -> dict[str, Any] | None:
@@ -86,32 +117,75 @@ def bar(found: Summary | None) -> dict[str, Any] | None:
     return {"selector": one.selector, "below": below, "above": above, "seconds": one.seconds, "met": met}
 
 
-def _by_selector(result: Result, purpose: str, level: str) -> dict[str, list[Cell]]:
+def _of_level(result: Result, purpose: str, level: str) -> list[Cell]:
+    return [one for one in result["outcomes"] if one["purpose"] == purpose and one["level"] in (level, WHOLE)]
+
+
+def _learned_from(every: Mapping[str, Sequence[Cell]]) -> str | None:
+    """Return what the networks of most tasks could learn from; of those alike, what has most outcomes."""
+    found = {
+        task: [one["learned_from"] for one in cells if "learned_from" in one] for task, cells in every.items()
+    }
+    tasks = Counter(one for own in found.values() for one in set(own))
+    outcomes = Counter(one for own in found.values() for one in own)
+    return max(sorted(tasks), key=lambda one: (tasks[one], outcomes[one]), default=None)
+
+
+def _same(cell: Cell, learned_from: str | None) -> bool:
+    return cell.get("learned_from", learned_from) == learned_from
+
+
+def _by_seed(cells: Sequence[Cell]) -> BySeed:
     """Return an outcome a seed for every selector: of several step sizes, the one that val rows prefer."""
-    found: dict[str, dict[int, Cell]] = {}
-    for cell in result["outcomes"]:
-        if cell["purpose"] != purpose or cell["level"] not in (level, WHOLE) or "failed" in cell:
+    found: BySeed = {}
+    for cell in cells:
+        if "failed" in cell:
             continue
         seeds = found.setdefault(cell["selector"], {})
         before = seeds.get(cell["seed"])
         if before is None or cell["val_loss"] < before["val_loss"]:
             seeds[cell["seed"]] = cell
-    return {name: [seeds[seed] for seed in sorted(seeds)] for name, seeds in found.items()}
+    return found
+
+
+def _shown(able: Mapping[str, BySeed], free: Sequence[str]) -> list[str]:
+    """Return the selectors of most tasks; where no task has them all on one seed, without the rarest."""
+    tasks = Counter(name for found in able.values() for name in found)
+    shown = [name for name in tasks if 2 * tasks[name] > len(able)]
+    if not set(shown) - {*free}:
+        shown = [*tasks]
+    while shown and not any(_paired(found, shown) for found in able.values()):
+        shown.remove(min(reversed(shown), key=lambda name: tasks[name]))
+    return shown
+
+
+def _paired(found: BySeed, shown: Sequence[str]) -> dict[str, list[Cell]]:
+    """Return the outcomes of the seeds that all selectors have; nothing where there is none."""
+    if not shown or not found.keys() >= {*shown}:
+        return {}
+    seeds = sorted(set.intersection(*(set(found[name]) for name in shown)))
+    return {name: [found[name][seed] for seed in seeds] for name in shown} if seeds else {}
 
 
 def _mean(name: str, tasks: Sequence[Mapping[str, list[Cell]]]) -> Mean:
     own = [found[name] for found in tasks]
-    seconds = None
-    if all("full" in found for found in tasks):
-        seconds = median(_seconds(found[name]) / _seconds(found["full"]) for found in tasks)
+    shares = [_of_full(found[name], found.get("full", [])) for found in tasks]
+    known = [share for share in shares if share is not None]
     return Mean(
         name,
         fmean(_accuracy(cells) for cells in own),
         fmean(fmean(cell["val_accuracy"] for cell in cells) for cells in own),
         fmean(cell["spent"] for cells in own for cell in cells),
-        seconds,
+        median(known) if len(known) == len(shares) else None,
         {},
     )
+
+
+def _of_full(cells: Sequence[Cell], full: Sequence[Cell]) -> float | None:
+    """Return the share of full tuning's seconds; None where the two did not have the same circumstances."""
+    if not full or len({cell["circumstances"] for cell in (*cells, *full)}) > 1:
+        return None
+    return _seconds(cells) / _seconds(full)
 
 
 def _held_against(
@@ -127,10 +201,7 @@ def _held_against(
         adjusted = holm(np.array([paired_permutation(one, other) for one in own], dtype=np.float64))
         for name, values, p_value in zip(rest, own, adjusted, strict=True):
             gains[name][reference] = float((values - other).mean()), float(p_value)
-    return [
-        Mean(one.selector, one.accuracy, one.val_accuracy, one.spent, one.seconds, gains[one.selector])
-        for one in means
-    ]
+    return [replace(one, gains=gains[one.selector]) for one in means]
 
 
 def _accuracy(cells: Sequence[Cell]) -> float:

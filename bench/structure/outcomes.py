@@ -5,10 +5,12 @@
 
 Of each set up to 2,000 training rows learn, and up to 256 of val (held out of the training rows where there
 are none) choose the epoch; up to 2,000 test rows judge. Selectors see no test row, and no network that
-learned from this set. With several factors of the step size, that with the least loss on val rows counts.
-Every training lies in ``bench/work/outcomes`` at once and is not run again; selectors with one plan share it.
-With what is usual (tuning at 25 %, one seed, three epochs) short questions should take about six minutes on
-two cores, longer texts ten.
+learned from this set or another of the same texts (`corpora.py`). With several factors of the step size, that
+with the least loss on val rows counts. Every training lies in ``bench/work/outcomes`` at once, with versions
+and hardware, and is not run again; selectors with one plan share it. What networks say is asked again when
+there is more, or something else, that they can learn from. Unless more is asked for, there is tuning at 25 %,
+by `DEFAULT` of rivals.py, one seed and three epochs: short questions should take about six minutes on two
+cores, longer texts ten.
 
 Results go to ``bench/results/structure/outcomes-SET.json``, and from there into docs/structure-plans.md and
 its Chinese twin; without a SET only that. ``--check`` says whether they stand there; ``--rows`` only tries
@@ -27,11 +29,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import meta
 import outcomes_page
 from carried_out import Corpus, Size, carried_out
 from known import Known, Skipped
 from levels import FREE, LEVELS, WHOLE
-from rivals import DEFAULT, SELECTORS, chosen, spent
+from rivals import DEFAULT, SELECTORS, chosen, learns, spent
 
 import protocols
 import surroundings
@@ -41,8 +44,8 @@ from graphtune.errors import GraphtuneError, PlanError, TableError, TrainError
 from graphtune.structure.purpose import PURPOSES, Purpose
 
 RESULTS, WORK = Path(__file__).parents[1] / "results/structure", Path(__file__).parents[1] / "work/outcomes"
-_EDITION = 1  # of what a training or a plan is: changed with it
-_KEY = ("purpose", "seed", "selector", "level", "factor")
+_EDITION = 2  # of what a training or a plan is: changed with it
+_KEY = ("purpose", "seed", "selector", "level", "factor", "learned_from")  # the last of networks alone
 
 Cell = dict[str, Any]
 
@@ -68,37 +71,43 @@ class Asked:
             levels = (WHOLE,) if selector in FREE[self.purpose] else self.levels
             yield from ((selector, level, factor) for level in levels for factor in factors)
 
+    def keys(self, seed: int, learned_from: str) -> Iterator[Cell]:
+        """What tells cells of a seed apart; those of networks by what these could learn from, too."""
+        for selector, level, factor in self.cells:
+            own = (learned_from,) if learns(selector) else ()
+            yield dict(zip(_KEY, (self.purpose, seed, selector, level, factor, *own), strict=False))
+
 
 def run(name: str, every: Sequence[Asked], out: Path | None, work: Path) -> bool:
     """Run what is asked of a set and is not there yet, and write what is known of it; False without data."""
     folder = work / _folder(name, every[0])
+    learned_from = meta.digest_of(meta.cases())
     try:
         for asked in every:
             for seed in range(asked.seeds):
-                _of_seed(name, asked, seed, folder, work)
+                missing = [key for key in asked.keys(seed, learned_from) if not _place(folder, key).is_file()]
+                if missing:
+                    _of_seed(name, asked, missing, folder, work)
     except (protocols.AbsentDataError, TableError) as unfit:
         print(f"skipped {name}: {unfit}", file=sys.stderr)
         return False
     if out is not None:
         path = out / _file(name, every[0].encoder)
-        write_json(path, result_of(name, every[0], folder, path))
+        write_json(path, result_of(name, every[0], folder, path, learned_from))
     return True
 
 
-def _of_seed(name: str, asked: Asked, seed: int, folder: Path, work: Path) -> None:
-    missing = [
-        (place, *one) for one in asked.cells if not (place := _place(folder, asked, seed, one)).is_file()
-    ]
-    if not missing:
-        return
+def _of_seed(name: str, asked: Asked, missing: Sequence[Cell], folder: Path, work: Path) -> None:
+    seed, now = missing[0]["seed"], circumstances()
     corpus = Corpus.read(name, asked.encoder, seed, asked.size, asked.rows)
-    known = Known(name, corpus, work)
-    for place, selector, level, factor in missing:
-        key = dict(zip(_KEY, (asked.purpose, seed, selector, level, factor), strict=True))
+    # Seconds of probes count, and so they are measured anew in other circumstances.
+    known = Known(name, corpus, work / _digest(now))
+    for key in missing:
+        selector, level, factor = key["selector"], key["level"], key["factor"]
         try:
             choice = chosen(selector, asked.purpose, level, known, factor=factor, epochs=asked.size.epochs)
             digest = hashlib.blake2b(repr(choice.work).encode(), digest_size=12).hexdigest()
-            found = _shared(folder, asked.purpose, seed, digest)
+            found = _shared(folder, asked.purpose, seed, digest, now)
             found = carried_out(choice.work, corpus, asked.size) if found is None else found
             found |= {"work": digest, "spent": round(spent(choice, known, found), 4), "said": choice.said}
             found |= {"choosing_seconds": round(choice.seconds, 2)}
@@ -107,17 +116,26 @@ def _of_seed(name: str, asked: Asked, seed: int, folder: Path, work: Path) -> No
             continue
         except (PlanError, TrainError) as error:  # so it is whenever it is tried
             found = {"failed": error.problem}
-        write_json(place, {**key, "rows": corpus.rows, **found})
+        if learns(selector):
+            found |= {"learned_sets": ", ".join(sorted({one.dataset for one in known.others}))}
+        write_json(_place(folder, key), {**key, "rows": corpus.rows, "circumstances": now, **found})
         print(line(name, {**key, **found}), flush=True)
 
 
-def _shared(folder: Path, purpose: Purpose, seed: int, digest: str) -> Cell | None:
-    """Return what the same work came to for another selector."""
-    own = ("rows", "work", "spent", "said", "choosing_seconds", *_KEY)
+def _shared(folder: Path, purpose: Purpose, seed: int, digest: str, now: Cell) -> Cell | None:
+    """Return what the same work came to for another selector, by the same versions and hardware."""
+    own = ("rows", "work", "spent", "said", "choosing_seconds", "circumstances", "learned_sets", *_KEY)
     for cell in cells(folder):
-        if (cell["purpose"], cell["seed"], cell.get("work")) == (purpose, seed, digest):
+        if (cell["purpose"], cell["seed"], cell.get("work")) != (purpose, seed, digest):
+            continue
+        if cell["circumstances"] == now:
             return {key: value for key, value in cell.items() if key not in own}
     return None
+
+
+def circumstances() -> dict[str, Any]:
+    """Return what seconds depend on: only those with the same are divided by each other."""
+    return {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
 
 
 def cells(folder: Path) -> list[Cell]:
@@ -125,18 +143,29 @@ def cells(folder: Path) -> list[Cell]:
     return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
 
 
-def result_of(name: str, asked: Asked, folder: Path, before: Path) -> dict[str, Any]:
-    """Return what is committed: what lies in ``folder``, and of the same protocol what was there before."""
+def result_of(name: str, asked: Asked, folder: Path, before: Path, learned_from: str) -> dict[str, Any]:
+    """Return what is committed: what lies in ``folder``, and of the same protocol what was there before.
+
+    Every outcome names its circumstances, which stand there once each. Outcomes of networks that learned from
+    something else than ``learned_from`` go where they were run again.
+    """
     protocol = {"edition": _EDITION, **asdict(asked.size)}
     known: dict[tuple[Any, ...], Cell] = {}
+    rows, under = {}, {}
     if before.is_file():
         old = json.loads(before.read_text(encoding="utf-8"))
         if old["protocol"] == protocol:
             known = {_key(cell): cell for cell in old["outcomes"]}
-    found = cells(folder)
-    known |= {_key(cell): {k: v for k, v in cell.items() if k not in ("work", "rows")} for cell in found}
-    ordered = [known[key] for key in sorted(known, key=_order)]
-    rows = found[0]["rows"] if found else {}
+            rows, under = old["rows"], dict(old["circumstances"])
+    for cell in cells(folder):
+        at, rows = _digest(cell["circumstances"]), cell["rows"]
+        under[at] = cell["circumstances"]
+        kept = {key: value for key, value in cell.items() if key not in ("work", "rows")}
+        known[_key(cell)] = {**kept, "circumstances": at}
+    again = {key[:-1] for key in known if key[-1] == learned_from}
+    stale = [key for key in known if key[-1] not in ("", learned_from) and key[:-1] in again]
+    ordered = [known[key] for key in sorted(known.keys() - stale, key=_order)]
+    used = {cell["circumstances"] for cell in ordered}
     return {
         "dataset": name,
         "encoder": Path(asked.encoder).name,
@@ -145,7 +174,8 @@ def result_of(name: str, asked: Asked, folder: Path, before: Path) -> dict[str, 
         "protocol": protocol,
         "seeds": sorted({cell["seed"] for cell in ordered}),
         "outcomes": ordered,
-        **surroundings.facts(),
+        "circumstances": {at: under[at] for at in sorted(used)},
+        "date": surroundings.date(),
     }
 
 
@@ -159,12 +189,16 @@ def line(name: str, cell: Mapping[str, Any]) -> str:
 
 
 def _key(cell: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(cell[name] for name in _KEY)
+    return tuple(cell.get(name, "") for name in _KEY)
 
 
 def _order(key: tuple[Any, ...]) -> tuple[Any, ...]:
-    purpose, seed, selector, level, factor = key
-    return PURPOSES.index(purpose), SELECTORS[purpose].index(selector), level, factor, seed
+    purpose, seed, selector, level, factor, learned_from = key
+    return PURPOSES.index(purpose), SELECTORS[purpose].index(selector), level, factor, seed, learned_from
+
+
+def _digest(told: Any) -> str:
+    return hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=4).hexdigest()
 
 
 def _folder(name: str, asked: Asked) -> str:
@@ -172,9 +206,10 @@ def _folder(name: str, asked: Asked) -> str:
     return f"{name}-{Path(asked.encoder).name}-{hashlib.blake2b(said.encode(), digest_size=6).hexdigest()}"
 
 
-def _place(folder: Path, asked: Asked, seed: int, cell: tuple[str, str, float]) -> Path:
-    selector, level, factor = cell
-    return folder / f"{asked.purpose}-{level.strip('%')}-{selector}-{factor:g}-{seed}.json"
+def _place(folder: Path, key: Cell) -> Path:
+    said = {**key, "level": key["level"].strip("%"), "factor": f"{key['factor']:g}"}
+    order = ("purpose", "level", "selector", "factor", "seed", "learned_from")
+    return folder / f"{'-'.join(str(said[name]) for name in order if name in said)}.json"
 
 
 def _file(name: str, encoder: str) -> str:
@@ -215,21 +250,7 @@ def _tried(one: Asked) -> Asked:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sets that are named, and put all results into the documents; with ``--rows`` only try it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "sets", nargs="*", metavar="SET", help="a data set of GRAPHTUNE_DATA, without its ending"
-    )
-    parser.add_argument("--purpose", nargs="+", choices=PURPOSES, default=["tune"])
-    parser.add_argument("--levels", nargs="+", default=[], help="such as 25%% 10%%, 30%% 50%%, int8 8-4")
-    parser.add_argument("--selectors", nargs="+", default=[], help="who chooses; see rivals.py")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument(
-        "--factors", nargs="+", type=float, default=[1.0], help="of the step sizes; val chooses"
-    )
-    parser.add_argument("--encoder", default="minilm", help="minilm, or a Hugging Face directory")
-    parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
-    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a table would")
-    given = parser.parse_args(arguments)
+    given = _parser().parse_args(arguments)
     if given.check:
         return outcomes_page.main(["--check"])
     try:
@@ -248,6 +269,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     return outcomes_page.main([]) or int(not all(there))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "sets", nargs="*", metavar="SET", help="a data set of GRAPHTUNE_DATA, without its ending"
+    )
+    parser.add_argument("--purpose", nargs="+", choices=PURPOSES, default=["tune"])
+    parser.add_argument("--levels", nargs="+", default=[], help="such as 25%% 10%%, 30%% 50%%, int8 8-4")
+    parser.add_argument("--selectors", nargs="+", default=[], help="who chooses; see rivals.py")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument(
+        "--factors", nargs="+", type=float, default=[1.0], help="of the step sizes; val chooses"
+    )
+    parser.add_argument("--encoder", default="minilm", help="minilm, or a Hugging Face directory")
+    parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a table would")
+    return parser
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ They stand between ``<!-- outcomes:begin -->`` and ``<!-- outcomes:end -->`` of 
 its Chinese twin; nothing else is touched.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from levels import LEVELS, REFERENCES
 from outcome_summary import Summary, bar, summary
 
-from graphtune.artefact import written
+import rewriting
+from graphtune.structure.purpose import Purpose
 from table import replaced
 
 ROOT = Path(__file__).parents[2]
@@ -32,13 +32,19 @@ Result = Mapping[str, Any]
 class Words:
     """One language."""
 
-    title: Mapping[str, str]  # by purpose
+    title: Mapping[Purpose, str]
     tasks: str
     columns: tuple[str, str, str, str, str]  # who chooses, accuracy, gain, share, seconds
-    shares: Mapping[str, str]  # by purpose
-    best: str
+    shares: Mapping[Purpose, str]
+    best: Mapping[Purpose, str]
     bar: str
     met: Mapping[bool, str]
+    # What is not in a table:
+    tasks_left_out: str
+    selectors_left_out: str
+    failed: str
+    apart: str
+    not_timed: str
     before: str
     made: str
     none: str
@@ -50,16 +56,26 @@ ENGLISH = Words(
         "prune": "Pruned by {level} of the FLOPs, not taught",
         "quantise": "Rounded ({level}), in float32",
     },
-    tasks="{count} tasks ({names}), {seeds} seeds",
+    tasks="{count} tasks ({names}), {seeds} seeds or more that all share",
     columns=("who chooses", "accuracy", "against {reference}", "{share}", "seconds"),
     shares={"tune": "learns", "prune": "FLOPs left", "quantise": "bytes left"},
-    best="The rows that decide prefer `{name}`.",
+    best={
+        "tune": "Among those that spend the budget, but for `lora-uniform`, the rows that decide prefer "
+        "`{name}`.",
+        "prune": "Among those that spend the budget, the rows that decide prefer `{name}`.",
+        "quantise": "Among those that spend the budget, the rows that decide prefer `{name}`.",
+    },
     bar=(
         "Bar of tuning (within 0.2 points of `full`, 0.3 above `lora-uniform`, in at most 40 % of the time, "
         "on 5 tasks and 3 seeds): `{selector}` is {below:+.2f} below, {above:+.2f} above, at "
         "{seconds:.0%}: {met}."
     ),
     met={True: "met", False: "**not met**"},
+    tasks_left_out="Left out are the tasks {names}: they lack a selector, or have it by other seeds alone.",
+    selectors_left_out="Left out are the selectors {names}: too few tasks have them.",
+    failed="Runs that failed and count nowhere: {runs}.",
+    apart="Outcomes that count nowhere, of networks that learned from other sensitivities: {count}.",
+    not_timed="Where seconds are missing, not all runs had the same hardware and versions.",
     before=(
         "Mean accuracy on test rows in percent. *Against*: points, with the p-value of a paired permutation "
         "test over the tasks, adjusted by Holm. *Seconds*: share of what tuning everything takes, choosing "
@@ -77,16 +93,25 @@ CHINESE = Words(
         "prune": "剪去 {level} 的 FLOPs，未经教学",
         "quantise": "舍入（{level}），在 float32 中",
     },
-    tasks="{count} 个任务（{names}），{seeds} 个种子",
+    tasks="{count} 个任务（{names}），共有种子至少 {seeds} 个",
     columns=("由谁选择", "准确率", "相对 {reference}", "{share}", "秒"),
     shares={"tune": "学习", "prune": "剩余 FLOPs", "quantise": "剩余字节"},
-    best="做决定的行最偏好 `{name}`。",
+    best={
+        "tune": "在使用预算的选择者中（`lora-uniform` 除外），做决定的行最偏好 `{name}`。",
+        "prune": "在使用预算的选择者中，做决定的行最偏好 `{name}`。",
+        "quantise": "在使用预算的选择者中，做决定的行最偏好 `{name}`。",
+    },
     bar=(
         "微调的标准（比 `full` 低不超过 0.2 点，比 `lora-uniform` 高 0.3 点，用时至多 40 %，"
         "5 个任务、3 个种子）："
         "`{selector}` 低 {below:+.2f} 点，高 {above:+.2f} 点，用时 {seconds:.0%}：{met}。"
     ),
     met={True: "达标", False: "**未达标**"},
+    tasks_left_out="未计入的任务（缺少某个选择者，或只有其他种子的结果）：{names}。",
+    selectors_left_out="未计入的选择者（有其结果的任务太少）：{names}。",
+    failed="失败而不计入的运行：{runs}。",
+    apart="从其他敏感度学习的网络所得、不计入的结果：{count} 个。",
+    not_timed="缺少秒数之处，各次运行的硬件或版本不尽相同。",
     before=(
         "测试行上的平均准确率（%）。*相对*：百分点，以及在任务上的配对置换检验的 p 值，经 Holm 校正。"
         "*秒*：占整体微调用时的比例，含选择的时间，取各任务的中位数。测试行不决定任何事。"
@@ -119,7 +144,7 @@ def text(results: Sequence[Result], words: Words) -> str:
                 found = summary(own, purpose, level)
                 if found is not None:
                     parts += _level(found, level, encoder if len(encoders) > 1 else "", words)
-    made = "; ".join(dict.fromkeys(map(_made, results)))
+    made = "; ".join(dict.fromkeys(_made(one) for own in results for one in own["circumstances"].values()))
     return "\n\n".join([*parts, words.made.format(made=made)])
 
 
@@ -129,7 +154,7 @@ def _level(found: Summary, level: str, encoder: str, words: Words) -> list[str]:
     said = words.tasks.format(count=len(found.tasks), names=", ".join(found.tasks), seeds=found.seeds)
     names = {one.selector for one in found.means}
     references = [one for one in REFERENCES[purpose] if one in names]
-    timed = purpose == "tune" and all(one.seconds is not None for one in found.means)
+    timed = purpose == "tune" and "full" in names
     who, accuracy, against, share, seconds = words.columns
     head = [who, accuracy, *(against.format(reference=f"`{one}`") for one in references)]
     head += [share.format(share=words.shares[purpose]), *([seconds] if timed else [])]
@@ -139,18 +164,36 @@ def _level(found: Summary, level: str, encoder: str, words: Words) -> list[str]:
         cells = [f"`{one.selector}`", f"{one.accuracy:.2f}"]
         cells += ["" if gain is None else f"{gain[0]:+.2f} (p = {gain[1]:.2f})" for gain in gains]
         cells.append(f"{100 * one.spent:.1f} %")
-        lines.append(_line([*cells, *([f"{100 * (one.seconds or 0):.0f} %"] if timed else [])]))
+        share_of_full = "" if one.seconds is None else f"{100 * one.seconds:.0f} %"
+        lines.append(_line([*cells, *([share_of_full] if timed else [])]))
     parts = [f"{f'{encoder}: ' if encoder else ''}**{title}** — {said}", "\n".join(lines)]
     if found.best is not None:
-        parts.append(words.best.format(name=found.best))
+        parts.append(words.best[purpose].format(name=found.best))
     judged = bar(found) if (purpose, level) == ("tune", "25%") else None
     if judged is not None:
         parts.append(words.bar.format(**{**judged, "met": words.met[judged["met"]]}))
-    return parts
+    return [*parts, *_not_there(found, timed, words)]
 
 
-def _made(result: Result) -> str:
-    versions, hardware = result["versions"], result["hardware"]
+def _not_there(found: Summary, timed: bool, words: Words) -> list[str]:
+    """Say what a table lacks, a sentence for each."""
+    lost, said = found.left_out, []
+    if lost.tasks:
+        said.append(words.tasks_left_out.format(names=", ".join(lost.tasks)))
+    if lost.selectors:
+        said.append(words.selectors_left_out.format(names=", ".join(f"`{one}`" for one in lost.selectors)))
+    if lost.failed:
+        runs = ", ".join(f"`{name}` {count}" for name, count in lost.failed.items())
+        said.append(words.failed.format(runs=runs))
+    if lost.apart:
+        said.append(words.apart.format(count=lost.apart))
+    if timed and any(one.seconds is None for one in found.means):
+        said.append(words.not_timed)
+    return said
+
+
+def _made(circumstances: Mapping[str, Any]) -> str:
+    versions, hardware = circumstances["versions"], circumstances["hardware"]
     own = f"graphtune {versions['graphtune']}, torch {versions['torch']}"
     return f"{own}, {hardware['cores']} × {hardware['processor']}"
 
@@ -161,19 +204,15 @@ def _line(cells: Sequence[str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite the tables; with ``--check`` only say whether they are as they should be."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would")
-    check = parser.parse_args(arguments).check
-    results, stale = committed(), 0
-    for name, words in DOCUMENTS:
-        path = DOCS / name
-        before = path.read_text(encoding="utf-8")
-        after = replaced(before, text(results, words), BEGIN, END)
-        stale += after != before
-        if not check and after != before:
-            with written(path) as partial:
-                partial.write_text(after, encoding="utf-8")
-    return int(check and stale > 0)
+
+    def expected() -> dict[Path, str]:
+        results = committed()
+        return {
+            DOCS / name: replaced((DOCS / name).read_text(encoding="utf-8"), text(results, words), BEGIN, END)
+            for name, words in DOCUMENTS
+        }
+
+    return rewriting.main(__doc__, expected, arguments)
 
 
 if __name__ == "__main__":

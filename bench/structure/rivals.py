@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from carried_out import Cutting, Rounding, Tuning, Work
-from known import SCORES, Known, Skipped
+from known import LEARNED, SCORES, Known, Skipped
 from levels import FIXED, FREE, LEVELS, WHOLE
 
 from graphtune.compress import Pruning
@@ -54,6 +54,15 @@ DEFAULT: dict[Purpose, tuple[str, ...]] = {
     "quantise": (*_ASK_NOBODY["quantise"], *_OF_HARM),
 }
 _ALPHA = 16.0  # of low-rank updates: scale times rank, as in `LoRA`, so that one step size suits any rank
+
+
+def learns(selector: str) -> bool:
+    """Return whether what it says is what networks learned from the sensitivities of other texts."""
+    return _score(selector) in LEARNED
+
+
+def _score(selector: str) -> str:
+    return selector.removesuffix(RANKS).removesuffix(QUICK)
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,7 @@ def _tuning(selector: str, share: float, known: Known, factor: float, epochs: in
     elif selector == "lora-uniform":
         plan = planned_updates(graph, Uniform().of(graph, "tune"), budget, most=highest_rank(graph))
     else:
-        graph, scores, seconds = known.scored(selector.removesuffix(RANKS).removesuffix(QUICK), "tune")
+        graph, scores, seconds = known.scored(_score(selector), "tune")
         within = Budget("flops", share=_OF_A_STEP) if selector.endswith(QUICK) else None
         if selector.endswith(RANKS):
             plan = planned_updates(graph, scores, budget, most=highest_rank(graph))

@@ -35,10 +35,6 @@ ASKED = outcomes.Asked(
 BLOCK = 4 * (32 * 32 + 32) + 2 * 32 * 64 + 96 + 2 * 64
 PARAMETERS = (len(VOCABULARY) + 64 + 2 + 2) * 32 + 3 * BLOCK
 SHARE = 0.4  # a quarter of so small an encoder is less than a block
-CIRCUMSTANCES = {
-    "versions": {"graphtune": "1.2", "torch": "2.9"},
-    "hardware": {"processor": "x86_64", "cores": 2},
-}
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +52,10 @@ def _small(tmp_path, monkeypatch):
 def graph_of_encoder(model):
     whole = graph_of(model)
     return replace(whole, nodes=tuple(node for node in whole.nodes if node.kind != "head"))
+
+
+def seconds_of_nothing(*_):
+    return {"accuracy": 50.0, "val_accuracy": 50.0, "val_loss": 0.5, "seconds": 1.0, "learned": 1}
 
 
 def known_of() -> known.Known:
@@ -90,6 +90,9 @@ def test_every_plan_is_tuned_counted_and_not_run_again(tmp_path, monkeypatch, ca
     monkeypatch.setattr(outcomes, "carried_out", lambda *_: pytest.fail("it was run again"))
     monkeypatch.setattr(Corpus, "read", lambda *_: pytest.fail("it was read again"))
     again = run(ASKED, tmp_path)
+    (under,) = result["circumstances"]
+    assert {cell["circumstances"] for cell in result["outcomes"]} == {under}
+    assert "torch" in result["circumstances"][under]["versions"]
     assert (again["outcomes"], capsys.readouterr().out) == (result["outcomes"], "")
     assert said.count("tune 25%") == 5
 
@@ -161,7 +164,7 @@ def test_what_cannot_be_chosen_or_carried_out_is_told(tmp_path, capsys):
     assert outcomes.run(
         "small", [replace(ASKED, selectors=("learned",), encoder=tiny().name)], None, tmp_path / "work"
     )
-    assert "learned is left out: no sensitivities of other sets" in capsys.readouterr().err
+    assert "learned is left out: no sensitivities of other texts" in capsys.readouterr().err
     assert not list((tmp_path / "work").rglob("*.json"))
     found = run(replace(ASKED, levels=("10%",), selectors=("last-k",)), tmp_path)
     assert "Nothing that is worth tuning fits" in found["outcomes"][0]["failed"]
@@ -199,6 +202,60 @@ def test_networks_learn_from_other_sets_alone_and_ask_for_probes(tmp_path, monke
     assert asked.scored("learned-without-edges", "prune")[1] != plain[1]
 
 
+def test_sets_of_the_same_texts_teach_nothing(tmp_path, monkeypatch):
+    asked = known.Known("trec6", Corpus.read("trec6", tiny().name, 0, SMALL), tmp_path)
+    names = ("trec50", "trec6", "cr")
+    every = [meta.Case(name, "tiny", asked.bare) for name in names]
+    monkeypatch.setattr(meta, "cases", lambda: every)
+    assert [one.dataset for one in asked.others] == ["cr"]
+    monkeypatch.setattr(meta, "cases", lambda: every[:2])
+    with pytest.raises(known.Skipped):
+        asked.scored("learned", "tune")
+
+
+def test_networks_that_can_learn_from_more_are_asked_again(tmp_path, monkeypatch):
+    graph = known_of().told.graph
+    worth = [float(at) for at in range(len(graph.nodes))]
+    first = meta.Case("another", "tiny", graph.with_columns(dict.fromkeys(MEASURED_COLUMNS.values(), worth)))
+    for name, value in (("_EPOCHS", 2), ("MEMBERS", 1)):
+        monkeypatch.setattr(meta, name, value)
+    monkeypatch.setattr(outcomes, "carried_out", seconds_of_nothing)
+    monkeypatch.setattr(meta, "cases", lambda: [first])
+    asked = replace(ASKED, selectors=("last-k", "learned"))
+    before, _ = learned_and_rest(run(asked, tmp_path))
+    assert before["learned_sets"] == "another"
+    assert learned_and_rest(run(asked, tmp_path))[0] == before
+    monkeypatch.setattr(meta, "cases", lambda: [first, replace(first, dataset="third")])
+    after, rest = learned_and_rest(run(asked, tmp_path))
+    assert after["learned_sets"] == "another, third"
+    assert after["learned_from"] != before["learned_from"]
+    assert [cell["selector"] for cell in rest] == ["last-k"]
+    assert len(list((tmp_path / "work").rglob("tune-*-learned-*.json"))) == 2
+
+
+def learned_and_rest(result: dict) -> tuple[dict, list[dict]]:
+    (found,) = [cell for cell in result["outcomes"] if cell["selector"] == "learned"]
+    return found, [cell for cell in result["outcomes"] if cell["selector"] != "learned"]
+
+
+def test_every_outcome_keeps_its_own_circumstances(tmp_path, monkeypatch):
+    monkeypatch.setattr(outcomes, "carried_out", seconds_of_nothing)
+    run(replace(ASKED, selectors=("last-k",)), tmp_path)
+    now = outcomes.circumstances()
+    other = {**now, "hardware": {**now["hardware"], "cores": 99}}
+    monkeypatch.setattr(outcomes, "circumstances", lambda: other)
+    # The plan of both is one, but what it takes elsewhere says nothing of what it takes here.
+    calls = []
+    monkeypatch.setattr(outcomes, "carried_out", lambda *_: calls.append(1) or seconds_of_nothing())
+    result = run(replace(ASKED, selectors=("last-k", "usual")), tmp_path)
+    assert len(calls) == 1
+    cores = {
+        cell["selector"]: result["circumstances"][cell["circumstances"]]["hardware"]["cores"]
+        for cell in result["outcomes"]
+    }
+    assert cores == {"last-k": now["hardware"]["cores"], "usual": 99}
+
+
 def test_a_smoke_run_writes_nothing(tmp_path, monkeypatch, capsys):
     for name in ("RESULTS", "WORK"):
         monkeypatch.setattr(outcomes, name, tmp_path / name)
@@ -209,61 +266,25 @@ def test_a_smoke_run_writes_nothing(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "WORK").exists()
 
 
-def cell(selector: str, accuracy: float, val: float, seconds: float, seed: int, factor: float = 1.0) -> dict:
-    level = "whole" if selector == "full" else "25%"
-    return {
-        **{"purpose": "tune", "selector": selector, "level": level, "seed": seed, "factor": factor},
-        **{"accuracy": accuracy, "val_accuracy": val, "val_loss": 1 - val / 100, "seconds": seconds},
-        **{"choosing_seconds": 0.0, "spent": 0.2},
-    }
-
-
-def planted(tasks: int, seeds: int = 3) -> list[dict]:
-    """Return tasks on which `last-k` beats LoRA by half a point, in a third of the time of full tuning."""
-    found = []
-    for task in range(tasks):
-        own = []
-        for seed in range(seeds):
-            own += [
-                cell("full", 90.0 + task, 90.0, 30.0, seed),
-                cell("last-k", 89.9 + task, 90.0, 10.0, seed),
-            ]
-            own += [cell("lora-uniform", 89.4 + task, 95.0, 40.0, seed)]
-            own += [cell("random", 99.0, 60.0, 20.0, seed), cell("random", 70.0, 80.0, 20.0, seed, 0.5)]
-        found.append({"dataset": f"set {task}", "encoder": "minilm", "outcomes": own, **CIRCUMSTANCES})
-    return found
-
-
-def test_means_tests_and_the_bar_over_tasks():
-    found = outcome_summary.summary(planted(6), "tune", "25%")
-    assert found is not None
-    assert (len(found.tasks), found.seeds, found.best) == (6, 3, "last-k")
-    by_name = {one.selector: one for one in found.means}
-    assert by_name["random"].accuracy == pytest.approx(70.0)  # the step size that val rows prefer
-    assert by_name["last-k"].seconds == pytest.approx(1 / 3)
-    gain, p_value = by_name["last-k"].gains["lora-uniform"]
-    assert gain == pytest.approx(0.5)
-    # All six signs alike: 2 of 64 orders are as far, of three comparisons.
-    assert p_value == pytest.approx(3 * 2 / 64, abs=0.02)
-    bar = outcome_summary.bar(found)
-    assert bar is not None
-    assert bar["met"]
-    few = outcome_summary.bar(outcome_summary.summary(planted(4), "tune", "25%"))
-    assert few is not None
-    assert not few["met"]
-    assert outcome_summary.summary(planted(4), "tune", "10%") is None
-    lacking = planted(3)
-    lacking[0]["outcomes"] = [one for one in lacking[0]["outcomes"] if one["selector"] != "random"]
-    shown = outcome_summary.summary(lacking, "tune", "25%")
-    assert shown is not None
-    assert "random" not in {one.selector for one in shown.means}
-
-
-def test_tables_stand_in_both_languages_and_the_documents_hold_them():
-    for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
-        told = outcomes_page.text(planted(6), words)
-        assert "| `last-k` | 92.40 | -0.10 (p = " in told
-        assert "| 20.0 % | 33 % |" in told
-        assert words.met[True] in told
-        assert outcomes_page.text([], words) == words.none
+def test_the_documents_hold_the_tables():
     assert outcomes.main(["--check"]) == 0
+
+
+def test_documents_show_the_command_and_what_it_takes_by_itself():
+    lines = set()
+    for name, _ in outcomes_page.DOCUMENTS:
+        document = (outcomes_page.DOCS / name).read_text(encoding="utf-8")
+        (line,) = [
+            one for one in document.splitlines() if one.startswith("python bench/structure/outcomes.py ")
+        ]
+        lines.add(line)
+        for selector in {one for every in rivals.DEFAULT.values() for one in every}:
+            assert f"`{selector}`" in document
+    (line,) = lines
+    every = outcomes._asked(outcomes._parser().parse_args(line.split()[2:]))
+    assert {asked.purpose: asked.levels for asked in every} == {
+        name: tuple(own) for name, own in LEVELS.items()
+    }
+    assert {asked.selectors for asked in every} == {*rivals.DEFAULT.values()}
+    (alone,) = outcomes._asked(outcomes._parser().parse_args(["small"]))
+    assert (alone.purpose, alone.levels, alone.seeds) == ("tune", ("25%",), 1)

@@ -1,5 +1,6 @@
 """What is learned from sensitivities: a planted rule that only the edges tell, and the committed form."""
 
+import dataclasses
 import json
 import math
 import sys
@@ -11,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench/structure"))
 sys.path.append(str(Path(__file__).parents[1] / "structure"))
 
+import corpora
 import meta
 from test_structure_gnn import graph
 
@@ -40,7 +42,7 @@ def every():
 
 def test_what_only_edges_tell_is_learned_by_edges(every, monkeypatch):
     monkeypatch.setattr(meta, "_EPOCHS", 120)
-    rest, apart = next(meta.held_out(every, "dataset"))
+    rest, apart = next(meta.held_out(every, "corpus"))
     assert {one.dataset for one in apart} == {"set 0"}
     assert not {one.dataset for one in rest} & {"set 0"}
     found = {}
@@ -50,6 +52,25 @@ def test_what_only_edges_tell_is_learned_by_edges(every, monkeypatch):
         found[edges] = sum(told) / len(told)
     assert found[True] > 0.7
     assert found[True] > found[False] + 0.3
+
+
+def test_sets_of_the_same_texts_are_held_out_together(every):
+    names = ("trec6", "r8", "trec50", "cr")
+    cases = [dataclasses.replace(every[0], dataset=name) for name in names]
+    apart = {tuple(one.dataset for one in held): len(rest) for rest, held in meta.held_out(cases, "corpus")}
+    assert apart == {("cr",): 3, ("r8",): 3, ("trec6", "trec50"): 2}
+    assert {corpora.corpus_of(name) for name in ("r52", "reuters90", "r8")} == {"reuters"}
+    assert corpora.corpus_of("20ng_body") == corpora.corpus_of("20ng") != corpora.corpus_of("banking77")
+
+
+def test_what_networks_learn_from_is_told_apart(every, monkeypatch):
+    digest = meta.digest_of(every[:3])
+    assert meta.digest_of(every[2::-1]) == digest
+    assert meta.digest_of(every[:2]) != digest
+    again = dataclasses.replace(every[0], graph=every[2].graph)
+    assert meta.digest_of([again, *every[1:3]]) != digest
+    monkeypatch.setattr(meta, "_EPOCHS", 7)
+    assert meta.digest_of(every[:3]) != digest
 
 
 def test_the_result_has_every_rival_and_is_checked(every, tmp_path, monkeypatch, capsys):

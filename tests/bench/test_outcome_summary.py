@@ -1,0 +1,182 @@
+"""What planted outcomes come to together: means, tests, the bar, and what counts nowhere."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench/structure"))
+
+import outcome_summary
+import outcomes_page
+
+CIRCUMSTANCES = {
+    "versions": {"graphtune": "1.2", "torch": "2.9"},
+    "hardware": {"processor": "x86_64", "cores": 2},
+}
+
+
+def cell(selector: str, accuracy: float, val: float, seconds: float, seed: int, factor: float = 1.0) -> dict:
+    level = "whole" if selector == "full" else "25%"
+    return {
+        **{"purpose": "tune", "selector": selector, "level": level, "seed": seed, "factor": factor},
+        **{"accuracy": accuracy, "val_accuracy": val, "val_loss": 1 - val / 100, "seconds": seconds},
+        **{"choosing_seconds": 0.0, "spent": 0.2, "circumstances": "here"},
+    }
+
+
+def planted(tasks: int, seeds: int = 3) -> list[dict]:
+    """Return tasks on which `last-k` beats LoRA by half a point, in a third of the time of full tuning."""
+    found = []
+    for task in range(tasks):
+        own = []
+        for seed in range(seeds):
+            own += [
+                cell("full", 90.0 + task, 90.0, 30.0, seed),
+                cell("last-k", 89.9 + task, 90.0, 10.0, seed),
+            ]
+            own += [cell("lora-uniform", 89.4 + task, 95.0, 40.0, seed)]
+            own += [cell("random", 99.0, 60.0, 20.0, seed), cell("random", 70.0, 80.0, 20.0, seed, 0.5)]
+        found.append(
+            {
+                "dataset": f"set {task}",
+                "encoder": "minilm",
+                "outcomes": own,
+                "circumstances": {"here": CIRCUMSTANCES},
+            }
+        )
+    return found
+
+
+def test_means_tests_and_the_bar_over_tasks():
+    found = outcome_summary.summary(planted(6), "tune", "25%")
+    assert found is not None
+    assert (len(found.tasks), found.seeds, found.best) == (6, 3, "last-k")
+    by_name = {one.selector: one for one in found.means}
+    assert by_name["random"].accuracy == pytest.approx(70.0)  # the step size that val rows prefer
+    assert by_name["last-k"].seconds == pytest.approx(1 / 3)
+    gain, p_value = by_name["last-k"].gains["lora-uniform"]
+    assert gain == pytest.approx(0.5)
+    # All six signs alike: 2 of 64 orders are as far, of three comparisons.
+    assert p_value == pytest.approx(3 * 2 / 64, abs=0.02)
+    bar = outcome_summary.bar(found)
+    assert bar is not None
+    assert bar["met"]
+    few = outcome_summary.bar(outcome_summary.summary(planted(4), "tune", "25%"))
+    assert few is not None
+    assert not few["met"]
+    assert outcome_summary.summary(planted(4), "tune", "10%") is None
+
+
+def without(result: dict, selector: str, seeds: tuple[int, ...] = (0, 1, 2)) -> None:
+    result["outcomes"] = [
+        one for one in result["outcomes"] if one["selector"] != selector or one["seed"] not in seeds
+    ]
+
+
+def shown(results: list[dict]) -> tuple[outcome_summary.Summary, list[str]]:
+    found = outcome_summary.summary(results, "tune", "25%")
+    assert found is not None
+    return found, [one.selector for one in found.means]
+
+
+def test_tasks_without_what_most_have_are_left_out_and_so_is_what_few_have():
+    partial = planted(4)
+    for selector in ("random", "lora-uniform"):
+        without(partial[0], selector)
+    found, names = shown(partial)
+    assert names == ["full", "last-k", "lora-uniform", "random"]
+    assert found.tasks == ("set 1", "set 2", "set 3")
+    assert found.left_out.tasks == ("set 0",)
+    rare = planted(4)
+    for result in rare[1:]:
+        without(result, "random")
+    found, names = shown(rare)
+    assert (len(found.tasks), found.left_out.selectors) == (4, ("random",))
+    assert "random" not in names
+    scattered = planted(3)  # no task has all that most tasks have
+    for result, selector in zip(scattered, ("full", "last-k", "random"), strict=True):
+        without(result, selector)
+    found, names = shown(scattered)
+    assert found.left_out.selectors
+    assert found.tasks
+    for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
+        told = outcomes_page.text(partial, words)
+        assert words.tasks_left_out.format(names="set 0") in told
+        assert words.selectors_left_out.format(names="`random`") in outcomes_page.text(rare, words)
+
+
+def test_seeds_that_all_share_count_alone_and_failed_runs_are_told():
+    results = planted(5)
+    for one in results[0]["outcomes"]:
+        if one["selector"] == "full" and one["seed"] == 2:
+            one["accuracy"] = 0.0  # the others have no such seed
+    for selector in ("last-k", "random"):
+        without(results[0], selector, (2,))
+    failed = {"purpose": "tune", "level": "25%", "factor": 1.0, "circumstances": "here", "failed": "so it is"}
+    results[0]["outcomes"].append({**failed, "selector": "last-k", "seed": 2})
+    results[1]["outcomes"] += [{**failed, "selector": "random", "seed": 3, "factor": f} for f in (1.0, 0.5)]
+    found, _ = shown(results)
+    assert (len(found.tasks), found.seeds) == (5, 2)
+    by_name = {one.selector: one for one in found.means}
+    assert by_name["full"].accuracy == pytest.approx(92.0)
+    assert by_name["last-k"].gains["full"][0] == pytest.approx(-0.1)
+    assert found.left_out.failed == {"last-k": 1, "random": 2}
+    assert "count nowhere: `last-k` 1, `random` 2." in outcomes_page.text(results, outcomes_page.ENGLISH)
+    bar = outcome_summary.bar(found)
+    assert bar is not None
+    assert not bar["met"]  # for want of seeds
+    for selector in ("last-k", "random", "lora-uniform"):
+        without(results[4], selector, (0, 1))
+    without(results[4], "full", (2,))
+    assert shown(results)[0].left_out.tasks == ("set 4",)  # no seed is shared
+
+
+def test_seconds_of_other_circumstances_are_not_divided():
+    results = planted(5)
+    for one in results[0]["outcomes"]:
+        one["circumstances"] = "elsewhere"  # all of a task: its shares are as good as any
+    results[0]["circumstances"] = {
+        "elsewhere": {**CIRCUMSTANCES, "hardware": {"processor": "arm", "cores": 4}}
+    }
+    assert all(one.seconds is not None for one in shown(results)[0].means)
+    for one in results[1]["outcomes"]:
+        if one["selector"] == "last-k" and one["seed"] == 1:
+            one["circumstances"] = "elsewhere"
+    found, _ = shown(results)
+    assert {one.selector for one in found.means if one.seconds is None} == {"last-k"}
+    assert outcome_summary.bar(found) is None
+    for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
+        told = outcomes_page.text(results, words)
+        assert words.not_timed in told
+        assert "| 20.0 % |  |" in told
+        assert words.not_timed not in outcomes_page.text(planted(5), words)
+        assert "2 × x86_64" in told
+        assert "4 × arm" in told
+
+
+def test_networks_that_learned_from_something_else_are_kept_apart():
+    results = planted(5)
+    for number, result in enumerate(results):
+        for seed in range(3):
+            learned = {**cell("learned", 80.0, 50.0, 20.0, seed), "learned_from": "much"}
+            result["outcomes"].append(learned)
+            if number == 0:
+                result["outcomes"].append(
+                    {**learned, "learned_from": "little", "accuracy": 0.0, "val_loss": 0.0}
+                )
+    found, _ = shown(results)
+    assert {one.selector: one.accuracy for one in found.means}["learned"] == pytest.approx(80.0)
+    assert found.left_out.apart == 3
+    for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
+        assert words.apart.format(count=3) in outcomes_page.text(results, words)
+
+
+def test_tables_stand_in_both_languages():
+    for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
+        told = outcomes_page.text(planted(6), words)
+        assert "| `last-k` | 92.40 | -0.10 (p = " in told
+        assert "| 20.0 % | 33 % |" in told
+        assert words.met[True] in told
+        assert words.best["tune"].format(name="last-k") in told
+        assert outcomes_page.text([], words) == words.none
