@@ -84,8 +84,8 @@ ENGLISH = Words(
         "updates of one rank at all maps of the blocks; `groups` is `prune` as it is without a plan; `alike` "
         "8 bits throughout."
     ),
-    made="Made by `python bench/structure/outcomes.py` with {made}.",
-    none="No outcomes of plans are committed yet: `python bench/structure/outcomes.py` makes them.",
+    made="Made by `python bench/structure/plan_outcomes.py` with {made}.",
+    none="No outcomes of plans are committed yet: `python bench/structure/plan_outcomes.py` makes them.",
 )
 CHINESE = Words(
     title={
@@ -119,8 +119,8 @@ CHINESE = Words(
         "`full` 微调全部；`last-k` 为顶部块；`lora-uniform` 在各块的所有映射上用同一秩的更新；"
         "`groups` 是没有计划时的 `prune`；`alike` 一律 8 位。"
     ),
-    made="由 `python bench/structure/outcomes.py` 得出，环境为 {made}。",
-    none="尚未提交计划的结果：`python bench/structure/outcomes.py` 可得出。",
+    made="由 `python bench/structure/plan_outcomes.py` 得出，环境为 {made}。",
+    none="尚未提交计划的结果：`python bench/structure/plan_outcomes.py` 可得出。",
 )
 DOCUMENTS = (("structure-plans.md", ENGLISH), ("structure-plans.zh-CN.md", CHINESE))
 

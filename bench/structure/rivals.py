@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from carried_out import Cutting, Rounding, Tuning, Work
-from known import LEARNED, SCORES, Known, Skipped
+from known_modules import LEARNED, SCORES, Known, Skipped
 from levels import FIXED, FREE, LEVELS, WHOLE
 
 from graphtune.compress import Pruning

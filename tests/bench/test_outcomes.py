@@ -9,11 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench/structure"))
 
-import known
+import known_modules
 import meta
 import outcome_summary
-import outcomes
 import outcomes_page
+import plan_outcomes
 import rivals
 import sensitivities
 from carried_out import Corpus, Cutting, Rounding, Size, Tuning
@@ -29,7 +29,7 @@ from text_tasks import texts, tiny
 from tiny_bert import VOCABULARY
 
 SMALL = Size(24, 9, 12, epochs=1)
-ASKED = outcomes.Asked(
+ASKED = plan_outcomes.Asked(
     "tune", ("25%",), ("full", "last-k", "usual", "lora-uniform", "fisher", "random-ranks"), size=SMALL
 )
 BLOCK = 4 * (32 * 32 + 32) + 2 * 32 * 64 + 96 + 2 * 64
@@ -58,13 +58,13 @@ def seconds_of_nothing(*_):
     return {"accuracy": 50.0, "val_accuracy": 50.0, "val_loss": 0.5, "seconds": 1.0, "learned": 1}
 
 
-def known_of() -> known.Known:
-    return known.Known("small", Corpus.read("small", tiny().name, 0, SMALL), None)
+def known_of() -> known_modules.Known:
+    return known_modules.Known("small", Corpus.read("small", tiny().name, 0, SMALL), None)
 
 
-def run(asked: outcomes.Asked, place: Path) -> dict:
+def run(asked: plan_outcomes.Asked, place: Path) -> dict:
     asked = replace(asked, encoder=tiny().name)
-    assert outcomes.run("small", [asked], place / "out", place / "work")
+    assert plan_outcomes.run("small", [asked], place / "out", place / "work")
     (file,) = (place / "out").glob("outcomes-small-*.json")
     return json.loads(file.read_text())
 
@@ -87,7 +87,7 @@ def test_every_plan_is_tuned_counted_and_not_run_again(tmp_path, monkeypatch, ca
     assert found["lora-uniform"]["learned"] > SHARE * PARAMETERS - 64
     assert found["fisher"]["choosing_seconds"] > found["last-k"]["choosing_seconds"] == 0.0
     said = capsys.readouterr().out
-    monkeypatch.setattr(outcomes, "carried_out", lambda *_: pytest.fail("it was run again"))
+    monkeypatch.setattr(plan_outcomes, "carried_out", lambda *_: pytest.fail("it was run again"))
     monkeypatch.setattr(Corpus, "read", lambda *_: pytest.fail("it was read again"))
     again = run(ASKED, tmp_path)
     (under,) = result["circumstances"]
@@ -161,7 +161,7 @@ def test_bytes_and_flops_of_levels():
 
 
 def test_what_cannot_be_chosen_or_carried_out_is_told(tmp_path, capsys):
-    assert outcomes.run(
+    assert plan_outcomes.run(
         "small", [replace(ASKED, selectors=("learned",), encoder=tiny().name)], None, tmp_path / "work"
     )
     assert "learned is left out: no sensitivities of other texts" in capsys.readouterr().err
@@ -169,14 +169,14 @@ def test_what_cannot_be_chosen_or_carried_out_is_told(tmp_path, capsys):
     found = run(replace(ASKED, levels=("10%",), selectors=("last-k",)), tmp_path)
     assert "Nothing that is worth tuning fits" in found["outcomes"][0]["failed"]
     assert outcome_summary.summary([found], "tune", "10%") is None
-    assert outcomes.main(["small", "--selectors", "nobody"]) == 2
+    assert plan_outcomes.main(["small", "--selectors", "nobody"]) == 2
     assert "nobody is none of the selectors" in capsys.readouterr().err
-    assert outcomes.main(["small", "--levels", "30%"]) == 2
+    assert plan_outcomes.main(["small", "--levels", "30%"]) == 2
     assert "fix: use some of 25%, 10%" in capsys.readouterr().err
 
 
 def test_networks_learn_from_other_sets_alone_and_ask_for_probes(tmp_path, monkeypatch):
-    asked = known.Known("small", Corpus.read("small", tiny().name, 0, SMALL), tmp_path)
+    asked = known_modules.Known("small", Corpus.read("small", tiny().name, 0, SMALL), tmp_path)
     graph = asked.told.graph
     order = [float(at) for at in range(len(graph.nodes))]
     truth = dict.fromkeys(MEASURED_COLUMNS.values(), order)
@@ -190,7 +190,7 @@ def test_networks_learn_from_other_sets_alone_and_ask_for_probes(tmp_path, monke
         meta, "learned", lambda rest, **more: learned_from.extend(rest) or usual(rest, **more)
     )
     monkeypatch.setattr(meta, "cases", lambda: [same])
-    with pytest.raises(known.Skipped):
+    with pytest.raises(known_modules.Skipped):
         asked.scored("learned", "tune")
     monkeypatch.setattr(meta, "cases", lambda: [case, same])
     plain, probed = (asked.scored(name, "prune") for name in ("learned", "learned-probed"))
@@ -203,13 +203,13 @@ def test_networks_learn_from_other_sets_alone_and_ask_for_probes(tmp_path, monke
 
 
 def test_sets_of_the_same_texts_teach_nothing(tmp_path, monkeypatch):
-    asked = known.Known("trec6", Corpus.read("trec6", tiny().name, 0, SMALL), tmp_path)
+    asked = known_modules.Known("trec6", Corpus.read("trec6", tiny().name, 0, SMALL), tmp_path)
     names = ("trec50", "trec6", "cr")
     every = [meta.Case(name, "tiny", asked.bare) for name in names]
     monkeypatch.setattr(meta, "cases", lambda: every)
     assert [one.dataset for one in asked.others] == ["cr"]
     monkeypatch.setattr(meta, "cases", lambda: every[:2])
-    with pytest.raises(known.Skipped):
+    with pytest.raises(known_modules.Skipped):
         asked.scored("learned", "tune")
 
 
@@ -219,7 +219,7 @@ def test_networks_that_can_learn_from_more_are_asked_again(tmp_path, monkeypatch
     first = meta.Case("another", "tiny", graph.with_columns(dict.fromkeys(MEASURED_COLUMNS.values(), worth)))
     for name, value in (("_EPOCHS", 2), ("MEMBERS", 1)):
         monkeypatch.setattr(meta, name, value)
-    monkeypatch.setattr(outcomes, "carried_out", seconds_of_nothing)
+    monkeypatch.setattr(plan_outcomes, "carried_out", seconds_of_nothing)
     monkeypatch.setattr(meta, "cases", lambda: [first])
     asked = replace(ASKED, selectors=("last-k", "learned"))
     before, _ = learned_and_rest(run(asked, tmp_path))
@@ -239,14 +239,14 @@ def learned_and_rest(result: dict) -> tuple[dict, list[dict]]:
 
 
 def test_every_outcome_keeps_its_own_circumstances(tmp_path, monkeypatch):
-    monkeypatch.setattr(outcomes, "carried_out", seconds_of_nothing)
+    monkeypatch.setattr(plan_outcomes, "carried_out", seconds_of_nothing)
     run(replace(ASKED, selectors=("last-k",)), tmp_path)
-    now = outcomes.circumstances()
+    now = plan_outcomes.circumstances()
     other = {**now, "hardware": {**now["hardware"], "cores": 99}}
-    monkeypatch.setattr(outcomes, "circumstances", lambda: other)
+    monkeypatch.setattr(plan_outcomes, "circumstances", lambda: other)
     # The plan of both is one, but what it takes elsewhere says nothing of what it takes here.
     calls = []
-    monkeypatch.setattr(outcomes, "carried_out", lambda *_: calls.append(1) or seconds_of_nothing())
+    monkeypatch.setattr(plan_outcomes, "carried_out", lambda *_: calls.append(1) or seconds_of_nothing())
     result = run(replace(ASKED, selectors=("last-k", "usual")), tmp_path)
     assert len(calls) == 1
     cores = {
@@ -258,16 +258,16 @@ def test_every_outcome_keeps_its_own_circumstances(tmp_path, monkeypatch):
 
 def test_a_smoke_run_writes_nothing(tmp_path, monkeypatch, capsys):
     for name in ("RESULTS", "WORK"):
-        monkeypatch.setattr(outcomes, name, tmp_path / name)
+        monkeypatch.setattr(plan_outcomes, name, tmp_path / name)
     monkeypatch.setattr(outcomes_page, "main", lambda *_: pytest.fail("documents were touched"))
-    assert outcomes.main(["small", "--rows", "12", "--selectors", "head", "--encoder", tiny().name]) == 0
+    assert plan_outcomes.main(["small", "--rows", "12", "--selectors", "head", "--encoder", tiny().name]) == 0
     assert "small, seed 0, tune whole, head: " in capsys.readouterr().out
     assert not (tmp_path / "RESULTS").exists()
     assert not (tmp_path / "WORK").exists()
 
 
 def test_the_documents_hold_the_tables():
-    assert outcomes.main(["--check"]) == 0
+    assert plan_outcomes.main(["--check"]) == 0
 
 
 def test_documents_show_the_command_and_what_it_takes_by_itself():
@@ -275,16 +275,16 @@ def test_documents_show_the_command_and_what_it_takes_by_itself():
     for name, _ in outcomes_page.DOCUMENTS:
         document = (outcomes_page.DOCS / name).read_text(encoding="utf-8")
         (line,) = [
-            one for one in document.splitlines() if one.startswith("python bench/structure/outcomes.py ")
+            one for one in document.splitlines() if one.startswith("python bench/structure/plan_outcomes.py ")
         ]
         lines.add(line)
         for selector in {one for every in rivals.DEFAULT.values() for one in every}:
             assert f"`{selector}`" in document
     (line,) = lines
-    every = outcomes._asked(outcomes._parser().parse_args(line.split()[2:]))
+    every = plan_outcomes._asked(plan_outcomes._parser().parse_args(line.split()[2:]))
     assert {asked.purpose: asked.levels for asked in every} == {
         name: tuple(own) for name, own in LEVELS.items()
     }
     assert {asked.selectors for asked in every} == {*rivals.DEFAULT.values()}
-    (alone,) = outcomes._asked(outcomes._parser().parse_args(["small"]))
+    (alone,) = plan_outcomes._asked(plan_outcomes._parser().parse_args(["small"]))
     assert (alone.purpose, alone.levels, alone.seeds) == ("tune", ("25%",), 1)

@@ -1,6 +1,6 @@
 """What plans by different scores come to: accuracy on test rows, seconds, and what learns or is left.
 
-    python bench/structure/outcomes.py [SET...] [--purpose tune prune quantise] [--levels LEVEL...]
+    python bench/structure/plan_outcomes.py [SET...] [--purpose tune prune quantise] [--levels LEVEL...]
         [--selectors NAME...] [--seeds N] [--factors F...] [--encoder NAME] [--rows N] [--check]
 
 Of each set up to 2,000 training rows learn, and up to 256 of val (held out of the training rows where there
@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import meta
 import outcomes_page
 from carried_out import Corpus, Size, carried_out
-from known import Known, Skipped
+from known_modules import Known, Skipped
 from levels import FREE, LEVELS, WHOLE
 from rivals import DEFAULT, SELECTORS, chosen, learns, spent
 
