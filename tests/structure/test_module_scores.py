@@ -49,8 +49,13 @@ def test_the_order_of_the_nodes_does_not_matter(score):
 
 def test_all_names_every_score_once():
     # `Learned` needs a file, and `Usual` is one of the others.
-    others = {"ALL", "MEASURED_COLUMNS", "Purpose", "Score", "Learned", "Usual"}
+    others = {"ALL", "MEASURED_COLUMNS", "NAMED", "Purpose", "Score", "Learned", "Usual", "score_named"}
     assert sorted(cls.__name__ for cls in all_scores.ALL) == sorted(set(all_scores.__all__) - others)
+    assert {type(score) for score in all_scores.NAMED.values()} == {
+        *all_scores.ALL,
+        all_scores.Learned,
+        all_scores.Usual,
+    }
 
 
 def test_by_hand():
