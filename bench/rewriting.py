@@ -1,10 +1,23 @@
-"""The command line of scripts that keep documents up to date with committed results."""
+"""What scripts share that keep documents up to date with results: lines of tables, and a command line."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from graphtune.artefact import written
+
+
+def line(cells: Sequence[str]) -> str:
+    """Return a line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def made(circumstances: Mapping[str, Any]) -> str:
+    """Say by which versions and processor something was measured."""
+    versions, hardware = circumstances["versions"], circumstances["hardware"]
+    own = f"graphtune {versions['graphtune']}, torch {versions['torch']}"
+    return f"{own}, {hardware['cores']} × {hardware['processor']}"
 
 
 def main(

@@ -121,7 +121,7 @@ def text(found: Found, words: Words) -> str:
     if not every:
         return words.none
     parts = [*_starts(found.starts, words), *_adapters(found.adapters, words), *_cited(found.citation, words)]
-    return "\n\n".join([*parts, words.made.format(made="; ".join(dict.fromkeys(map(_made, every))))])
+    return "\n\n".join([*parts, words.made.format(made="; ".join(dict.fromkeys(map(rewriting.made, every))))])
 
 
 def _starts(results: Sequence[Result], words: Words) -> list[str]:
@@ -129,12 +129,12 @@ def _starts(results: Sequence[Result], words: Words) -> list[str]:
         return []
     names = list(dict.fromkeys(name for one in results for name in one["starts"]))
     head = (words.start, *(one["dataset"] for one in results), words.before)
-    lines = [_line(head), "|---|" + "---:|" * (len(results) + 1)]
+    lines = [rewriting.line(head), "|---|" + "---:|" * (len(results) + 1)]
     for name in names:
         every = [one["starts"].get(name) for one in results]
         seconds = sorted(ways["seconds"] for ways in every if ways)
         cells = [_gained(ways["Full"], plain=name == starts.RANDOM) if ways else "" for ways in every]
-        lines.append(_line((f"`{name}`", *cells, f"{seconds[len(seconds) // 2]:.1f}")))
+        lines.append(rewriting.line((f"`{name}`", *cells, f"{seconds[len(seconds) // 2]:.1f}")))
     said = words.starts.format(labels=results[0]["labels"], seeds=results[0]["seeds"])
     return [said, "\n".join(lines)]
 
@@ -149,38 +149,28 @@ def _gained(figures: Result, *, plain: bool) -> str:
 def _adapters(results: Sequence[Result], words: Words) -> list[str]:
     if not results:
         return []
-    lines = [_line(words.columns), "|---|---|" + "---:|" * 4]
+    lines = [rewriting.line(words.columns), "|---|---|" + "---:|" * 4]
     for one in results:
         ways = one["ways"]
         figures = [f"{ways[name]['accuracy']:.1f}" for name in ("full", "adapters", "probe")]
-        lines.append(_line((one["source"], one["target"], *figures, f"{one['share']:.1f} %")))
+        lines.append(rewriting.line((one["source"], one["target"], *figures, f"{one['share']:.1f} %")))
     return [words.adapters.format(labels=results[0]["labels"]), "\n".join(lines)]
 
 
 def _cited(results: Sequence[Result], words: Words) -> list[str]:
     if not results:
         return []
-    lines = [_line(words.cited), "|---|---:|---:|---|---|"]
+    lines = [rewriting.line(words.cited), "|---|---:|---:|---|---|"]
     for one in results:
         spread = "" if one["deviation"] is None else f" ± {one['deviation']:.1f}"
         cells = (words.groups[one["group"]], f"{one['accuracy']:.1f}{spread}", f"{one['bar']:.1f}")
-        lines.append(_line((*cells, words.met[one["met"]], f"`{one['chosen']}`")))
+        lines.append(rewriting.line((*cells, words.met[one["met"]], f"`{one['chosen']}`")))
     return [words.citation.format(seeds=len(results[0]["seeds"])), "\n".join(lines)]
 
 
 def _those(folder: Path, names: Any) -> list[Result]:
     files = [folder / f"{name}.json" for name in names]
     return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
-
-
-def _made(result: Result) -> str:
-    versions, hardware = result["versions"], result["hardware"]
-    own = f"graphtune {versions['graphtune']}, torch {versions['torch']}"
-    return f"{own}, {hardware['cores']} × {hardware['processor']}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def main(arguments: list[str] | None = None) -> int:

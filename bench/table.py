@@ -103,8 +103,8 @@ def table(results: list[dict[str, Any]], words: Words) -> str:
     timed = [result for result in results if result["kind"] == "resources"]
     parts = []
     if measured:
-        lines = [_line(words.columns), "|---|---|" + "---:|" * 2 + "---|" * 3 + "---:|" * 5]
-        lines += [_line(_cells(result, words)) for result in measured]
+        lines = [rewriting.line(words.columns), "|---|---|" + "---:|" * 2 + "---|" * 3 + "---:|" * 5]
+        lines += [rewriting.line(_cells(result, words)) for result in measured]
         parts += ["\n".join(lines), words.caption]
     parts += [_timed(result, words) for result in timed]
     return "\n\n".join([*parts, words.made_with.format(made="; ".join(_made(results)))])
@@ -167,10 +167,6 @@ def _made(results: list[dict[str, Any]]) -> list[str]:
             f"{hardware['cores']} × {hardware['processor']} ({best}, {hardware['encoding_in']})"
         )
     return list(dict.fromkeys(found))
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -144,7 +144,9 @@ def text(results: Sequence[Result], words: Words) -> str:
                 found = summary(own, purpose, level)
                 if found is not None:
                     parts += _level(found, level, encoder if len(encoders) > 1 else "", words)
-    made = "; ".join(dict.fromkeys(_made(one) for own in results for one in own["circumstances"].values()))
+    made = "; ".join(
+        dict.fromkeys(rewriting.made(one) for own in results for one in own["circumstances"].values())
+    )
     return "\n\n".join([*parts, words.made.format(made=made)])
 
 
@@ -158,14 +160,14 @@ def _level(found: Summary, level: str, encoder: str, words: Words) -> list[str]:
     who, accuracy, against, share, seconds = words.columns
     head = [who, accuracy, *(against.format(reference=f"`{one}`") for one in references)]
     head += [share.format(share=words.shares[purpose]), *([seconds] if timed else [])]
-    lines = [_line(head), "|---|" + "---:|" * (len(head) - 1)]
+    lines = [rewriting.line(head), "|---|" + "---:|" * (len(head) - 1)]
     for one in found.means:
         gains = [one.gains.get(reference) for reference in references]
         cells = [f"`{one.selector}`", f"{one.accuracy:.2f}"]
         cells += ["" if gain is None else f"{gain[0]:+.2f} (p = {gain[1]:.2f})" for gain in gains]
         cells.append(f"{100 * one.spent:.1f} %")
         share_of_full = "" if one.seconds is None else f"{100 * one.seconds:.0f} %"
-        lines.append(_line([*cells, *([share_of_full] if timed else [])]))
+        lines.append(rewriting.line([*cells, *([share_of_full] if timed else [])]))
     parts = [f"{f'{encoder}: ' if encoder else ''}**{title}** — {said}", "\n".join(lines)]
     if found.best is not None:
         parts.append(words.best[purpose].format(name=found.best))
@@ -190,16 +192,6 @@ def _not_there(found: Summary, timed: bool, words: Words) -> list[str]:
     if timed and any(one.seconds is None for one in found.means):
         said.append(words.not_timed)
     return said
-
-
-def _made(circumstances: Mapping[str, Any]) -> str:
-    versions, hardware = circumstances["versions"], circumstances["hardware"]
-    own = f"graphtune {versions['graphtune']}, torch {versions['torch']}"
-    return f"{own}, {hardware['cores']} × {hardware['processor']}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,10 +3,16 @@
 `study.py --strategies` measures it into ``bench/study/strategies``; `page.py` writes the page.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import rewriting
 
 Result = Mapping[str, Any]
 LABELS = (5, 20)
@@ -31,7 +37,7 @@ def page(results: Sequence[Result], words: Words) -> str:
     names = list(dict.fromkeys(row["method"] for one in results for row in one["table"]))
     best = {(one["set"], count): max(_values(one, count).values(), default=0.0) for one, count in columns}
     titles = [words.column.format(set=one["set"], count=count) for one, count in columns]
-    lines = [_line((*words.head, *titles)), "|---|---|---:|---:|" + "---:|" * len(columns)]
+    lines = [rewriting.line((*words.head, *titles)), "|---|---|---:|---:|" + "---:|" * len(columns)]
     for name in names:
         rows = [row for one in results for row in one["table"] if row["method"] == name and row["accuracy"]]
         cells = []
@@ -41,7 +47,7 @@ def page(results: Sequence[Result], words: Words) -> str:
             cells.append(f"**{text}**" if value == best[one["set"], count] else text)
         learned = f"{max(row['learned'] for row in rows):,}" if rows else ""
         seconds = f"{median(row['train_seconds'] for row in rows):.0f}" if rows else ""
-        lines.append(_line((f"`{name}`", words.ideas.get(name, ""), learned, seconds, *cells)))
+        lines.append(rewriting.line((f"`{name}`", words.ideas.get(name, ""), learned, seconds, *cells)))
     limit = f"{results[0]['limit_seconds']:.0f}" if results else ""
     seeds = str(results[0]["seeds"]) if results else ""
     return "\n\n".join([words.before.format(limit=limit, seeds=seeds), "\n".join(lines), words.after]) + "\n"
@@ -50,10 +56,6 @@ def page(results: Sequence[Result], words: Words) -> str:
 def _values(result: Result, count: int) -> dict[str, float]:
     rows = [row for row in result["table"] if row["labels"] == count and row["accuracy"]]
     return {row["method"]: row["accuracy"]["value"] for row in rows}
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 _COMMAND = """```sh

@@ -84,13 +84,13 @@ def _document(
 
 def _gains(results: Sequence[Result], words: Words) -> str:
     lines = [
-        _line((words.set, words.kind, words.homophily, *map(words.count, LABELS))),
+        rewriting.line((words.set, words.kind, words.homophily, *map(words.count, LABELS))),
         "|---|---|---:|" + "---:|" * 3,
     ]
     for one in results:
         by_count = {gain["labels"]: gain["points"] for gain in one["gains"]}
         cells = [_interval(by_count[count]) if count in by_count else "" for count in LABELS]
-        lines.append(_line((one["set"], words.kinds[one["kind"]], _homophily(one), *cells)))
+        lines.append(rewriting.line((one["set"], words.kinds[one["kind"]], _homophily(one), *cells)))
     return "\n".join(lines)
 
 
@@ -116,11 +116,11 @@ def _accuracies(results: Sequence[Result], count: int | None, words: Words) -> s
         return ""
     found = ranks(results, count)
     order = dict.fromkeys([*(found.mean if found else ()), *_methods(results)])
-    lines = [_line((words.method, *tables)), "|---|" + "---:|" * len(tables)]
+    lines = [rewriting.line((words.method, *tables)), "|---|" + "---:|" * len(tables)]
     for name in order:
         cells = [_value(table.get(name), max(table.values())) for table in tables.values()]
         if any(cells):
-            lines.append(_line((name, *cells)))
+            lines.append(rewriting.line((name, *cells)))
     return "\n\n".join([f"### {words.count(count)}", "\n".join(lines)])
 
 
@@ -153,16 +153,22 @@ def _repeated(draws: Sequence[Result], words: Words) -> str:
     """Return the same comparison where the labels were drawn several times."""
     if not draws:
         return ""
-    lines = [_line((words.set, words.method, *map(words.count, LABELS))), "|---|---|" + "---:|" * len(LABELS)]
+    lines = [
+        rewriting.line((words.set, words.method, *map(words.count, LABELS))),
+        "|---|---|" + "---:|" * len(LABELS),
+    ]
     for one, method in product(draws, OURS):
         gaps = {count: gap for gap, _, count in _behind(method, [one])}
         cells = [f"{gaps[count]:+.2f}" if count in gaps else "" for count in LABELS]
-        lines.append(_line((f"{one['set']} ({one['seeds']})", method, *cells)))
+        lines.append(rewriting.line((f"{one['set']} ({one['seeds']})", method, *cells)))
     return "\n\n".join((words.repeated, "\n".join(lines)))
 
 
 def _costs(results: Sequence[Result], words: Words) -> str:
-    lines = [_line((words.method, words.seconds, words.memory, words.latency)), "|---|---:|---:|---:|"]
+    lines = [
+        rewriting.line((words.method, words.seconds, words.memory, words.latency)),
+        "|---|---:|---:|---:|",
+    ]
     for name in _methods(results):
         rows = [row for one in results for row in one["table"] if row["method"] == name and row["accuracy"]]
         latencies = [row["latency_ms"] for row in rows if row["latency_ms"] is not None]
@@ -171,18 +177,18 @@ def _costs(results: Sequence[Result], words: Words) -> str:
             _middle([row["peak_bytes"] / 2**20 for row in rows], "{:,.0f}"),
             _middle(latencies, "{:.1f}"),
         )
-        lines.append(_line((name, *cells)))
+        lines.append(rewriting.line((name, *cells)))
     return "\n".join(lines)
 
 
 def _published(bars: Mapping[str, Result], words: Words) -> str:
-    lines = [_line(words.published), "|---|---|---:|---|---|---:|---|"]
+    lines = [rewriting.line(words.published), "|---|---|---:|---|---|---:|---|"]
     for one in PUBLISHED:
         ours = bars.get(one.row or "")
         spread = "" if one.spread is None else f" ± {one.spread:.1f}"
         protocol = words.protocols[one.protocol] + (f", {words.on_test}" if one.on_test else "")
         lines.append(
-            _line(
+            rewriting.line(
                 (
                     *(one.task, one.method, f"{one.accuracy:.1f}{spread}", protocol),
                     *(
@@ -199,13 +205,13 @@ def _published(bars: Mapping[str, Result], words: Words) -> str:
 
 
 def _sets(results: Sequence[Result], words: Words) -> str:
-    lines = [_line(words.reproduce), "|---|---:|---:|---|---:|---|---|"]
+    lines = [rewriting.line(words.reproduce), "|---|---:|---:|---|---:|---|---|"]
     for one in results:
         rows = one["rows"]
         command = f"`.venv/bin/python bench/study/study.py {one['set']} --seeds {one['seeds']}`"
         whole = f"{one['set']} ({words.incomplete})" if one["missing"] else one["set"]
         cells = (whole, f"{rows['train']:,}", f"{rows['test']:,}", one["encoder"], str(one["seeds"]))
-        lines.append(_line((*cells, words.protocols[one["protocol"]], command)))
+        lines.append(rewriting.line((*cells, words.protocols[one["protocol"]], command)))
     return "\n".join(lines)
 
 
@@ -254,10 +260,6 @@ def _made(result: Result) -> str:
         f"graphtune {versions['graphtune']}, torch {versions['torch']}, {hardware['cores']} × "
         f"{hardware['processor']} ({best}, {hardware['encoding_in']})"
     )
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -43,7 +43,8 @@ def score_named(name: str, *, all_measured: bool) -> Score:
     """
     if name not in NAMED:
         near = get_close_matches(name.lower(), NAMED, n=3, cutoff=0.0)
-        raise PlanError(f"No score is called {name!r}.", fix=f"use {', '.join(near)}; there are {_every()}.")
+        fix = f"use {', '.join(near)}; there are {', '.join(NAMED)}."
+        raise PlanError(f"No score is called {name!r}.", fix=fix)
     score = NAMED[name]
     if isinstance(score, Measured) and not all_measured:
         raise PlanError(
@@ -55,7 +56,3 @@ def score_named(name: str, *, all_measured: bool) -> Score:
             fix="use auto, or Learned(weights=FILE) in Python.",
         )
     return score
-
-
-def _every() -> str:
-    return ", ".join(NAMED)
