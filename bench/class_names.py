@@ -54,7 +54,7 @@ def run(out: Path, names: tuple[str, ...] = ()) -> None:
 
     def result(name: str) -> dict[str, Any]:
         found = measured(chosen[name])
-        return found | {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
+        return found | surroundings.circumstances()
 
     recording.record(out / NAME, chosen, result, line)
 

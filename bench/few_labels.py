@@ -53,7 +53,7 @@ def measured(name: str) -> dict[str, Any]:
     """Return what came of every draw of labels."""
     draws = [_draw(name, seed) for seed in SEEDS]
     result = {"dataset": name, "labelled_per_class": LABELLED[name], "protocol": "inductive", "draws": draws}
-    return {**result, "versions": surroundings.versions(), "hardware": surroundings.hardware()}
+    return result | surroundings.circumstances()
 
 
 def line(result: dict[str, Any]) -> str:

@@ -54,8 +54,7 @@ def run(out: Path) -> None:
         ],
         "budget_seconds": _BUDGET,
         "seconds": {stage: round(spent, 1) for stage, spent in outcome.seconds.items()},
-        "versions": surroundings.versions(),
-        "hardware": surroundings.hardware(),
+        **surroundings.circumstances(),
     }
     write_json(out / NAME / f"{DATASET}.json", result)
     print(f"{DATASET}: micro-F1 {result['micro_f1']} (bar {LEAST:g}), macro-F1 {result['macro_f1']}")

@@ -15,4 +15,9 @@ def date() -> str:
 
 def facts(*beside: str) -> dict[str, Any]:
     """Return all of them, as a result ends with; ``beside`` as for `versions`."""
-    return {"versions": versions(*beside), "hardware": hardware(), "date": date()}
+    return {**circumstances(*beside), "date": date()}
+
+
+def circumstances(*beside: str) -> dict[str, Any]:
+    """Return those on which figures depend, without the date; ``beside`` as for `versions`."""
+    return {"versions": versions(*beside), "hardware": hardware()}

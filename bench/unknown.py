@@ -51,7 +51,7 @@ def run(out: Path, names: tuple[str, ...] = ()) -> None:
 
     def result(name: str) -> dict[str, Any]:
         found = _measured(chosen[name], shown(chosen[name]))
-        return found | {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
+        return found | surroundings.circumstances()
 
     recording.record(out / NAME, chosen, result, line)
 

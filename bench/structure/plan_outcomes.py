@@ -98,7 +98,7 @@ def run(name: str, every: Sequence[Asked], out: Path | None, work: Path) -> bool
 
 
 def _of_seed(name: str, asked: Asked, missing: Sequence[Cell], folder: Path, work: Path) -> None:
-    seed, now = missing[0]["seed"], circumstances()
+    seed, now = missing[0]["seed"], surroundings.circumstances()
     corpus = Corpus.read(name, asked.encoder, seed, asked.size, asked.rows)
     # Seconds of probes count, and so they are measured anew in other circumstances.
     known = Known(name, corpus, work / _digest(now))
@@ -131,11 +131,6 @@ def _shared(folder: Path, purpose: Purpose, seed: int, digest: str, now: Cell) -
         if cell["circumstances"] == now:
             return {key: value for key, value in cell.items() if key not in own}
     return None
-
-
-def circumstances() -> dict[str, Any]:
-    """Return what seconds depend on: only those with the same are divided by each other."""
-    return {"versions": surroundings.versions(), "hardware": surroundings.hardware()}
 
 
 def cells(folder: Path) -> list[Cell]:

@@ -20,6 +20,7 @@ from carried_out import Corpus, Cutting, Rounding, Size, Tuning
 from levels import LEVELS
 
 import protocols
+import surroundings
 from graphtune.structure.plans import BitPlan
 from graphtune.structure.plans.tuning_cost import TuningCost
 from graphtune.structure.scores import MEASURED_COLUMNS
@@ -241,9 +242,9 @@ def learned_and_rest(result: dict) -> tuple[dict, list[dict]]:
 def test_every_outcome_keeps_its_own_circumstances(tmp_path, monkeypatch):
     monkeypatch.setattr(plan_outcomes, "carried_out", seconds_of_nothing)
     run(replace(ASKED, selectors=("last-k",)), tmp_path)
-    now = plan_outcomes.circumstances()
+    now = surroundings.circumstances()
     other = {**now, "hardware": {**now["hardware"], "cores": 99}}
-    monkeypatch.setattr(plan_outcomes, "circumstances", lambda: other)
+    monkeypatch.setattr(surroundings, "circumstances", lambda: other)
     # The plan of both is one, but what it takes elsewhere says nothing of what it takes here.
     calls = []
     monkeypatch.setattr(plan_outcomes, "carried_out", lambda *_: calls.append(1) or seconds_of_nothing())
