@@ -9,5 +9,5 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import torch  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 
-install_import_hook("graphtune", "beartype.beartype")
+install_import_hook("graphtune", "typechecking.checked")
 torch.set_num_threads(1)

@@ -230,8 +230,12 @@ def test_the_documents_name_every_peer():
 METHODS = tomllib.loads((PEERS / "methods.toml").read_text(encoding="utf-8"))["method"]
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda one: one["name"])
-@pytest.mark.parametrize("val", [False, True], ids=["folds", "val"])
+# What rows judge is told by `contract` alone, which has tests of its own: half of the programs have val rows.
+@pytest.mark.parametrize(
+    ("method", "val"),
+    [(one, at % 2 == 0) for at, one in enumerate(METHODS)],
+    ids=[m["name"] for m in METHODS],
+)
 def test_every_peer_that_is_installed_keeps_the_contract(method: dict, val: bool, tmp_path: Path):
     from transformers import AutoTokenizer
 

@@ -181,7 +181,7 @@ def test_resumes_bit_for_bit_after_the_process_was_killed(tmp_path):
         "import sys, pathlib, torch; torch.set_num_threads(1); from tasks import small_model, small_task\n"
         "from graphtune.strategy import Full; from graphtune.train import Training, train\n"
         "task = small_task(); settings = Training(batch_rows=10, patience=None, checkpoint_seconds=0.0)\n"
-        "train(Full(epochs=400), small_model(task), task, settings, seed=3, into=pathlib.Path(sys.argv[1]))"
+        "train(Full(epochs=150), small_model(task), task, settings, seed=3, into=pathlib.Path(sys.argv[1]))"
     )
     tests = str(Path(__file__).parents[1])
     child = subprocess.Popen(
@@ -192,7 +192,7 @@ def test_resumes_bit_for_bit_after_the_process_was_killed(tmp_path):
         time.sleep(0.01)
     child.kill()
     assert child.wait() == -signal.SIGKILL
-    settings, full = Training(batch_rows=10, patience=None, checkpoint_seconds=1000.0), Full(epochs=400)
+    settings, full = Training(batch_rows=10, patience=None, checkpoint_seconds=1000.0), Full(epochs=150)
     whole, history = trained(settings=settings, strategy=full)
     resumed, again = trained(tmp_path, settings, strategy=full, resume=True)
     assert same(whole, resumed)
