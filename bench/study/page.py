@@ -133,9 +133,10 @@ def _worst_of(method: str, results: Sequence[Result], words: Words) -> str:
     found = sorted(_behind(method, results), key=lambda entry: (entry[0], entry[1]))
     if not found:
         return ""
-    below = sum(gap < -0.5 for gap, _, _ in found)
-    shown = ", ".join(f"{name} {words.count(count)} {gap:+.2f}" for gap, name, count in found[:5])
-    return words.never_worse.format(method=method, all=len(found), below=below, shown=shown)
+    below, above = (sum(way * gap > 0.5 for gap, _, _ in found) for way in (-1, 1))
+    rows = {one["set"]: words.tested.format(rows=one["rows"]["test"]) for one in results}
+    shown = ", ".join(f"{name} {words.count(count)} {gap:+.2f}{rows[name]}" for gap, name, count in found[:5])
+    return words.never_worse.format(method=method, all=len(found), below=below, above=above, shown=shown)
 
 
 def _behind(method: str, results: Sequence[Result]) -> list[tuple[float, str, int | None]]:

@@ -22,6 +22,7 @@ class Words:
     accuracies: str
     worse: str
     never_worse: str
+    tested: str
     repeated: str
     costs: str
     literature: str
@@ -94,8 +95,10 @@ ENGLISH = Words(
     worse="## Never much worse",
     never_worse=(
         "Against the better of TF-IDF with logistic regression and embeddings with logistic regression, "
-        "{method} is more than 0.5 points behind in {below} of {all} cases. The worst: {shown}."
+        "{method} is more than 0.5 points behind in {below} of {all} cases, "
+        "and more than 0.5 ahead in {above}. The worst: {shown}."
     ),
+    tested=" (of {rows:,} test rows)",
     repeated=(
         "One draw of few labels, judged on few test rows, is mostly chance. The same with several seeds "
         "(their number in brackets), which draw the labels where not all are used, by "
@@ -188,9 +191,10 @@ CHINESE = Words(
     worse="## 不会差很多",
     never_worse=(
         "与 TF-IDF 加逻辑回归、嵌入加逻辑回归两者中较好的相比，{method} 在 {all} 种情形中有 {below}"
-        " 种落后超过 0.5 个百分点。"
+        " 种落后超过 0.5 个百分点，在 {above} 种中领先超过 0.5 个百分点。"
         "最差的几种：{shown}。"
     ),
+    tested="（共 {rows:,} 个测试行）",
     repeated=(
         "少量标签只抽一次、又只在少量测试行上评判，大半是偶然。以下是同一比较在多个种子（括号内为个数）下的结果，"
         "不用全部标签时标签由种子抽取，由 `bench/study/study.py --draws SET` 得出："
