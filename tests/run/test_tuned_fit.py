@@ -51,6 +51,21 @@ def rows_csv(tmp_path, monkeypatch):
     (tmp_path / "rows.csv").write_text("\n".join(lines), encoding="utf-8")
 
 
+def test_time_is_kept_for_those_test_rows_alone_that_are_read(monkeypatch):
+    kept = []
+
+    def tuned(search, choice, teach, limits):
+        kept.append(limits.judged_rows)
+        return Tuning(choice)
+
+    monkeypatch.setattr("graphtune.run.fit.tuned", tuned)
+    rows = table()
+    hidden = replace(rows, labels=np.where(np.array(rows.split) == "test", -1, rows.labels))
+    for one in (rows, hidden):
+        fit_table(one, plan=plan(tune=True, up_to="graph-free"), into=None)
+    assert kept == [24, 0]
+
+
 @pytest.mark.usefixtures("rows_csv")
 def test_the_command_goes_on_to_tune_and_says_what_came_of_it(tmp_path, monkeypatch, capsys):
     made = []

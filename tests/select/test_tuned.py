@@ -145,6 +145,18 @@ def test_what_is_no_transformer_cannot_be_tuned():
     assert "minilm" in told.value.fix
 
 
+@pytest.mark.parametrize("rows", [3, QUICK.batch_rows, QUICK.batch_rows + 1, len(ROWS)])
+def test_what_a_training_takes_however_short_it_is_is_not_counted_for_each_text(rows, monkeypatch):
+    def takes(self, encoder, data, rows, epochs=1):
+        return 1.0, 0.1 + 0.01 * epochs * len(rows)
+
+    monkeypatch.setattr(Tuned, "_tried", takes)
+    data, _ = setting()
+    pace = QUICK.pace(data, ROWS[:rows])
+    assert pace.text == pytest.approx(0.01)
+    assert pace.ready == pytest.approx(1.1)
+
+
 def test_the_pace_grows_with_the_texts_and_leaves_nothing_behind():
     data, new = setting()
     before = QUICK.fit(data, ROWS, seed=0).attach(data, new)

@@ -21,7 +21,7 @@ def evaluated(model: FittedModel, ready: Ready, choice: Choice) -> Outcome:
 
     What was chosen, the best without a graph and the best with one are each asked once.
     """
-    judged = ready.split.test[ready.labels[ready.split.test] >= 0]
+    judged = ready.tested
     if not len(judged):
         return model.outcome
     new = None if ready.plan.transductive else ready.new(judged)

@@ -113,7 +113,7 @@ class _Fit:
         if self._tunes(ready):
             with self.clock.stage("tune"):
                 finish = begin + SHARE_TO_FIT * self.plan.budget_seconds
-                limits = Limits(finish, len(ready.split.test), alone=self.plan.serve_as == "encoder")
+                limits = Limits(finish, len(ready.tested), alone=self.plan.serve_as == "encoder")
                 tuning = tuned(search, choice, ready.teach, limits)
         if tuning.late and search.left_out and self.plan.serve_as != "encoder":
             with self.clock.stage("select"):

@@ -100,6 +100,11 @@ class Ready:
         """The labelled nodes, names of classes among them."""
         return np.flatnonzero(self.data.labels >= 0)
 
+    @property
+    def tested(self) -> Int64[np.ndarray, " M"]:
+        """The test rows that have a label: the figures are of these, and no others are read by a fit."""
+        return self.split.test[self.labels[self.split.test] >= 0]
+
     def ids(self, rows: Int64[np.ndarray, " N"]) -> tuple[str, ...]:
         """Return the ids of some rows of the table."""
         return tuple(self.table.ids[row] for row in rows)

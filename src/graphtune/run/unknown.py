@@ -105,7 +105,7 @@ def on_test(model: FittedModel, ready: Ready, strangers: Strangers) -> FittedMod
     report, found, rows = model.outcome.unknown, model.rejection, strangers.judging
     if report is None or found is None or not len(rows):
         return model
-    judged = ready.split.test[ready.labels[ready.split.test] >= 0]
+    judged = ready.tested
     _, strange = model.judged(strangers.texts(rows), ids=strangers.ids(rows), links=ready.links)
     if ready.plan.transductive:
         place = {int(row): at for at, row in enumerate(ready.nodes)}

@@ -7,6 +7,7 @@ step moves the encoder for a reason; what frozen blocks make of a text is worked
 """
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -110,12 +111,13 @@ class Tuned(GraphFree):
         # What is loaded, read and settled once is no part of any later training.
         self._tried(encoder, data, first)
         _, once = self._tried(encoder, data, first)
-        ready, taken = self._tried(encoder, data, some)
-        text = taken / len(some)
-        if len(some) > len(first):
-            # What a training takes however short it is counts as getting ready.
-            text = max(text / 4, (taken - once) / (len(some) - len(first)))
-            ready += max(0.0, once - len(first) * text)
+        # Few rows are gone through more than once: else what a training takes however short it is could not
+        # be told from what a text takes.
+        epochs = math.ceil(_TRIED_STEPS * len(first) / len(some))
+        ready, taken = self._tried(encoder, data, some, epochs)
+        seen = epochs * len(some)
+        text = max(taken / seen / 4, (taken - once) / (seen - len(first)))
+        ready += max(0.0, once - len(first) * text)
         texts = [data.features.texts[row] for row in some]
         start = time.monotonic()
         rows_of_texts(encoder, encoder.loaded, texts)
@@ -124,14 +126,16 @@ class Tuned(GraphFree):
             ready, text, self.passes, read, read * max(0, encoder.depth - self.blocks) / encoder.depth
         )
 
-    def _tried(self, encoder: Transformer, data: Data, rows: Int64[np.ndarray, " T"]) -> tuple[float, float]:
-        """Return the seconds until a training can begin, and of one epoch."""
+    def _tried(
+        self, encoder: Transformer, data: Data, rows: Int64[np.ndarray, " T"], epochs: int = 1
+    ) -> tuple[float, float]:
+        """Return the seconds until a training can begin, and those it then takes."""
         start = time.monotonic()
         model = self._model(encoder, data.classes)
         task = self._task(encoder, data, rows, model.encoder.frozen)
         task = replace(task, targets=nn.functional.one_hot(task.labels, data.classes).float())
         ready = time.monotonic()
-        train(_for(self.strategy, 1), model, task, settings_of(self.batch_rows), seed=0)
+        train(_for(self.strategy, epochs), model, task, settings_of(self.batch_rows), seed=0)
         return ready - start, time.monotonic() - ready
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> "FittedTuned":
