@@ -23,7 +23,7 @@ def divided(table: Table, seed: int) -> Table:
     parts = np.full(len(table), "train", dtype="<U5")
     parts[split.val], parts[split.test] = "val", "test"
     notes = [*table.notes, *(Note("guess", text) for text in split.notes)]
-    if not (table.labels[split.test] >= 0).any():
+    if not len(split.tested(table.labels)):
         if not len(split.val):
             raise TableError(
                 "The table has no labelled rows to judge the methods by: no test part, and too few labels to "

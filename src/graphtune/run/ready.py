@@ -102,8 +102,8 @@ class Ready:
 
     @property
     def tested(self) -> Int64[np.ndarray, " M"]:
-        """The test rows that have a label: the figures are of these, and no others are read by a fit."""
-        return self.split.test[self.labels[self.split.test] >= 0]
+        """The test rows that have a label."""
+        return self.split.tested(self.labels)
 
     def ids(self, rows: Int64[np.ndarray, " N"]) -> tuple[str, ...]:
         """Return the ids of some rows of the table."""

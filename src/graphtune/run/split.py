@@ -29,6 +29,10 @@ class Split:
         """Return the rows that are nodes of the graphs."""
         return np.concatenate([self.train, self.val, self.test]) if transductive else self.train
 
+    def tested(self, labels: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " M"]:
+        """Return the test rows that have one of the table's ``labels``: figures are of these alone."""
+        return self.test[labels[self.test] >= 0]
+
 
 def without_weightless(table: Table) -> Table:
     """Take a training row of weight 0 for an unlabelled one: it stays in the graph and teaches nothing."""

@@ -229,7 +229,7 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
     words = word_pace(plan.words, texts)
     same = isinstance(from_name(plan.encoder), Tfidf)
     named = graphs_of(plan, links=links is not None, same=same, nodes=len(nodes))
-    judging = split.test[table.labels[split.test] >= 0]
+    judging = split.tested(table.labels)
     new = (split.val[:0], judging[:0]) if plan.transductive else (split.val, judging)
     teaching = np.isin(nodes, split.train) & ~np.isin(nodes, split.named)
     known = np.where(teaching, table.labels[nodes], -1)
