@@ -84,7 +84,12 @@ def digest_of(every: Sequence[Case]) -> str:
 
 def learned(from_: Sequence[Case], *, edges: bool = True, members: int | None = None) -> StructureReader:
     """Return networks that learned the normal scores of what was measured, all cases in each step."""
-    told = [(inputs(one.bare), relations_of(one.graph), _targets(one.graph)) for one in from_]
+    x, relations = torch.cat([inputs(one.bare) for one in from_]), relations_of(*(one.graph for one in from_))
+    models = torch.arange(len(from_)).repeat_interleave(torch.tensor([len(one.graph.nodes) for one in from_]))
+    every = [_targets(one.graph) for one in from_]
+    target, known = torch.cat(every), torch.cat(every).isfinite()
+    # Every case counts alike, however many modules it has.
+    share = torch.cat([one.isfinite() / one.isfinite().sum() / len(from_) for one in every])[known]
     made = []
     for seed in range(MEMBERS if members is None else members):
         with torch.random.fork_rng(devices=()):
@@ -94,10 +99,8 @@ def learned(from_: Sequence[Case], *, edges: bool = True, members: int | None = 
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _EPOCHS)
             for _ in range(_EPOCHS):
                 optimiser.zero_grad()
-                for x, relations, target in told:
-                    known = target.isfinite()
-                    off = (network(x, relations, _DROP) - target)[known]
-                    (off.square().mean() / len(told)).backward()
+                off = (network(x, relations, _DROP, models) - target)[known]
+                (off.square() * share).sum().backward()
                 optimiser.step()
                 schedule.step()
             made.append(network.eval())

@@ -14,6 +14,7 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -28,6 +29,7 @@ from graphtune import progress
 from graphtune.artefact import write_json
 from graphtune.encoder import Transformer, from_name
 from graphtune.encoder.loading import load_model
+from graphtune.encoder.precision import chosen_device
 from graphtune.errors import GraphtuneError
 from graphtune.model import TextModel, TextTask
 from graphtune.sensitivity import Probing, Rows, analysed, prepared
@@ -63,8 +65,10 @@ def result_of(
     """Measure one encoder on one set; with ``rows``, a few modules of it."""
     table, _ = protocols.read(protocols.Protocol(name), 0, rows)
     model, task = subject(table, encoder)
+    graph, device = graph_of(model), chosen_device("auto")
+    model, task = model.to(device), replace(task, device=device)
     found = analysed(
-        graph_of(model), model, task, probes=None if rows is None else _TRIED, settings=settings, into=work
+        graph, model, task, probes=None if rows is None else _TRIED, settings=settings, into=work
     )
     graph = found.graph
     return {

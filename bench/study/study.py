@@ -96,12 +96,12 @@ def joined(new: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return a result with the rows of those methods that only the one in ``path`` has.
 
     Raises:
-        ValueError: it is of other rows, seeds, time or threads.
+        ValueError: it is of other rows, seeds, time, threads or hardware.
     """
     if not path.is_file():
         return new
     old = json.loads(path.read_text(encoding="utf-8"))
-    alike = ("set", "protocol", "rows", "labelled", "seeds", "limit_seconds", "threads")
+    alike = ("set", "protocol", "rows", "labelled", "seeds", "limit_seconds", "threads", "hardware")
     other = [name for name in alike if old[name] != new[name]]
     if other:
         raise ValueError(f"{path} was measured otherwise ({', '.join(other)}): run the whole set anew.")

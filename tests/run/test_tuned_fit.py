@@ -144,7 +144,7 @@ def test_an_encoder_that_serves_alone_is_a_directory_of_its_own(alone, tmp_path)
     np.testing.assert_array_equal(again.probabilities(ASKED), model.probabilities(ASKED))
     assert not (place / "graph").exists()
     assert (place / "model.safetensors").stat().st_size < 10_000
-    own = Transformer(str(place / "encoder"), precision="float32")
+    own = Transformer(str(place / "encoder"))  # at the precision of this machine, as in the model
     rows, head = own.encode(ASKED), again.predictor.head
     np.testing.assert_allclose(head.probabilities(rows), again.predictor.probabilities(ASKED), atol=1e-5)
     save(again, tmp_path / "copy")

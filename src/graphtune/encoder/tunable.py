@@ -162,7 +162,8 @@ class TunableTransformer(nn.Module):
         return self.model(input_ids=ids, attention_mask=mask, **self._asked).last_hidden_state
 
     def _probe(self, *, flipped: bool = False) -> Tensor:
-        ids = torch.tensor(_PROBE[::-1] if flipped else _PROBE)
+        device = next(self.model.parameters()).device
+        ids = torch.tensor(_PROBE[::-1] if flipped else _PROBE, device=device)
         return self._read(ids, (ids > 0).long())
 
     def _read_by_the_first(self) -> set[int]:
@@ -190,7 +191,7 @@ class TunableTransformer(nn.Module):
         below = _reached(seen[0].states, every)
         self._probe(flipped=True)  # so that nothing a block keeps for another is right by chance
         self._put([_StandIn(block, seen[0].as_tuple, first=not at) for at, block in enumerate(self._held)])
-        mask = (torch.tensor(_PROBE) > 0).long()
+        mask = (torch.tensor(_PROBE, device=expected.device) > 0).long()
         found = self(seen[0].states.detach(), mask)
         here = mask.bool()
         if not torch.allclose(found[here], expected[here], atol=_TOLERANCE, rtol=_TOLERANCE):

@@ -5,10 +5,11 @@ Differs from the paper: few relations, so no basis; means over neighbours; the m
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from graphtune.graph import TextGraph, propagate
@@ -39,7 +40,11 @@ class StructureGNN(nn.Module):
         self.leave = nn.Linear(width, len(PURPOSES))
 
     def embedded(
-        self, x: Float[Tensor, "N F"], relations: Sequence[TextGraph], drop: float = 0.0
+        self,
+        x: Float[Tensor, "N F"],
+        relations: Sequence[TextGraph],
+        drop: float = 0.0,
+        models: Int64[Tensor, " N"] | None = None,
     ) -> Float[Tensor, "N G"]:
         """Return what the last layer makes of each module; ``relations`` are those of `relations_of`.
 
@@ -47,33 +52,55 @@ class StructureGNN(nn.Module):
             x: as `inputs` makes them.
             relations: one graph for each relation.
             drop: share of the hidden numbers that is left out while it learns.
+            models: number of the model that a node is of, from 0; None = there is one.
         """
         states = torch.relu(self.enter(x))
         for own, others in zip(self.own, self.relations, strict=True):
             assert isinstance(others, nn.ModuleList)
             given = nn.functional.dropout(states, drop, self.training)
-            whole = given.mean(dim=0, keepdim=True).expand_as(given)
-            new = own(torch.cat([given, whole], dim=1))
+            new = own(torch.cat([given, _whole(given, models)], dim=1))
             for weight, graph in zip(others, relations[: len(others)], strict=True):
                 new = new + propagate(graph, weight(given))
             states = states + torch.relu(new)
         return states
 
     def forward(
-        self, x: Float[Tensor, "N F"], relations: Sequence[TextGraph], drop: float = 0.0
+        self,
+        x: Float[Tensor, "N F"],
+        relations: Sequence[TextGraph],
+        drop: float = 0.0,
+        models: Int64[Tensor, " N"] | None = None,
     ) -> Float[Tensor, "N 3"]:
         """Return a number for each of `PURPOSES`."""
-        return self.leave(self.embedded(x, relations, drop))
+        return self.leave(self.embedded(x, relations, drop, models))
 
 
-def relations_of(graph: ModelGraph) -> tuple[TextGraph, ...]:
-    """Return a graph for each of `RELATIONS`, in which a node receives the mean of its neighbours."""
-    found = []
+def relations_of(*graphs: ModelGraph) -> tuple[TextGraph, ...]:
+    """Return a graph for each of `RELATIONS`, in which a node receives the mean of its neighbours.
+
+    Of several models, the nodes of each come behind those of the one before.
+    """
+    starts = [0, *accumulate(len(one.nodes) for one in graphs)]
+    nodes, found = starts.pop(), []
     for residual in (False, True):
-        ends = [(edge.source, edge.target) for edge in graph.edges if edge.residual is residual]
+        ends = [
+            (start + edge.source, start + edge.target)
+            for start, graph in zip(starts, graphs, strict=True)
+            for edge in graph.edges
+            if edge.residual is residual
+        ]
         source, target = (torch.tensor([pair[at] for pair in ends], dtype=torch.int64) for at in (0, 1))
         for sends, receives in ((source, target), (target, source)):
-            count = torch.bincount(receives, minlength=len(graph.nodes)).clamp(min=1)
+            count = torch.bincount(receives, minlength=nodes).clamp(min=1)
             weight = 1.0 / count[receives].float()
-            found.append(TextGraph.from_edges(sends, receives, weight, nodes=len(graph.nodes)))
+            found.append(TextGraph.from_edges(sends, receives, weight, nodes=nodes))
     return tuple(found)
+
+
+def _whole(given: Float[Tensor, "N G"], models: Int64[Tensor, " N"] | None) -> Float[Tensor, "N G"]:
+    """Return for each node the mean of its model's."""
+    if models is None:
+        return given.mean(dim=0, keepdim=True).expand_as(given)
+    count = torch.bincount(models)[:, None]
+    sums = given.new_zeros(len(count), given.shape[1]).index_add(0, models, given)
+    return (sums / count)[models]
