@@ -1,4 +1,8 @@
-"""Which data sets hold the same texts, or some of them: who learned from one has seen the others."""
+"""What has been seen already: sets of the same texts, and encoders of the same weights.
+
+Who learned from a data set has seen all that hold the same texts, or some of them; an encoder that was cut or
+tuned is hardly another one.
+"""
 
 _SHARED = {
     "newsgroups": ("20ng", "20ng_body"),
@@ -8,6 +12,21 @@ _SHARED = {
     "chinese reviews": ("chnsenticorp", "online_shopping10"),
 }
 _CORPORA = {dataset: corpus for corpus, datasets in _SHARED.items() for dataset in datasets}
+
+
+_VARIANTS = {"minilm-4-blocks": "minilm", "minilm-tuned": "minilm"}
+_TUNED_ON = {"minilm-tuned": "dbpedia14k"}  # by variants.py
+
+
+def family_of(encoder: str) -> str:
+    """Return the encoder that one was made from; most are their own."""
+    return _VARIANTS.get(encoder, encoder)
+
+
+def seen_by(encoder: str) -> str | None:
+    """Return what an encoder's own training read of the sets that are measured."""
+    dataset = _TUNED_ON.get(encoder)
+    return None if dataset is None else corpus_of(dataset)
 
 
 def corpus_of(dataset: str) -> str:

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import meta
 import sensitivities
 from carried_out import Corpus
-from corpora import corpus_of
+from corpora import corpus_of, seen_by
 
 from graphtune.encoder.loading import load_model
 from graphtune.model import TextModel, TextTask
@@ -91,7 +91,7 @@ class Known:
     def others(self) -> list[meta.Case]:
         """What was measured of other texts, from which networks may learn."""
         own = corpus_of(self.name)
-        return [one for one in meta.cases() if one.corpus != own]
+        return [one for one in meta.cases() if own not in (one.corpus, seen_by(one.encoder))]
 
     @property
     def heads(self) -> int:

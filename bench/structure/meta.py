@@ -27,9 +27,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from corpora import corpus_of
+from corpora import corpus_of, family_of, seen_by
 
 from graphtune.artefact import write_json
+from graphtune.sensitivity import EDITION
 from graphtune.structure import ModelGraph
 from graphtune.structure.gnn import INPUTS, StructureGNN, inputs, normal_scores, probes, refined, relations_of
 from graphtune.structure.gnn.reader import SHIPPED, Read, StructureReader, write_reader
@@ -63,6 +64,11 @@ class Case:
         return corpus_of(self.dataset)
 
     @property
+    def family(self) -> str:
+        """What the encoder was made from; a cut or tuned one is hardly another."""
+        return family_of(self.encoder)
+
+    @property
     def bare(self) -> ModelGraph:
         """The graph as it is before anything is measured."""
         nothing = (math.nan,) * len(self.graph.nodes)
@@ -70,8 +76,9 @@ class Case:
 
 
 def cases(directory: Path = SENSITIVITIES) -> list[Case]:
-    """Return what was measured."""
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(directory.glob("*.json"))]
+    """Return what was measured in the way that is measured now."""
+    every = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(directory.glob("*.json"))]
+    found = [one for one in every if one["edition"] == EDITION]
     return [Case(one["dataset"], one["encoder"], structure_of(one["structure"])) for one in found]
 
 
@@ -87,9 +94,8 @@ def learned(from_: Sequence[Case], *, edges: bool = True, members: int | None = 
     x, relations = torch.cat([inputs(one.bare) for one in from_]), relations_of(*(one.graph for one in from_))
     models = torch.arange(len(from_)).repeat_interleave(torch.tensor([len(one.graph.nodes) for one in from_]))
     every = [_targets(one.graph) for one in from_]
-    target, known = torch.cat(every), torch.cat(every).isfinite()
-    # Every case counts alike, however many modules it has.
-    share = torch.cat([one.isfinite() / one.isfinite().sum() / len(from_) for one in every])[known]
+    target, shares = torch.cat(every), _shares(every)
+    known = target.isfinite()
     made = []
     for seed in range(MEMBERS if members is None else members):
         with torch.random.fork_rng(devices=()):
@@ -100,7 +106,7 @@ def learned(from_: Sequence[Case], *, edges: bool = True, members: int | None = 
             for _ in range(_EPOCHS):
                 optimiser.zero_grad()
                 off = (network(x, relations, _DROP, models) - target)[known]
-                (off.square() * share).sum().backward()
+                (off.square() * shares[known]).sum().backward()
                 optimiser.step()
                 schedule.step()
             made.append(network.eval())
@@ -112,11 +118,16 @@ def _targets(graph: ModelGraph) -> torch.Tensor:
     return torch.from_numpy(np.column_stack(every).astype(np.float32))
 
 
+def _shares(targets: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return what each number counts: every case alike, however many it has, and what is NaN nothing."""
+    return torch.cat([one.isfinite() / one.isfinite().sum().clamp(min=1) / len(targets) for one in targets])
+
+
 def held_out(every: Sequence[Case], by: str) -> Iterator[tuple[list[Case], list[Case]]]:
-    """Yield what is learned from and what is held out: each value of ``corpus`` or ``encoder`` in turn."""
+    """Yield what is learned from and what is held out: each value of ``corpus`` or ``family`` in turn."""
     for value in sorted({getattr(one, by) for one in every}):
         apart = [one for one in every if getattr(one, by) == value]
-        rest = [one for one in every if getattr(one, by) != value]
+        rest = [one for one in every if value not in (getattr(one, by), seen_by(one.encoder))]
         if rest:
             yield rest, apart
 
@@ -201,7 +212,7 @@ def _known(value: float) -> float | None:
 def result_of(every: Sequence[Case]) -> dict[str, Any]:
     """Return what is committed."""
     by_set, rows = compared(every, "corpus")
-    by_encoder, others = compared(every, "encoder")
+    by_encoder, others = compared(every, "family")
     return {
         "sets": sorted({one.dataset for one in every}),
         "encoders": sorted({one.encoder for one in every}),

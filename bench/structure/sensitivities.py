@@ -32,7 +32,7 @@ from graphtune.encoder.loading import load_model
 from graphtune.encoder.precision import chosen_device
 from graphtune.errors import GraphtuneError
 from graphtune.model import TextModel, TextTask
-from graphtune.sensitivity import Probing, Rows, analysed, prepared
+from graphtune.sensitivity import EDITION, Probing, Rows, analysed, prepared
 from graphtune.structure import ModelGraph
 from graphtune.structure.rank_correlation import rank_correlation
 from graphtune.structure.scores import ALL, MEASURED_COLUMNS, Measured, Purpose, Random
@@ -74,6 +74,7 @@ def result_of(
     return {
         "dataset": name,
         "encoder": Path(encoder).name,
+        "edition": EDITION,
         "rows": {"head": len(task.train), "val": min(len(task.val), settings.val_rows)},
         "settings": {
             key: getattr(settings, key) for key in ("steps", "batch_rows", "rate", "pruned", "bits")

@@ -4,11 +4,13 @@
 
 Writes the Hugging Face directories ``INTO/NAME-N-blocks``, the encoder without its top blocks, and
 ``INTO/NAME-tuned``, which learned from up to 2,000 training rows of the set in three epochs of all blocks;
-up to 256 rows of val, or held out of the training rows, chose the epoch. ``--rows`` only tries the script.
+up to 256 rows of val, or held out of the training rows, chose the epoch. ``--rows`` only tries the script:
+nothing is kept.
 """
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +27,7 @@ import protocols
 from graphtune import progress
 from graphtune.encoder.export import export
 from graphtune.encoder.loading import load_model
-from graphtune.errors import GraphtuneError
+from graphtune.errors import GraphtuneError, PlanError
 from graphtune.select.tuned_reader import settings_of
 from graphtune.select.tuning_plan import deep
 from graphtune.sensitivity import fit_head, prepared
@@ -58,27 +60,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("into", type=Path)
-    parser.add_argument("--encoder", default="minilm", help="minilm, or a Hugging Face directory of BERT's kind")
-    parser.add_argument("--set", default="clinc150", help="that one of them is tuned on")
+    parser.add_argument(
+        "--encoder", default="minilm", help="minilm, or a Hugging Face directory of BERT's kind"
+    )
+    parser.add_argument("--set", default="dbpedia14k", help="that one of them is tuned on")
     parser.add_argument("--blocks", type=int, default=4, help="that are left of the other")
     parser.add_argument("--rows", type=int, help="smoke run on so many rows")
     given = parser.parse_args(arguments)
     size = Size() if given.rows is None else Size(given.rows, given.rows, given.rows, epochs=1)
     try:
-        with progress.shown():
+        with progress.shown(), tempfile.TemporaryDirectory() as tried:
             corpus = Corpus.read(given.set, given.encoder, 0, size, given.rows)
-            encoder, name = corpus.encoder, Path(given.encoder).name
-            cut = shallower(load_model(encoder.directory, torch.float32), given.blocks)
-            for model, what in ((cut, f"{given.blocks}-blocks"), (tuned(corpus, size), "tuned")):
-                into = given.into / f"{name}-{what}"
-                export(
-                    model, encoder.directory, into, pooling=encoder.pooled_by, max_tokens=encoder.max_tokens
-                )
-                print(into)
+            made = write(corpus, size, given.blocks, given.into if given.rows is None else Path(tried))
     except (GraphtuneError, protocols.AbsentDataError) as error:
         print(error, file=sys.stderr)
         return 2
+    print("\n".join(place.name if given.rows else str(place) for place in made))
     return 0
+
+
+def write(corpus: Corpus, size: Size, blocks: int, into: Path) -> list[Path]:
+    """Write both, and return where they are.
+
+    Raises:
+        PlanError: so many blocks are none, or all.
+    """
+    encoder = corpus.encoder
+    if not 1 <= blocks < encoder.depth:
+        raise PlanError(
+            f"{blocks} of the encoder's {encoder.depth} blocks cannot be left.",
+            fix=f"use 1 to {encoder.depth - 1}.",
+        )
+    cut = shallower(load_model(encoder.directory, torch.float32), blocks)
+    made = []
+    for model, what in ((cut, f"{blocks}-blocks"), (tuned(corpus, size), "tuned")):
+        made.append(into / f"{Path(encoder.name).name}-{what}")
+        export(model, encoder.directory, made[-1], pooling=encoder.pooled_by, max_tokens=encoder.max_tokens)
+    return made
 
 
 if __name__ == "__main__":

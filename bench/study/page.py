@@ -79,6 +79,7 @@ def _document(
     ]
     parts += [words.literature, _published(bars, words), words.how, _sets(results, words)]
     parts.append(words.made.format(made="; ".join(dict.fromkeys(_made(one) for one in results))))
+    parts.append(words.states.format(told=_states(results, words)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -154,13 +155,14 @@ def _repeated(draws: Sequence[Result], words: Words) -> str:
     """Return the same comparison where the labels were drawn several times."""
     if not draws:
         return ""
+    drawn = LABELS[:-1]  # of all labels nothing is drawn
     lines = [
-        rewriting.line((words.set, words.method, *map(words.count, LABELS))),
-        "|---|---|" + "---:|" * len(LABELS),
+        rewriting.line((words.set, words.method, *map(words.count, drawn))),
+        "|---|---|" + "---:|" * len(drawn),
     ]
     for one, method in product(draws, OURS):
         gaps = {count: gap for gap, _, count in _behind(method, [one])}
-        cells = [f"{gaps[count]:+.2f}" if count in gaps else "" for count in LABELS]
+        cells = [f"{gaps[count]:+.2f}" if count in gaps else "" for count in drawn]
         lines.append(rewriting.line((f"{one['set']} ({one['seeds']})", method, *cells)))
     return "\n\n".join((words.repeated, "\n".join(lines)))
 
@@ -261,6 +263,15 @@ def _made(result: Result) -> str:
         f"graphtune {versions['graphtune']}, torch {versions['torch']}, {hardware['cores']} × "
         f"{hardware['processor']} ({best}, {hardware['encoding_in']})"
     )
+
+
+def _states(results: Sequence[Result], words: Words) -> str:
+    """Return the sets by the state of graphtune's code that their rows are of."""
+    sets: dict[str, list[str]] = {}
+    for one in results:
+        states = {row.get("code") or words.unknown for row in one["table"]}
+        sets.setdefault(" + ".join(sorted(states)), []).append(one["set"])
+    return "; ".join(f"{state}: {', '.join(names)}" for state, names in sets.items())
 
 
 def main(arguments: list[str] | None = None) -> int:

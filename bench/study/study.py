@@ -9,7 +9,7 @@ every state of the code, and is not done again. ``--only`` runs some methods ane
 others that the committed result has. ``bench/study/page.py`` makes ``docs/results.md`` of it all. With
 ``--strategies`` the ways to tune an encoder are run instead, into ``bench/study/strategies``, for
 ``docs/choosing-a-strategy.md``. With ``--draws`` only graphtune's own choice and the two linear models that
-it is held to are run, with five draws of the labels, into ``bench/study/draws``: where test rows are few, one
+it is held to are run, with five draws of few labels, into ``bench/study/draws``: where test rows are few, one
 draw says little.
 """
 
@@ -70,6 +70,7 @@ def code() -> str:
 
 def result(one: Set, found: Comparison) -> dict[str, Any]:
     """Return what is committed."""
+    state = code()
     return {
         "set": one.name,
         "kind": one.kind,
@@ -82,11 +83,9 @@ def result(one: Set, found: Comparison) -> dict[str, Any]:
         "seeds": len(found.seeds),
         "limit_seconds": found.limit_seconds,
         "threads": found.threads,
-        "best_baseline": found.best_baseline,
-        "table": [_row(asdict(row)) for row in found.table],
+        "table": [{**_row(asdict(row)), "code": state} for row in found.table],
         "gains": [_rounded(asdict(gain)) for gain in found.gains],
         "homophily": [_rounded(asdict(graph)) for graph in found.homophily],
-        "verdict": list(found.verdict),
         "missing": found.missing,
         **surroundings.facts(),
     }
@@ -102,16 +101,28 @@ def joined(new: dict[str, Any], path: Path) -> dict[str, Any]:
         return new
     old = json.loads(path.read_text(encoding="utf-8"))
     alike = ("set", "protocol", "rows", "labelled", "seeds", "limit_seconds", "threads", "hardware")
-    other = [name for name in alike if old[name] != new[name]]
+    other = [name for name in alike if _told(old, name) != _told(new, name)]
     if other:
         raise ValueError(f"{path} was measured otherwise ({', '.join(other)}): run the whole set anew.")
     fresh = {row["method"] for row in new["table"]}
     kept = [row for row in old["table"] if row["method"] not in fresh]
     found = {row["method"]: row for row in old["table"]}
+    # What the graph gains is of two methods, and holds only as long as neither was run anew.
+    gains = new["gains"] or ([] if fresh & {"graphtune", "graphtune-no-graph"} else old["gains"])
     order = {name: at for at, name in enumerate(dict.fromkeys([*found, *fresh]))}
     table = sorted([*kept, *new["table"]], key=lambda row: order[row["method"]])
-    gains = new["gains"] or old["gains"]
-    return new | {"table": table, "gains": gains, "homophily": new["homophily"] or old["homophily"]}
+    return new | {
+        "table": table,
+        "gains": gains,
+        "homophily": new["homophily"] or old["homophily"],
+        "missing": new["missing"] or old["missing"],
+    }
+
+
+def _told(result: dict[str, Any], name: str) -> Any:
+    value = result[name]
+    # Of a machine's memory a little is taken at its start, not always as much.
+    return {key: one for key, one in value.items() if key != "memory_gib"} if name == "hardware" else value
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.strategies:
         names, labels, place = list(choosing.METHODS), choosing.LABELS, STRATEGIES
     if given.draws:
-        names, place = list(HELD_TO), DRAWS
+        names, labels, place = list(HELD_TO), LABELS[:-1], DRAWS  # of all labels nothing is drawn
     seeds = given.seeds or (5 if given.draws else 1)
     if given.only:
         names = given.only.split(",")
@@ -183,7 +194,12 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         path = place / f"{name}.json"
         made = result(one, found)
-        write_json(path, joined(made, path) if given.only else made)
+        try:
+            write_json(path, joined(made, path) if given.only else made)
+        except ValueError as other:
+            print(f"error: {other}\nfix: leave --only out; what was run is not run again.", file=sys.stderr)
+            status = 1
+            continue
         print("\n".join(found.verdict), flush=True)
     return status
 

@@ -28,6 +28,8 @@ class Words:
     literature: str
     how: str
     made: str
+    states: str
+    unknown: str
     incomplete: str
     set: str
     kind: str
@@ -56,9 +58,9 @@ ENGLISH = Words(
     ),
     short="## In short",
     pays=(
-        "**The graph, with {count}:** {mean:+.1f} points on the mean of {sets} sets, encoder frozen. By one "
-        "draw of the labels each, the 95 % interval over test rows (not adjusted for how many there are) is "
-        "above zero on {up}, below on {down}."
+        "**The graph, with {count}:** {mean:+.1f} points on the mean of {sets} sets, encoder frozen. The "
+        "95 % interval over test rows, and over seeds where there are several (not adjusted for how many "
+        "there are), is above zero on {up}, below on {down}."
     ),
     wins=(
         "**Mean ranks, with {count}:** of {methods} methods, `graphtune fit --budget 60s` is number {tuned}, "
@@ -92,7 +94,7 @@ ENGLISH = Words(
         "## Accuracy\n\nOn the test rows, in %, the mean of the seeds; bold is the best of the column. "
         "Methods that were run on every set come first, by mean rank."
     ),
-    worse="## Never much worse",
+    worse="## Against the simplest baselines",
     never_worse=(
         "Against the better of TF-IDF with logistic regression and embeddings with logistic regression, "
         "{method} is more than 0.5 points behind in {below} of {all} cases, "
@@ -101,7 +103,7 @@ ENGLISH = Words(
     tested=" (of {rows:,} test rows)",
     repeated=(
         "One draw of few labels, judged on few test rows, is mostly chance. The same with several seeds "
-        "(their number in brackets), which draw the labels where not all are used, by "
+        "(their number in brackets), which draw the labels, by "
         "`bench/study/study.py --draws SET`: points ahead of the baseline that is better on their mean."
     ),
     costs=(
@@ -126,6 +128,8 @@ ENGLISH = Words(
         " for in `GRAPHTUNE_DATA` and `GRAPHTUNE_ENCODERS`."
     ),
     made="Made with {made}.",
+    states="By the state of graphtune's own code, as a digest: {told}.",
+    unknown="not noted",
     incomplete="incomplete",
     set="set",
     kind="classes are",
@@ -158,8 +162,8 @@ CHINESE = Words(
     ),
     short="## 概要",
     pays=(
-        "**图，{count}：** 在 {sets} 个数据集上平均 {mean:+.1f} 个百分点，编码器冻结。每个只抽取一次标签，"
-        "测试行上的 95 % 区间（未按其个数校正）高于零的：{up}，低于零的：{down}。"
+        "**图，{count}：** 在 {sets} 个数据集上平均 {mean:+.1f} 个百分点，编码器冻结。"
+        "测试行上（种子多于一个时也在种子上）的 95 % 区间（未按其个数校正）高于零的：{up}，低于零的：{down}。"
     ),
     wins=(
         "**平均名次，{count}：** 在 {methods} 种方法中，`graphtune fit --budget 60s` 为第 {tuned} 名，"
@@ -188,7 +192,7 @@ CHINESE = Words(
         "## 准确率\n\n测试行上，单位 %，为各种子的均值；粗体为该列最好。"
         "在每个数据集上都运行过的方法在前，按平均名次排列。"
     ),
-    worse="## 不会差很多",
+    worse="## 与最简单的基线相比",
     never_worse=(
         "与 TF-IDF 加逻辑回归、嵌入加逻辑回归两者中较好的相比，{method} 在 {all} 种情形中有 {below}"
         " 种落后超过 0.5 个百分点，在 {above} 种中领先超过 0.5 个百分点。"
@@ -197,7 +201,7 @@ CHINESE = Words(
     tested="（共 {rows:,} 个测试行）",
     repeated=(
         "少量标签只抽一次、又只在少量测试行上评判，大半是偶然。以下是同一比较在多个种子（括号内为个数）下的结果，"
-        "不用全部标签时标签由种子抽取，由 `bench/study/study.py --draws SET` 得出："
+        "标签由种子抽取，由 `bench/study/study.py --draws SET` 得出："
         "比各种子均值上较好的基线高出的百分点。"
     ),
     costs=(
@@ -216,6 +220,8 @@ CHINESE = Words(
         "数据与编码器在 `GRAPHTUNE_DATA` 与 `GRAPHTUNE_ENCODERS` 中寻找。"
     ),
     made="环境：{made}。",
+    states="按 graphtune 自身代码的状态（摘要）：{told}。",
+    unknown="未记录",
     incomplete="不完整",
     set="数据集",
     kind="类别是",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench/structure"))
 sys.path.append(str(Path(__file__).parents[1] / "structure"))
@@ -16,6 +17,7 @@ import corpora
 import meta
 from test_structure_gnn import graph
 
+from graphtune.sensitivity import EDITION
 from graphtune.structure.scores import MEASURED_COLUMNS
 from graphtune.structure.task_columns import TASK_COLUMNS
 from graphtune.structure.written import structure_facts
@@ -63,6 +65,27 @@ def test_sets_of_the_same_texts_are_held_out_together(every):
     assert corpora.corpus_of("20ng_body") == corpora.corpus_of("20ng") != corpora.corpus_of("banking77")
 
 
+def test_a_cut_or_tuned_encoder_is_held_out_with_the_one_it_was_made_from(every):
+    pairs = (("trec6", "minilm"), ("cr", "minilm-tuned"), ("cr", "gte-small"), ("dbpedia14k", "minilm"))
+    cases = [dataclasses.replace(every[0], dataset=dataset, encoder=encoder) for dataset, encoder in pairs]
+    apart = {held[0].family: len(rest) for rest, held in meta.held_out(cases, "family")}
+    assert apart == {"gte-small": 3, "minilm": 1}
+    # What was tuned on a set has seen it, whatever it is measured on.
+    rest, _ = next(one for one in meta.held_out(cases, "corpus") if one[1][0].dataset == "dbpedia14k")
+    assert [one.encoder for one in rest] == ["minilm", "gte-small"]
+
+
+def test_every_case_counts_alike_and_what_is_not_known_counts_nothing():
+    one, two = torch.ones(3, 2), torch.ones(5, 2)
+    two[0, 0] = two[4] = torch.nan
+    shares = meta._shares([one, two])
+    assert shares[:3].sum() == pytest.approx(0.5)
+    known = torch.cat([one, two]).isfinite()
+    assert shares[known][6:].sum() == pytest.approx(0.5)
+    assert not shares[~known].any()
+    assert not meta._shares([torch.full((2, 2), torch.nan), one])[:2].any()
+
+
 def test_what_networks_learn_from_is_told_apart(every, monkeypatch):
     digest = meta.digest_of(every[:3])
     assert meta.digest_of(every[2::-1]) == digest
@@ -79,10 +102,13 @@ def test_the_result_has_every_rival_and_is_checked(every, tmp_path, monkeypatch,
     folder = tmp_path / "sensitivities"
     folder.mkdir()
     for number, one in enumerate(every[:4]):
-        facts = {"dataset": one.dataset, "encoder": one.encoder, "structure": structure_facts(one.graph)}
+        known = {"dataset": one.dataset, "encoder": one.encoder, "edition": EDITION}
+        facts = {**known, "structure": structure_facts(one.graph)}
         (folder / f"{number}.json").write_text(json.dumps(facts))
+        (folder / f"{number}-old.json").write_text(json.dumps({**facts, "dataset": "old", "edition": "0"}))
     monkeypatch.setattr(meta, "cases", lambda read=meta.cases: read(folder))
     monkeypatch.setattr(meta, "RESULT", tmp_path / "out/selectors.json")
+    assert {one.dataset for one in meta.cases()} == {one.dataset for one in every[:4]}
     assert meta.main(["--check"]) == 1
     (tmp_path / "out").mkdir()
     assert meta.main([]) == 0

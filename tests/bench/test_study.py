@@ -156,7 +156,7 @@ def test_the_page_tells_several_draws_beside_the_one():
         }
     made = page.documents(RESULTS, {}, draws=[drawn])
     for name in ("results.md", "results.zh-CN.md"):
-        assert f"| webkb (5) | {ours} | +5.00 | +5.00 | +5.00 |" in made[name]
+        assert f"| webkb (5) | {ours} | +5.00 | +5.00 |\n" in made[name]
     assert "webkb (5)" not in page.documents(RESULTS, {})["results.md"]
 
 
@@ -165,6 +165,14 @@ def test_a_set_that_the_budget_cut_short_is_marked():
     made = page.documents(cut, {})
     assert "| trec6 (incomplete) |" in made["results.md"]
     assert "| trec6 (不完整) |" in made["results.zh-CN.md"]
+
+
+def test_the_page_tells_sets_apart_by_the_code_that_they_were_measured_with():
+    known = result("trec6", VALUES[0])
+    known["table"] = [one | {"code": "0123abcd"} for one in known["table"]]
+    made = page.documents([known, *RESULTS[1:]], {})
+    assert "0123abcd: trec6; not noted: " in made["results.md"]
+    assert "0123abcd: trec6; 未记录: " in made["results.zh-CN.md"]
 
 
 def test_the_rank_plot_is_well_formed_and_holds_every_method():
@@ -197,7 +205,11 @@ def test_some_methods_are_run_anew_and_the_others_rows_kept(tmp_path):
     assert by["new", 5] == 0.5
     assert by["tfidf-lr", 20] == old["table"][6]["accuracy"]["value"]
     assert ("graphtune", 20) not in by
-    assert made["gains"] == old["gains"]
+    assert made["gains"] == []  # they were of another state of one of the two
+    assert (
+        study.joined(fresh | {"table": [row("new", 0.5, 5)]}, tmp_path / "trec6.json")["gains"]
+        == old["gains"]
+    )
     with pytest.raises(ValueError, match=r"measured otherwise \(seeds\)"):
         study.joined(fresh | {"seeds": 3}, tmp_path / "trec6.json")
     with pytest.raises(ValueError, match=r"measured otherwise \(hardware\)"):

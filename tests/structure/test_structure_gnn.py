@@ -53,6 +53,18 @@ def test_the_order_of_modules_and_edges_does_not_matter():
     )
 
 
+def test_several_models_at_once_are_read_as_each_by_itself():
+    small, large, net = graph(2, seed=1), graph(4, seed=2), network().eval()
+    alone = [net(inputs(one), relations_of(one)) for one in (small, large)]
+    counts = torch.tensor([len(small.nodes), len(large.nodes)])
+    models = torch.arange(2).repeat_interleave(counts)
+    x = torch.cat([inputs(small), inputs(large)])
+    found = net(x, relations_of(small, large), models=models)
+    torch.testing.assert_close(found, torch.cat(alone))
+    # The mean of all nodes is that of a model's own.
+    assert not torch.allclose(net(x, relations_of(small, large)), found, atol=1e-3)
+
+
 def test_only_the_order_of_a_column_matters():
     whole = graph()
     other = whole.with_columns({"Fisher": [math.exp(value) for value in whole.column("Fisher")]})

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from graphtune.sweep import Found
 
 INTO = "graphtune-search"
-_CLEAR = 2.0  # standard errors of a lead that is hardly chance; chosen among many, it may be still
 _TOLD = 4  # settings whose importance is shown
 
 
@@ -150,7 +149,7 @@ def _print(found: "Found", into: str, data: list[str], console: "Console") -> No
     line("best", f"{_figures(found, best=True)}  {found.best.candidate}")
     if better:
         line("of fit", f"{_figures(found, best=False)}  {found.usual.candidate}")
-        unsure = "; it may be chance, and fit without this plan as good" if found.lead <= _CLEAR else ""
+        unsure = "; it may be chance, and fit without this plan as good" if not found.clear else ""
         line("lead", f"{found.lead:.1f} standard errors over the same rows{unsure}")
     line("chosen by", found.said)
     line("trials", _counts(found))

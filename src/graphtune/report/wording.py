@@ -156,7 +156,7 @@ def protocol_lines(outcome: "Outcome") -> list[str]:
         "one standard error. With 50 or fewer, these rows seldom tell: the usual choice is the mean of "
         "models over all graphs, without the worst where the mean is better for it. It is given up, for "
         "another model or for no graph, only for one whose likelihood leads by more than two standard "
-        "errors.",
+        "errors (by Student's t, and never on the word of fewer than six rows).",
         "Labels of test rows were read once, after everything was chosen, for the figures above."
         if has_test(outcome)
         else "No figure here is of texts that played no part in the choice: held-out "

@@ -168,7 +168,7 @@ def _alone(standing: Standing, earlier: Tried | None, later: Tried) -> Tried:
     if earlier is None or len(earlier.right) < len(later.right):
         return later
     first = _first(standing, earlier, len(later.right))
-    return earlier if standing.lead(first, later) > SURE else later
+    return earlier if standing.lead(first, later) > standing.beyond(SURE) else later
 
 
 def _first(standing: Standing, tried: Tried, rows: int, start: int = 0) -> Tried:
@@ -181,7 +181,7 @@ def _best(standing: Standing, frozen: Tried, both: Tried, alone: Tried, *, usual
     if usual:
         first = frozen if standing.clearly(frozen, both) else both
     else:
-        first = both if standing.likelier(both, frozen) > SURE else frozen
+        first = both if standing.likelier(both, frozen) > standing.beyond(SURE) else frozen
     return alone if standing.clearly(alone, first) else first
 
 

@@ -38,7 +38,8 @@ def team(standing: Standing, graphs: Collection[str]) -> tuple[Candidate, ...]:
             best.setdefault(candidate.graph, candidate)
     members = tuple(best.values())
     while len(members) > 1:
-        if standing.lead(averaged(standing, members[:-1]), averaged(standing, members)) <= SURE:
+        without, whole = averaged(standing, members[:-1]), averaged(standing, members)
+        if standing.lead(without, whole) <= standing.beyond(SURE):
             break
         members = members[:-1]
     return members

@@ -16,7 +16,8 @@ from graphtune.select.outcome import GIVEN_UP, LEFT_OUT, NOT_FINAL, TOO_LARGE, F
 from graphtune.select.thresholds import by_row, losses, thresholds
 
 SURE: Final = 1.0  # standard errors of a lead at which the more involved of two candidates is taken
-_SURE_OF_FEW = 2.0  # of a lead, with few labels, at which the usual choice is given up; by Student's t
+_SURE_OF_FEW = 2.0  # of a lead, with few labels, at which the usual choice is given up
+_TELLING = 6  # rows that tell a lead: fewer agree by chance, the more so as their temperature is told by them
 _BEHIND = 2.0  # standard errors of the paired difference at which a candidate is given up
 _NEVER_BEHIND = 0.01  # share of accuracy within which none is given up
 
@@ -128,7 +129,21 @@ class Standing:
 
     def clearly(self, better: Tried, other: Tried) -> bool:
         """Say whether ``better`` leads ``other`` by enough to be worth its price; see `lead`."""
-        return self.lead(better, other) > (_sure_of_few(self.rows) if self.few else SURE)
+        return self.lead(better, other) > (self.beyond(_SURE_OF_FEW) if self.few else SURE)
+
+    def beyond(self, errors: float) -> float:
+        """Return the lead that is as sure as one of so many standard errors that were known.
+
+        With few labels the error is told from few rows: the lead is then Student's, and that of too few rows
+        is never sure.
+        """
+        if not self.few:
+            return errors
+        rows = self.rows
+        if rows < _TELLING:
+            return float("inf")
+        # The error is that of the rows themselves, which is too small by this factor as an estimate.
+        return float(stdtrit(rows - 1, ndtr(errors)) * np.sqrt(rows / (rows - 1)))
 
     def lead(self, better: Tried, other: Tried) -> float:
         """Return how far ``better`` leads, in standard errors of the paired difference over the rows.
@@ -194,17 +209,6 @@ class Standing:
             note,
             tuple(map(str, tried.candidate.members)) if isinstance(tried.candidate, Mean) else (),
         )
-
-
-def _sure_of_few(rows: int) -> float:
-    """Return the lead that is as sure as one of two standard errors that were known, not told from ``rows``.
-
-    Two rows that happen to differ by the same from one candidate to the other would else be sure of anything.
-    """
-    if rows < 2:
-        return float("inf")
-    # The error is that of the rows themselves, which is too small by this factor as an estimate.
-    return float(stdtrit(rows - 1, ndtr(_SURE_OF_FEW)) * np.sqrt(rows / (rows - 1)))
 
 
 def _unknown(candidate: Candidate, note: str) -> Scored:

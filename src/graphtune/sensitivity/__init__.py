@@ -2,11 +2,12 @@
 
 from graphtune.sensitivity.analysed import Analysed, Rows, analysed, prepared
 from graphtune.sensitivity.head import fit_head
-from graphtune.sensitivity.measure import measured, with_measured
+from graphtune.sensitivity.measure import EDITION, measured, with_measured
 from graphtune.sensitivity.probe import Probe
 from graphtune.sensitivity.settings import Probing
 
 __all__ = [
+    "EDITION",
     "Analysed",
     "Probe",
     "Probing",

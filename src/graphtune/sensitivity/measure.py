@@ -1,7 +1,8 @@
-"""How much the validation loss changes when one module is tuned alone, pruned, or quantised.
+"""How much the validation loss, or what the model says, changes when one module is tuned, pruned or rounded.
 
 Source: Lee et al., ICLR 2023, arXiv:2210.11466 (tuning parts alone); Michel, Levy & Neubig, NeurIPS 2019,
-arXiv:1905.10650 (removing one part at a time).
+arXiv:1905.10650 (removing one part at a time); Cai et al., CVPR 2020, arXiv:2001.00281 (rounding one part
+at a time, judged by the divergence of what the model says).
 Differs from the papers: modules rather than blocks or heads, a few steps each; what is below a module's block
 is worked out once for all of its probes.
 """
@@ -13,9 +14,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
@@ -36,7 +39,7 @@ from graphtune.structure.scores import MEASURED_COLUMNS
 from graphtune.train import Training, train
 
 _HEAD = ""  # name of the probe of the head alone
-_EDITION = "1"  # of what a probe does: changed with it
+EDITION: Final = "2"  # of what a probe does: changed with it
 
 
 def measured(
@@ -108,7 +111,7 @@ def with_measured(graph: ModelGraph, probes: Mapping[str, Probe]) -> ModelGraph:
 def fingerprint(graph: ModelGraph, model: TextModel, task: TextTask, settings: Probing) -> str:
     """Return a digest of all that the numbers depend on."""
     config, places = model.encoder.config, [(node.name, node.kind, node.block) for node in graph.nodes]
-    said = (_EDITION, settings, model.pooling, config.model_type, heads_of(config, "query"), places)
+    said = (EDITION, settings, model.pooling, config.model_type, heads_of(config, "query"), places)
     digest = hashlib.blake2b(repr(said).encode() + task.digest(), digest_size=16)
     for name, tensor in model.state_dict().items():
         digest.update(name.encode())
@@ -180,9 +183,9 @@ def _of_block(
             with part.encoder.whole():
                 states = Entering.of(model, task.texts, part.encoder.frozen)
             bench = _Bench(part, replace(task, texts=states), settings)
-        start = bench.loss()
+        before = bench.scores()
         for node in nodes:
-            yield bench.probed(node, start)
+            yield bench.probed(node, before)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,14 +196,17 @@ class _Bench:
     task: TextTask
     settings: Probing
 
-    def loss(self) -> float:
-        """Return the mean loss of the validation rows."""
+    def scores(self) -> Float32[Tensor, "V C"]:
+        """Return what the model says of the validation rows."""
         with torch.no_grad():
-            scores = in_pieces(self.task, self.task.val, lambda batch: exact_scores(self.model, batch))
+            return in_pieces(self.task, self.task.val, lambda batch: exact_scores(self.model, batch))
+
+    def loss(self, scores: Float32[Tensor, "V C"]) -> float:
+        """Return their mean loss."""
         labels, weights = self.task.held
         return float(CrossEntropy()(scores, labels, weights))
 
-    def probed(self, node: ModuleNode | None, start: float) -> Probe:
+    def probed(self, node: ModuleNode | None, before: Float32[Tensor, "V C"]) -> Probe:
         """Try what can be done to a module, or to the head by learning alone."""
         began = time.monotonic()
         head = self.model.head
@@ -210,15 +216,15 @@ class _Bench:
         if strategy is not None:
             with _put_back(module, head):
                 self._learn(strategy)
-                tuned = self.loss()
+                tuned = self.loss(self.scores())
         if node is not None:
             with _put_back(module):
                 prune(module, node.kind, self.settings.pruned, self._heads(node))
-                pruned = self.loss()
+                pruned = self.loss(self.scores())
             with _put_back(module):
                 quantise(module, self.settings.bits)
-                rounded = self.loss()
-        return Probe(_name(node), start, tuned, pruned, rounded, time.monotonic() - began)
+                rounded = divergence(before, self.scores(), self.task.held[1])
+        return Probe(_name(node), self.loss(before), tuned, pruned, rounded, time.monotonic() - began)
 
     def _heads(self, node: ModuleNode) -> int:
         return heads_of(self.model.encoder.config, node.kind)
@@ -241,6 +247,17 @@ class _Bench:
         settings = Training(self.settings.batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0)
         task = replace(self.task, val=self.task.val[:0])
         train(strategy, self.model, task, settings, seed=self.settings.seed)
+
+
+def divergence(
+    before: Float32[Tensor, "V C"],
+    after: Float32[Tensor, "V C"],
+    weights: Float32[Tensor, " V"] | None = None,
+) -> float:
+    """Return the mean Kullback-Leibler divergence of what was said before from what is said after, nats."""
+    one, other = before.double().log_softmax(dim=1), after.double().log_softmax(dim=1)
+    each = (one.exp() * (one - other)).sum(dim=1)
+    return float(each.mean() if weights is None else (each * weights).sum() / weights.sum())
 
 
 @contextmanager

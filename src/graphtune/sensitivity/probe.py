@@ -12,16 +12,17 @@ from graphtune.artefact import write_json
 
 @dataclass(frozen=True)
 class Probe:
-    """Mean losses on the validation rows, in nats, around one module; NaN = it could not be tried.
+    """What validation rows say around one module, in nats; NaN = it could not be tried.
 
     The name of the head alone is that of no module: ``""``.
     """
 
     name: str
-    start: float  # with nothing changed
-    tuned: float  # when the module has learned, with the head
-    pruned: float
-    quantised: float
+    start: float  # mean loss with nothing changed
+    tuned: float  # mean loss when the module has learned, with the head
+    pruned: float  # mean loss
+    # How far what the model says has gone from what it said: the loss hardly moves, and as often falls.
+    quantisation_loss: float
     seconds: float
 
     @property
@@ -33,11 +34,6 @@ class Probe:
     def pruning_loss(self) -> float:
         """How far it rose."""
         return self.pruned - self.start
-
-    @property
-    def quantisation_loss(self) -> float:
-        """How far it rose."""
-        return self.quantised - self.start
 
 
 @dataclass(frozen=True)

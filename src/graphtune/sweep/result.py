@@ -34,6 +34,7 @@ class Found:
     usual: Tried  # the best of what `fit` tries by itself
     few: bool  # whether labels are few: likelihood decides, else accuracy
     lead: float  # of the best over the usual, in standard errors of the paired difference over rows
+    clear: bool  # whether that is hardly chance; chosen among many, it may be still
     plan: Plan  # with the best alone, and the graphs it reads
     trials: tuple[Ended, ...]
     told: dict[str, float]  # share of the differences that each setting of the best trial's kind explains

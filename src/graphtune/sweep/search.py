@@ -36,6 +36,7 @@ from graphtune.tracking import Guarded, Tracker
 if TYPE_CHECKING:
     import optuna
 
+_CLEAR = 2.0  # standard errors of a lead that is hardly chance
 _PART_SHARE = 0.1  # of the budget: a network that trains longer for one held-out part is given up
 
 
@@ -286,11 +287,14 @@ class _Search:
             candidates=(best.candidate,),
             up_to="network",
         )
+        standing = self.pool.standing
+        lead = 0.0 if same else standing.lead(best, usual_best)
         return Found(
             best,
             usual_best,
             self.pool.few,
-            0.0 if same else self.pool.standing.lead(best, usual_best),
+            lead,
+            lead > standing.beyond(_CLEAR),
             plan,
             ended(self.study, self.space),
             importance(self.study, self._kind(best.candidate), plan.seed),

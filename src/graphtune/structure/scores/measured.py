@@ -1,4 +1,4 @@
-"""What was measured, in units of the validation loss."""
+"""What was measured, in nats."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,11 @@ MEASURED_COLUMNS: dict[Purpose, str] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """How far the validation loss fell or rose when only this module was changed; NaN = not measured."""
+    """What came of changing this module alone; NaN = not measured.
+
+    How far the validation loss fell when it was tuned, and rose when it was pruned; how far what the model says
+    moved when it was rounded.
+    """
 
     def of(self, graph: ModelGraph, purpose: Purpose) -> tuple[float, ...]:
         """Return a number a node."""
