@@ -187,6 +187,8 @@ def _carried(one: Case, rest: Sequence[Case], purpose: Purpose) -> list[float]:
 
 def _probed(read: Read, one: Case, purpose: Purpose) -> float:
     truth = np.array(one.graph.column(MEASURED_COLUMNS[purpose]))
+    if not np.isfinite(truth).any():
+        return math.nan
     predicted = read.predicted[:, PURPOSES.index(purpose)]
     chosen = probes(predicted, read.embedded, np.flatnonzero(np.isfinite(truth)), PROBES)
     measured = np.full(len(truth), np.nan)

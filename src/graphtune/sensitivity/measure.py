@@ -1,4 +1,4 @@
-"""How much the validation loss, or what the model says, changes when one module is tuned, pruned or rounded.
+"""How the loss changes when one module is tuned alone, and what the model says when it is pruned or rounded.
 
 Source: Lee et al., ICLR 2023, arXiv:2210.11466 (tuning parts alone); Michel, Levy & Neubig, NeurIPS 2019,
 arXiv:1905.10650 (removing one part at a time); Cai et al., CVPR 2020, arXiv:2001.00281 (rounding one part
@@ -39,7 +39,7 @@ from graphtune.structure.scores import MEASURED_COLUMNS
 from graphtune.train import Training, train
 
 _HEAD = ""  # name of the probe of the head alone
-EDITION: Final = "2"  # of what a probe does: changed with it
+EDITION: Final = "3"  # of what a probe does: changed with it
 
 
 def measured(
@@ -220,7 +220,7 @@ class _Bench:
         if node is not None:
             with _put_back(module):
                 prune(module, node.kind, self.settings.pruned, self._heads(node))
-                pruned = self.loss(self.scores())
+                pruned = divergence(before, self.scores(), self.task.held[1])
             with _put_back(module):
                 quantise(module, self.settings.bits)
                 rounded = divergence(before, self.scores(), self.task.held[1])

@@ -20,8 +20,9 @@ class Probe:
     name: str
     start: float  # mean loss with nothing changed
     tuned: float  # mean loss when the module has learned, with the head
-    pruned: float  # mean loss
-    # How far what the model says has gone from what it said: the loss hardly moves, and as often falls.
+    # How far what the model says has gone from what it said when the module is pruned, or rounded;
+    # the loss moves little, and not seldom falls.
+    pruning_loss: float
     quantisation_loss: float
     seconds: float
 
@@ -29,11 +30,6 @@ class Probe:
     def tuning_gain(self) -> float:
         """How far the loss fell."""
         return self.start - self.tuned
-
-    @property
-    def pruning_loss(self) -> float:
-        """How far it rose."""
-        return self.pruned - self.start
 
 
 @dataclass(frozen=True)

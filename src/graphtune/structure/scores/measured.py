@@ -16,8 +16,8 @@ MEASURED_COLUMNS: dict[Purpose, str] = {
 class Measured:
     """What came of changing this module alone; NaN = not measured.
 
-    How far the validation loss fell when it was tuned, and rose when it was pruned; how far what the model says
-    moved when it was rounded.
+    How far the validation loss fell when it was tuned; how far what the model says moved when it was pruned,
+    and when it was rounded.
     """
 
     def of(self, graph: ModelGraph, purpose: Purpose) -> tuple[float, ...]:
