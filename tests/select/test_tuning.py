@@ -16,7 +16,7 @@ from graphtune.select.search import Search
 from graphtune.select.standing import Standing
 from graphtune.select.tuned import Pace
 from graphtune.select.tuning import Limits, tuned
-from graphtune.select.verdict import choose
+from graphtune.select.verdict import between, choose
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,31 @@ def test_the_verdict_on_the_graph_compares_tuned_with_tuned(monkeypatch):
     assert [str(member) for member in graph.members] == ["graph", "tuned"]
     assert [str(member) for member in free.members] == ["free", "tuned"]
     assert made.choice.chosen is made.choice.graph
+
+
+@pytest.mark.parametrize(("lead", "expected"), [(0, "free"), (1, "free"), (9, "graph")])
+def test_with_few_labels_a_graph_that_was_put_away_comes_back_only_for_a_clear_lead(lead, expected):
+    data, _ = setting(stored=45)
+    judges = HeldOut((HeldOut.folds(np.arange(45), data.labels, 0).parts[0],), 1, "", 1)
+    standing, rows = Standing(judges, few=True, parts=1), len(judges.labels)
+    truth = judges.labels
+
+    def said(sure: float, wrong: int) -> np.ndarray:
+        table = np.full((rows, CLASSES), (1 - sure) / (CLASSES - 1), dtype=np.float32)
+        table[np.arange(rows), (truth + (np.arange(rows) < wrong)) % CLASSES] = sure
+        return table
+
+    one, other = standing.judged(GRAPH, said(0.9, 0), 1.0), standing.judged(FREE, said(0.9, lead), 1.0)
+    assert between(one, other, standing).chosen is one  # as few labels would have it by themselves
+    assert between(one, other, standing, usual=False).chosen is {"graph": one, "free": other}[expected]
+
+
+def test_a_graph_that_many_judgements_put_away_stays_away_when_few_judge_the_tuned(monkeypatch):
+    free, graph = Known("free", "graph-free", 0.97, wrong=0), Known("graph", "graph", wrong=45)
+    made = came_to(monkeypatch, 45, (free, graph), Fake("tuned", "graph-free", 0.9, wrong=9))
+    assert "graph" not in str(made.choice.chosen.candidate)
+    kept = came_to(monkeypatch, 45, (FREE, GRAPH), Fake("tuned", "graph-free", 0.9, wrong=9))
+    assert "graph" in str(kept.choice.chosen.candidate)
 
 
 def test_as_many_parts_judge_as_there_is_time_for(monkeypatch):

@@ -119,10 +119,12 @@ def decided(
     if chosen.candidate == first.candidate:
         stage = Stage(_said(number, first, alone, chosen) + less, (alone,), standing)
         return before.then(stage, alone=serves)
+    # Fewer rows judge now than did: with few labels they overturn what was decided only where they are clear.
+    usual = choice.chosen is choice.graph
     if graph is alone and not taught:
         # Then it serves without a graph, and leads what the graph is averaged with.
-        graph, free = against.both(choice.graph), alone
-    new = between(graph, free, standing)
+        graph, free, usual = against.both(choice.graph), alone, True
+    new = between(graph, free, standing, usual=usual)
     said = _said(number, first, alone, new.chosen) + less
     stage = Stage(said, (alone, against.both(choice.chosen)), standing)
     return before.then(stage, new, serves)

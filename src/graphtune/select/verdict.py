@@ -37,8 +37,11 @@ def choose(standing: Standing, *, exactly: bool = False) -> Choice:
     return between(graph, free, standing)
 
 
-def between(graph: Tried | None, free: Tried, standing: Standing) -> Choice:
-    """Choose between two candidates, with a graph and without, both judged by all parts of ``standing``."""
+def between(graph: Tried | None, free: Tried, standing: Standing, *, usual: bool = True) -> Choice:
+    """Choose between two candidates, with a graph and without, both judged by all parts of ``standing``.
+
+    ``usual``: with few labels, whether the graph is taken unless the other clearly leads, or the other way.
+    """
     rows = standing.rows
     if graph is None:
         text = "No graph of texts was tried, so none is used."
@@ -46,7 +49,8 @@ def between(graph: Tried | None, free: Tried, standing: Standing) -> Choice:
     first, second = _by_row(graph, standing), _by_row(free, standing)
     gain = paired_bootstrap(first, second)
     value, low, high = 100 * gain.value, 100 * gain.low, 100 * gain.high
-    helps = not standing.clearly(free, graph) if standing.few else standing.clearly(graph, free)
+    by_default = standing.few and usual
+    helps = not standing.clearly(free, graph) if by_default else standing.clearly(graph, free)
     said = f"{value:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}) on {rows} held-out rows"
     if not helps:
         text = f"The graph does not help enough: {said}. The graph-free model is saved."
@@ -55,7 +59,7 @@ def between(graph: Tried | None, free: Tried, standing: Standing) -> Choice:
     if low <= 0:
         why = (
             "with few labels it is left out only where it clearly loses"
-            if standing.few
+            if by_default
             else "its lead is small"
         )
         text = f"The graph is used, though it is not sure to help: {said}; {why}."
