@@ -7,15 +7,16 @@ from graphtune.structure.purpose import Purpose
 from graphtune.structure.scores.last_blocks import LastBlocks
 from graphtune.structure.scores.measured import MEASURED_COLUMNS, Measured
 from graphtune.structure.scores.protocol import Score
-from graphtune.structure.scores.statistics import RelativeGradient
+from graphtune.structure.scores.statistics import Fisher
 
 
 @dataclass(frozen=True)
 class Usual:
-    """`Measured` where every module was; else `LastBlocks` to tune, and `RelativeGradient` of harm.
+    """`Measured` where every module was; else `LastBlocks` to tune, and `Fisher` of harm.
 
-    A top block is the cheapest to tune, since what is below can be cached. Of the cheap scores the relative
-    gradient was the one that told most of both harms where modules were measured, which was little.
+    A top block is the cheapest to tune, since what is below can be cached. Of the cheap scores it told
+    most of both harms where modules were measured: nearly the order of what rounding does, and little of
+    pruning's.
     """
 
     def of(self, graph: ModelGraph, purpose: Purpose) -> tuple[float, ...]:
@@ -29,4 +30,4 @@ class Usual:
         known = [value == value for node, value in pairs if node.parameters and node.kind != "head"]
         if known and all(known):
             return Measured()
-        return LastBlocks() if purpose == "tune" else RelativeGradient()
+        return LastBlocks() if purpose == "tune" else Fisher()
