@@ -17,7 +17,9 @@ def made(circumstances: Mapping[str, Any]) -> str:
     """Say by which versions and processor something was measured."""
     versions, hardware = circumstances["versions"], circumstances["hardware"]
     own = f"graphtune {versions['graphtune']}, torch {versions['torch']}"
-    return f"{own}, {hardware['cores']} × {hardware['processor']}"
+    device = hardware.get("device", "cpu")
+    beside = "" if device == "cpu" else f" with a GPU ({device})"
+    return f"{own}, {hardware['cores']} × {hardware['processor']}{beside}"
 
 
 def main(

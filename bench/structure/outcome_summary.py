@@ -182,8 +182,10 @@ def _mean(name: str, tasks: Sequence[Mapping[str, list[Cell]]]) -> Mean:
 
 
 def _of_full(cells: Sequence[Cell], full: Sequence[Cell]) -> float | None:
-    """Return the share of full tuning's seconds; None where the two did not have the same circumstances."""
-    if not full or len({cell["circumstances"] for cell in (*cells, *full)}) > 1:
+    """Return the share of full tuning's seconds; None where they were not timed in the same circumstances."""
+    every = [*cells, *full]
+    untimed = any(cell["seconds"] is None for cell in every)
+    if not full or untimed or len({cell["circumstances"] for cell in every}) > 1:
         return None
     return _seconds(cells) / _seconds(full)
 

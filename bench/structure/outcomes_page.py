@@ -75,7 +75,7 @@ ENGLISH = Words(
     selectors_left_out="Left out are the selectors {names}: too few tasks have them.",
     failed="Runs that failed and count nowhere: {runs}.",
     apart="Outcomes that count nowhere, of networks that learned from other sensitivities: {count}.",
-    not_timed="Where seconds are missing, not all runs had the same hardware and versions.",
+    not_timed="Where seconds are missing, hardware and versions were not the same, or others ran beside.",
     before=(
         "Mean accuracy on test rows in percent. *Against*: points, with the p-value of a paired permutation "
         "test over the tasks, adjusted by Holm. *Seconds*: share of what tuning everything takes, choosing "
@@ -111,7 +111,7 @@ CHINESE = Words(
     selectors_left_out="未计入的选择者（有其结果的任务太少）：{names}。",
     failed="失败而不计入的运行：{runs}。",
     apart="从其他敏感度学习的网络所得、不计入的结果：{count} 个。",
-    not_timed="缺少秒数之处，各次运行的硬件或版本不尽相同。",
+    not_timed="缺少秒数之处，各次运行的硬件或版本不尽相同，或有其他运行同时进行。",
     before=(
         "测试行上的平均准确率（%）。*相对*：百分点，以及在任务上的配对置换检验的 p 值，经 Holm 校正。"
         "*秒*：占整体微调用时的比例，含选择的时间，取各任务的中位数。测试行不决定任何事。"

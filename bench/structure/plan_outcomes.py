@@ -1,7 +1,7 @@
 """What plans by different scores come to: accuracy on test rows, seconds, and what learns or is left.
 
     python bench/structure/plan_outcomes.py [SET...] [--purpose tune prune quantise] [--levels LEVEL...]
-        [--selectors NAME...] [--seeds N] [--factors F...] [--encoder NAME] [--rows N] [--check]
+        [--selectors NAME...] [--seeds N] [--factors F...] [--encoder NAME] [--untimed] [--rows N] [--check]
 
 Of each set up to 2,000 training rows learn, and up to 256 of val (held out of the training rows where there
 are none) choose the epoch; up to 2,000 test rows judge. Selectors see no test row, and no network that
@@ -10,7 +10,7 @@ with the least loss on val rows counts. Every training lies in ``bench/work/outc
 and hardware, and is not run again; selectors with one plan share it. What networks say is asked again when
 there is more, or something else, that they can learn from. Unless more is asked for, there is tuning at 25 %,
 by `DEFAULT` of rivals.py, one seed and three epochs: short questions should take about six minutes on two
-cores, longer texts ten.
+cores, longer texts ten. ``--untimed`` says that others run beside: no seconds are noted then.
 
 Results go to ``bench/results/structure/outcomes-SET.json``, and from there into docs/structure-plans.md and
 its Chinese twin; without a SET only that. ``--check`` says whether they stand there; ``--rows`` only tries
@@ -62,6 +62,7 @@ class Asked:
     encoder: str = "minilm"
     size: Size = field(default_factory=Size)
     rows: int | None = None  # of a smoke run
+    timed: bool = True
 
     @property
     def cells(self) -> Iterator[tuple[str, str, float]]:
@@ -107,10 +108,12 @@ def _of_seed(name: str, asked: Asked, missing: Sequence[Cell], folder: Path, wor
         try:
             choice = chosen(selector, asked.purpose, level, known, factor=factor, epochs=asked.size.epochs)
             digest = hashlib.blake2b(repr(choice.work).encode(), digest_size=12).hexdigest()
-            found = _shared(folder, asked.purpose, seed, digest, now)
+            found = _shared(folder, asked.purpose, seed, digest, now, timed=asked.timed)
             found = carried_out(choice.work, corpus, asked.size) if found is None else found
             found |= {"work": digest, "spent": round(spent(choice, known, found), 4), "said": choice.said}
             found |= {"choosing_seconds": round(choice.seconds, 2)}
+            if not asked.timed:
+                found |= {"seconds": None, "choosing_seconds": None}
         except Skipped as skipped:
             print(f"{name}: {selector} is left out: {skipped}", file=sys.stderr)
             continue
@@ -122,13 +125,13 @@ def _of_seed(name: str, asked: Asked, missing: Sequence[Cell], folder: Path, wor
         print(line(name, {**key, **found}), flush=True)
 
 
-def _shared(folder: Path, purpose: Purpose, seed: int, digest: str, now: Cell) -> Cell | None:
+def _shared(folder: Path, purpose: Purpose, seed: int, digest: str, now: Cell, *, timed: bool) -> Cell | None:
     """Return what the same work came to for another selector, by the same versions and hardware."""
     own = ("rows", "work", "spent", "said", "choosing_seconds", "circumstances", "learned_sets", *_KEY)
     for cell in cells(folder):
         if (cell["purpose"], cell["seed"], cell.get("work")) != (purpose, seed, digest):
             continue
-        if cell["circumstances"] == now:
+        if cell["circumstances"] == now and (cell["seconds"] is not None or not timed):
             return {key: value for key, value in cell.items() if key not in own}
     return None
 
@@ -180,7 +183,8 @@ def line(name: str, cell: Mapping[str, Any]) -> str:
     if "failed" in cell:
         return f"{what}: failed: {cell['failed']}"
     times = "" if cell["factor"] == 1.0 else f", step size x {cell['factor']:g}"
-    return f"{what}{times}: {cell['accuracy']:.2f} % in {cell['seconds']} s ({cell['said']})"
+    took = "" if cell["seconds"] is None else f" in {cell['seconds']} s"
+    return f"{what}{times}: {cell['accuracy']:.2f} %{took} ({cell['said']})"
 
 
 def _key(cell: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -225,9 +229,8 @@ def _asked(given: argparse.Namespace) -> list[Asked]:
         selectors = wanted if given.selectors else DEFAULT[purpose]
         if levels and selectors:
             factors = tuple(given.factors)
-            found.append(
-                Asked(purpose, levels, selectors, given.seeds, factors, given.encoder, Size(), given.rows)
-            )
+            asked = (purpose, levels, selectors, given.seeds, factors, given.encoder, Size(), given.rows)
+            found.append(Asked(*asked, timed=not given.untimed))
     for what, names in (("levels", LEVELS), ("selectors", SELECTORS)):
         able = list(dict.fromkeys(one for purpose in given.purpose for one in names[purpose]))
         wrong = [one for one in getattr(given, what) if one not in able]
@@ -279,6 +282,7 @@ def _parser() -> argparse.ArgumentParser:
         "--factors", nargs="+", type=float, default=[1.0], help="of the step sizes; val chooses"
     )
     parser.add_argument("--encoder", default="minilm", help="minilm, or a Hugging Face directory")
+    parser.add_argument("--untimed", action="store_true", help="note no seconds: others run beside")
     parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a table would")
     return parser

@@ -132,6 +132,15 @@ def test_seeds_that_all_share_count_alone_and_failed_runs_are_told():
     assert shown(results)[0].left_out.tasks == ("set 4",)  # no seed is shared
 
 
+def test_seconds_that_were_not_noted_are_told_of_nothing():
+    results = planted(5)
+    for one in results[2]["outcomes"]:
+        if one["selector"] == "last-k":
+            one["seconds"] = one["choosing_seconds"] = None
+    found, _ = shown(results)
+    assert {one.selector for one in found.means if one.seconds is None} == {"last-k"}
+
+
 def test_seconds_of_other_circumstances_are_not_divided():
     results = planted(5)
     for one in results[0]["outcomes"]:

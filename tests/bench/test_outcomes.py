@@ -98,6 +98,19 @@ def test_every_plan_is_tuned_counted_and_not_run_again(tmp_path, monkeypatch, ca
     assert said.count("tune 25%") == 5
 
 
+def test_seconds_are_not_noted_where_others_run_beside_and_are_never_borrowed(tmp_path, monkeypatch, capsys):
+    few = replace(ASKED, selectors=("last-k",))
+    (cell,) = run(replace(few, timed=False), tmp_path)["outcomes"]
+    assert (cell["seconds"], cell["choosing_seconds"]) == (None, None)
+    assert " in " not in capsys.readouterr().out.split("(")[0].split("%")[-1]
+    # Another selector with the same plan is trained anew, to be timed.
+    found = {one["selector"]: one for one in run(replace(few, selectors=("usual",)), tmp_path)["outcomes"]}
+    assert found["usual"]["seconds"] > 0
+    assert found["usual"]["accuracy"] == cell["accuracy"]
+    monkeypatch.setattr(plan_outcomes, "carried_out", lambda *_: pytest.fail("it was run again"))
+    run(replace(few, selectors=("usual",), timed=False), tmp_path)
+
+
 def test_uniform_updates_have_nearly_one_rank_within_the_budget():
     asked = known_of()
     for level, share in (("10%", 0.1), ("25%", SHARE)):
