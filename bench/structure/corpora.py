@@ -4,6 +4,8 @@ Who learned from a data set has seen all that hold the same texts, or some of th
 tuned is hardly another one.
 """
 
+import re
+
 _SHARED = {
     "newsgroups": ("20ng", "20ng_body"),
     "reuters": ("r8", "r52", "reuters90"),
@@ -14,19 +16,19 @@ _SHARED = {
 _CORPORA = {dataset: corpus for corpus, datasets in _SHARED.items() for dataset in datasets}
 
 
-_VARIANTS = {"minilm-4-blocks": "minilm", "minilm-tuned": "minilm"}
-_TUNED_ON = {"minilm-tuned": "dbpedia14k"}  # by variants.py
+_VARIANT = re.compile(r"(?P<family>.+)-(\d+-blocks|tuned-(?P<dataset>\w+))")  # as variants.py names them
 
 
 def family_of(encoder: str) -> str:
     """Return the encoder that one was made from; most are their own."""
-    return _VARIANTS.get(encoder, encoder)
+    made = _VARIANT.fullmatch(encoder)
+    return made["family"] if made else encoder
 
 
 def seen_by(encoder: str) -> str | None:
     """Return what an encoder's own training read of the sets that are measured."""
-    dataset = _TUNED_ON.get(encoder)
-    return None if dataset is None else corpus_of(dataset)
+    made = _VARIANT.fullmatch(encoder)
+    return corpus_of(made["dataset"]) if made and made["dataset"] else None
 
 
 def corpus_of(dataset: str) -> str:

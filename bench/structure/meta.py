@@ -78,7 +78,7 @@ class Case:
 def cases(directory: Path = SENSITIVITIES) -> list[Case]:
     """Return what was measured in the way that is measured now."""
     every = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(directory.glob("*.json"))]
-    found = [one for one in every if one["edition"] == EDITION]
+    found = [one for one in every if one.get("edition") == EDITION]
     return [Case(one["dataset"], one["encoder"], structure_of(one["structure"])) for one in found]
 
 

@@ -32,7 +32,7 @@ class Mean:
     val_accuracy: float  # %, on the rows that decided
     spent: float  # share that learns or is left, as counted
     # Share of full tuning's, choosing included; the median of the tasks. None where `full` is not there, or
-    # was run by other versions or on other hardware on one of them.
+    # was run by other versions or on other hardware on one of them, or was not timed.
     seconds: float | None
     gains: Mapping[str, tuple[float, float]]  # by what it is held against: points, and the adjusted p-value
 

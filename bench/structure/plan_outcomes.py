@@ -86,7 +86,7 @@ def run(name: str, every: Sequence[Asked], out: Path | None, work: Path) -> bool
     try:
         for asked in every:
             for seed in range(asked.seeds):
-                missing = [key for key in asked.keys(seed, learned_from) if not _place(folder, key).is_file()]
+                missing = [key for key in asked.keys(seed, learned_from) if not _there(folder, key, asked)]
                 if missing:
                     _of_seed(name, asked, missing, folder, work)
     except (protocols.AbsentDataError, TableError) as unfit:
@@ -98,11 +98,19 @@ def run(name: str, every: Sequence[Asked], out: Path | None, work: Path) -> bool
     return True
 
 
+def _there(folder: Path, key: Cell, asked: Asked) -> bool:
+    """Return whether an outcome is there, with its seconds where these are asked for."""
+    place = _place(folder, key)
+    if not place.is_file():
+        return False
+    return not asked.timed or json.loads(place.read_text(encoding="utf-8")).get("seconds", 0) is not None
+
+
 def _of_seed(name: str, asked: Asked, missing: Sequence[Cell], folder: Path, work: Path) -> None:
     seed, now = missing[0]["seed"], surroundings.circumstances()
     corpus = Corpus.read(name, asked.encoder, seed, asked.size, asked.rows)
     # Seconds of probes count, and so they are measured anew in other circumstances.
-    known = Known(name, corpus, work / _digest(now))
+    known = Known(name, corpus, work / (_digest(now) if asked.timed else f"{_digest(now)}-untimed"))
     for key in missing:
         selector, level, factor = key["selector"], key["level"], key["factor"]
         try:
@@ -159,6 +167,8 @@ def result_of(name: str, asked: Asked, folder: Path, before: Path, learned_from:
         at, rows = _digest(cell["circumstances"]), cell["rows"]
         under[at] = cell["circumstances"]
         kept = {key: value for key, value in cell.items() if key not in ("work", "rows")}
+        if _timed(known.get(_key(cell))) and not _timed(cell):
+            continue
         known[_key(cell)] = {**kept, "circumstances": at}
     again = {key[:-1] for key in known if key[-1] == learned_from}
     stale = [key for key in known if key[-1] not in ("", learned_from) and key[:-1] in again]
@@ -175,6 +185,10 @@ def result_of(name: str, asked: Asked, folder: Path, before: Path, learned_from:
         "circumstances": {at: under[at] for at in sorted(used)},
         "date": surroundings.date(),
     }
+
+
+def _timed(cell: Cell | None) -> bool:
+    return cell is not None and cell.get("seconds") is not None
 
 
 def line(name: str, cell: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ SELECTORS: dict[Purpose, tuple[str, ...]] = {
     "prune": (*_ASK_NOBODY["prune"], *SCORES),
     "quantise": (*_ASK_NOBODY["quantise"], *SCORES),
 }
-_OF_HARM = ("uniform", "usual", "fisher", "taylor", "magnitude", "learned", "random")
+_OF_HARM = ("uniform", "fisher", "taylor", "magnitude", "learned", "random")
 DEFAULT: dict[Purpose, tuple[str, ...]] = {
     "tune": ("full", "lora-uniform", "last-k", "fisher", "gradient-norm", "usual", "learned", "random"),
     "prune": (*_ASK_NOBODY["prune"], *_OF_HARM),

@@ -3,9 +3,9 @@
     python bench/structure/variants.py INTO [--encoder NAME] [--set SET] [--blocks N] [--rows N]
 
 Writes the Hugging Face directories ``INTO/NAME-N-blocks``, the encoder without its top blocks, and
-``INTO/NAME-tuned``, which learned from up to 2,000 training rows of the set in three epochs of all blocks;
-up to 256 rows of val, or held out of the training rows, chose the epoch. ``--rows`` only tries the script:
-nothing is kept.
+``INTO/NAME-tuned-SET``, which learned from up to 2,000 training rows of the set in three epochs of all
+blocks; up to 256 rows of val, or held out of the training rows, chose the epoch. ``--rows`` only tries the
+script: nothing is kept.
 """
 
 import argparse
@@ -71,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with progress.shown(), tempfile.TemporaryDirectory() as tried:
             corpus = Corpus.read(given.set, given.encoder, 0, size, given.rows)
-            made = write(corpus, size, given.blocks, given.into if given.rows is None else Path(tried))
+            into = given.into if given.rows is None else Path(tried)
+            made = write(corpus, size, given.blocks, f"tuned-{given.set}", into)
     except (GraphtuneError, protocols.AbsentDataError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -79,8 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write(corpus: Corpus, size: Size, blocks: int, into: Path) -> list[Path]:
-    """Write both, and return where they are.
+def write(corpus: Corpus, size: Size, blocks: int, learned: str, into: Path) -> list[Path]:
+    """Write both, and return where they are; ``learned`` is how the tuned one is told apart.
 
     Raises:
         PlanError: so many blocks are none, or all.
@@ -93,7 +94,7 @@ def write(corpus: Corpus, size: Size, blocks: int, into: Path) -> list[Path]:
         )
     cut = shallower(load_model(encoder.directory, torch.float32), blocks)
     made = []
-    for model, what in ((cut, f"{blocks}-blocks"), (tuned(corpus, size), "tuned")):
+    for model, what in ((cut, f"{blocks}-blocks"), (tuned(corpus, size), learned)):
         made.append(into / f"{Path(encoder.name).name}-{what}")
         export(model, encoder.directory, made[-1], pooling=encoder.pooled_by, max_tokens=encoder.max_tokens)
     return made

@@ -164,7 +164,7 @@ def _repeated(draws: Sequence[Result], words: Words) -> str:
         gaps = {count: gap for gap, _, count in _behind(method, [one])}
         cells = [f"{gaps[count]:+.2f}" if count in gaps else "" for count in drawn]
         lines.append(rewriting.line((f"{one['set']} ({one['seeds']})", method, *cells)))
-    return "\n\n".join((words.repeated, "\n".join(lines)))
+    return "\n\n".join((words.repeated, "\n".join(lines), words.states.format(told=_states(draws, words))))
 
 
 def _costs(results: Sequence[Result], words: Words) -> str:

@@ -91,11 +91,15 @@ def result(one: Set, found: Comparison) -> dict[str, Any]:
     }
 
 
+class MeasuredOtherwiseError(Exception):
+    """Rows of a result cannot stand beside those of another."""
+
+
 def joined(new: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return a result with the rows of those methods that only the one in ``path`` has.
 
     Raises:
-        ValueError: it is of other rows, seeds, time, threads or hardware.
+        MeasuredOtherwiseError: it is of other rows, seeds, time, threads or hardware.
     """
     if not path.is_file():
         return new
@@ -103,7 +107,9 @@ def joined(new: dict[str, Any], path: Path) -> dict[str, Any]:
     alike = ("set", "protocol", "rows", "labelled", "seeds", "limit_seconds", "threads", "hardware")
     other = [name for name in alike if _told(old, name) != _told(new, name)]
     if other:
-        raise ValueError(f"{path} was measured otherwise ({', '.join(other)}): run the whole set anew.")
+        raise MeasuredOtherwiseError(
+            f"{path} was measured otherwise ({', '.join(other)}): run the whole set anew."
+        )
     fresh = {row["method"] for row in new["table"]}
     kept = [row for row in old["table"] if row["method"] not in fresh]
     found = {row["method"]: row for row in old["table"]}
@@ -115,7 +121,8 @@ def joined(new: dict[str, Any], path: Path) -> dict[str, Any]:
         "table": table,
         "gains": gains,
         "homophily": new["homophily"] or old["homophily"],
-        "missing": new["missing"] or old["missing"],
+        # What a run had no time for is missing until it is run.
+        "missing": new["missing"] or (old["missing"] if any(row["accuracy"] is None for row in kept) else ""),
     }
 
 
@@ -196,7 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
         made = result(one, found)
         try:
             write_json(path, joined(made, path) if given.only else made)
-        except ValueError as other:
+        except MeasuredOtherwiseError as other:
             print(f"error: {other}\nfix: leave --only out; what was run is not run again.", file=sys.stderr)
             status = 1
             continue

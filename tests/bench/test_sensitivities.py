@@ -46,6 +46,25 @@ def test_a_small_run_gives_a_whole_result(tmp_path, capsys):
     assert "29 modules in" in capsys.readouterr().out
 
 
+def test_harms_are_measured_anew_beside_the_gains_that_are_there(tmp_path, monkeypatch):
+    out, work = tmp_path / "out", tmp_path / "work"
+    sensitivities.run("small", tiny().name, out, work)
+    (file,) = out.glob("small-*.json")
+    first = json.loads(file.read_text())
+    spoilt = json.loads(file.read_text())
+    for name in ("pruning loss", "quantisation loss"):
+        spoilt["structure"]["columns"][name] = [None] * len(spoilt["structure"]["nodes"])
+    file.write_text(json.dumps(spoilt))
+    monkeypatch.setattr(
+        sensitivities, "Probing", lambda **given: Probing(**{"steps": 1, "batch_rows": 8, **given})
+    )
+    sensitivities.run("small", tiny().name, out, tmp_path / "other", harms=True)
+    again = json.loads(file.read_text())
+    assert again["structure"]["columns"] == first["structure"]["columns"]
+    assert again["correlations"] == first["correlations"]
+    assert again["gains"]["seconds"] == first["seconds"]
+
+
 def test_a_smoke_run_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sensitivities, "RESULTS", tmp_path / "out")
     monkeypatch.setattr(sensitivities, "WORK", tmp_path / "work")

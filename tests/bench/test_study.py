@@ -210,8 +210,8 @@ def test_some_methods_are_run_anew_and_the_others_rows_kept(tmp_path):
         study.joined(fresh | {"table": [row("new", 0.5, 5)]}, tmp_path / "trec6.json")["gains"]
         == old["gains"]
     )
-    with pytest.raises(ValueError, match=r"measured otherwise \(seeds\)"):
+    with pytest.raises(study.MeasuredOtherwiseError, match=r"measured otherwise \(seeds\)"):
         study.joined(fresh | {"seeds": 3}, tmp_path / "trec6.json")
-    with pytest.raises(ValueError, match=r"measured otherwise \(hardware\)"):
+    with pytest.raises(study.MeasuredOtherwiseError, match=r"measured otherwise \(hardware\)"):
         study.joined(fresh | {"hardware": {"cores": 64}}, tmp_path / "trec6.json")
     assert study.joined(fresh, tmp_path / "absent.json") == fresh

@@ -28,11 +28,11 @@ def _small(monkeypatch):
 
 def test_one_is_shallower_and_the_other_has_learned(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(variants, "Size", lambda: Size(36, 9, 12, epochs=1))
-    assert variants.main([str(tmp_path), "--encoder", tiny().name, "--blocks", "1"]) == 0
+    assert variants.main([str(tmp_path), "--encoder", tiny().name, "--blocks", "1", "--set", "small"]) == 0
     name = Path(tiny().name).name
     whole, cut, learned = (
         load_model(place, torch.float32).state_dict()
-        for place in (Path(tiny().name), tmp_path / f"{name}-1-blocks", tmp_path / f"{name}-tuned")
+        for place in (Path(tiny().name), tmp_path / f"{name}-1-blocks", tmp_path / f"{name}-tuned-small")
     )
     assert {key for key in whole if key not in cut} == {
         key for key in whole if ".layer." in key and ".layer.0." not in key
@@ -40,7 +40,9 @@ def test_one_is_shallower_and_the_other_has_learned(tmp_path, monkeypatch, capsy
     assert all(torch.equal(cut[key], whole[key]) for key in cut)
     assert learned.keys() == whole.keys()
     assert any(not torch.equal(learned[key], whole[key]) for key in learned)
-    assert capsys.readouterr().out.split() == [str(tmp_path / f"{name}-{w}") for w in ("1-blocks", "tuned")]
+    assert capsys.readouterr().out.split() == [
+        str(tmp_path / f"{name}-{w}") for w in ("1-blocks", "tuned-small")
+    ]
 
 
 def test_a_smoke_run_keeps_nothing_and_blocks_are_checked(tmp_path, capsys):

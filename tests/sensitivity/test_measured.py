@@ -254,7 +254,7 @@ def test_bad_input_is_told():
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("steps", 0),
+        ("steps", -1),
         ("batch_rows", 0),
         ("rate", 0.0),
         ("head_rate", -1.0),

@@ -17,7 +17,7 @@ _HEADS = {
     "kurtosis": "kurtosis",
     "largest over deviation": "max/σ",
     "share near zero": "near 0",
-    "relative gradient": "gradient",
+    "Fisher": "Fisher",
     "tuning gain": "gain",
     "pruning loss": "if cut",
     "quantisation loss": "if rounded",

@@ -122,8 +122,10 @@ def decided(
     # Fewer rows judge now than did: with few labels they overturn what was decided only where they are clear.
     usual = choice.chosen is choice.graph
     if graph is alone and not taught:
-        # Then it serves without a graph, and leads what the graph is averaged with.
-        graph, free, usual = against.both(choice.graph), alone, True
+        # It leads what the graph is averaged with: it serves without one, unless something free is better.
+        graph = against.both(choice.graph)
+        if chosen is alone:
+            free = alone
     new = between(graph, free, standing, usual=usual)
     said = _said(number, first, alone, new.chosen) + less
     stage = Stage(said, (alone, against.both(choice.chosen)), standing)

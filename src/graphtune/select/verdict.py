@@ -60,6 +60,8 @@ def between(graph: Tried | None, free: Tried, standing: Standing, *, usual: bool
         why = (
             "with few labels it is left out only where it clearly loses"
             if by_default
+            else "its likelihood clearly leads"
+            if standing.few
             else "its lead is small"
         )
         text = f"The graph is used, though it is not sure to help: {said}; {why}."

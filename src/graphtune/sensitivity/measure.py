@@ -137,7 +137,7 @@ def _some_rows(task: TextTask, settings: Probing) -> TextTask:
     """Return a task of those rows alone that are read."""
     random = np.random.default_rng(settings.seed)
     kept: list[np.ndarray] = []
-    most = (settings.steps * settings.batch_rows, settings.val_rows)
+    most = (max(1, settings.steps) * settings.batch_rows, settings.val_rows)
     for name, rows, count in zip(("training", "validation"), (task.train, task.val), most, strict=True):
         known = rows[task.labels[rows] >= 0].numpy()
         if not len(known):
@@ -230,7 +230,9 @@ class _Bench:
         return heads_of(self.model.encoder.config, node.kind)
 
     def _strategy(self, node: ModuleNode | None, module: nn.Module) -> TextStrategy | None:
-        """Return how a module learns; None where it cannot, as nothing reads it."""
+        """Return how a module learns; None where it cannot, as nothing reads it, or is not to."""
+        if not self.settings.steps:
+            return None
         batches = -(-self.task.train.numel() // self.settings.batch_rows)
         epochs = -(-self.settings.steps // batches)
         if module is self.model.head:

@@ -13,7 +13,9 @@ class Probing:
         PlanError: a value is out of its range.
     """
 
-    steps: int = 8  # of tuning; where there are fewer texts than they read, these are read again
+    steps: int = (
+        8  # of tuning, 0 = none is tried; where there are fewer texts than they read, these are read again
+    )
     batch_rows: int = 16  # texts of a step
     rate: float = 5e-4  # AdamW step size of the module
     head_rate: float = 1e-3  # and of the head, which is fitted already
@@ -24,7 +26,7 @@ class Probing:
 
     def __post_init__(self) -> None:
         limits = {
-            "steps": (self.steps >= 1, "1 or more"),
+            "steps": (self.steps >= 0, "0 or more"),
             "batch_rows": (self.batch_rows >= 1, "1 or more"),
             "rate": (self.rate > 0, "more than 0"),
             "head_rate": (self.head_rate > 0, "more than 0"),

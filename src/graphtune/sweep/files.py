@@ -53,6 +53,7 @@ def _facts(found: Found) -> dict[str, Any]:
         "best": _figures(found.best, numbers),
         "usual": _figures(found.usual, numbers),
         "lead_in_standard_errors": found.lead,
+        "lead_is_clear": found.clear,
         "objective": "likelihood, nats, less is better" if found.few else "accuracy, more is better",
         "encoder": found.plan.encoder,
         "seed": found.plan.seed,
