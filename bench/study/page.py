@@ -155,14 +155,13 @@ def _repeated(draws: Sequence[Result], words: Words) -> str:
     """Return the same comparison where the labels were drawn several times."""
     if not draws:
         return ""
-    drawn = LABELS[:-1]  # of all labels nothing is drawn
     lines = [
-        rewriting.line((words.set, words.method, *map(words.count, drawn))),
-        "|---|---|" + "---:|" * len(drawn),
+        rewriting.line((words.set, words.method, *map(words.count, LABELS))),
+        "|---|---|" + "---:|" * len(LABELS),
     ]
     for one, method in product(draws, OURS):
         gaps = {count: gap for gap, _, count in _behind(method, [one])}
-        cells = [f"{gaps[count]:+.2f}" if count in gaps else "" for count in drawn]
+        cells = [f"{gaps[count]:+.2f}" if count in gaps else "" for count in LABELS]
         lines.append(rewriting.line((f"{one['set']} ({one['seeds']})", method, *cells)))
     return "\n\n".join((words.repeated, "\n".join(lines), words.states.format(told=_states(draws, words))))
 

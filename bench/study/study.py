@@ -2,15 +2,15 @@
 
     python bench/study/study.py [SET...] [--seeds N] [--budget TIME] [--no-peers] [--only NAMES] [--list]
     python bench/study/study.py --strategies SET... [--only NAMES]
-    python bench/study/study.py --draws SET... [--seeds N]
+    python bench/study/study.py --draws SET... [--labels 5 20 all] [--seeds N]
 
 A result is written to ``bench/study/results/SET.json``; what is done lies in ``bench/work/study``, apart for
 every state of the code, and is not done again. ``--only`` runs some methods anew, and keeps the rows of all
 others that the committed result has. ``bench/study/page.py`` makes ``docs/results.md`` of it all. With
 ``--strategies`` the ways to tune an encoder are run instead, into ``bench/study/strategies``, for
 ``docs/choosing-a-strategy.md``. With ``--draws`` only graphtune's own choice and the two linear models that
-it is held to are run, with five draws of few labels, into ``bench/study/draws``: where test rows are few, one
-draw says little.
+it is held to are run, with five seeds, which draw few labels and order the steps of a training, into
+``bench/study/draws``: where test rows are few, one seed says little.
 """
 
 import argparse
@@ -163,6 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--budget", default="2h", help="time for one set")
     parser.add_argument("--no-peers", action="store_true", help="only what needs no other environment")
     parser.add_argument("--only", help="names of methods to run anew, with commas; the others' rows are kept")
+    parser.add_argument("--labels", nargs="+", choices=("5", "20", "all"), help="some counts alone")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--strategies", action="store_true", help="compare ways to tune an encoder")
     what.add_argument("--draws", action="store_true", help="more draws of the labels, for a few methods")
@@ -184,7 +185,9 @@ def main(arguments: list[str] | None = None) -> int:
     if given.strategies:
         names, labels, place = list(choosing.METHODS), choosing.LABELS, STRATEGIES
     if given.draws:
-        names, labels, place = list(HELD_TO), LABELS[:-1], DRAWS  # of all labels nothing is drawn
+        names, place = list(HELD_TO), DRAWS
+    if given.labels:
+        labels = [one for one in labels if ("all" if one is None else str(one)) in given.labels]
     seeds = given.seeds or (5 if given.draws else 1)
     if given.only:
         names = given.only.split(",")

@@ -102,8 +102,8 @@ ENGLISH = Words(
     ),
     tested=" (of {rows:,} test rows)",
     repeated=(
-        "One draw of few labels, judged on few test rows, is mostly chance. The same with several seeds "
-        "(their number in brackets), which draw the labels, by "
+        "One seed, judged on few test rows, is mostly chance. The same with several seeds "
+        "(their number in brackets), which draw few labels, and order the steps of a training, by "
         "`bench/study/study.py --draws SET`: points ahead of the baseline that is better on their mean."
     ),
     costs=(
@@ -200,8 +200,8 @@ CHINESE = Words(
     ),
     tested="（共 {rows:,} 个测试行）",
     repeated=(
-        "少量标签只抽一次、又只在少量测试行上评判，大半是偶然。以下是同一比较在多个种子（括号内为个数）下的结果，"
-        "标签由种子抽取，由 `bench/study/study.py --draws SET` 得出："
+        "只有一个种子、又只在少量测试行上评判，大半是偶然。以下是同一比较在多个种子（括号内为个数）下的结果，"
+        "少量标签由种子抽取，训练各步的次序也由种子决定，由 `bench/study/study.py --draws SET` 得出："
         "比各种子均值上较好的基线高出的百分点。"
     ),
     costs=(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -156,7 +157,7 @@ def test_the_page_tells_several_draws_beside_the_one():
         }
     made = page.documents(RESULTS, {}, draws=[drawn])
     for name in ("results.md", "results.zh-CN.md"):
-        assert f"| webkb (5) | {ours} | +5.00 | +5.00 |\n" in made[name]
+        assert f"| webkb (5) | {ours} | +5.00 | +5.00 | +5.00 |\n" in made[name]
     assert "webkb (5)" not in page.documents(RESULTS, {})["results.md"]
 
 
@@ -191,6 +192,19 @@ def test_every_set_can_be_listed_and_an_unknown_one_is_refused(capsys):
     assert capsys.readouterr().out.split() == [one.name for one in SETS]
     assert study.main(["nowhere"]) == 2
     assert "no set is called nowhere" in capsys.readouterr().err
+
+
+def test_draws_can_be_of_some_counts_alone(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(study, "run", lambda one, **given: asked.append(given) or SimpleNamespace(verdict=[]))
+    monkeypatch.setattr(study, "result", lambda one, found: {"set": one.name})
+    monkeypatch.setattr(study, "DRAWS", tmp_path)
+    assert study.main(["trec6", "--draws", "--labels", "5", "all"]) == 0
+    assert study.main(["trec6", "--draws", "--seeds", "2"]) == 0
+    assert [given["labels"] for given in asked] == [[5, None], study.LABELS]
+    assert [given["seeds"] for given in asked] == [5, 2]
+    assert {*asked[0]["names"]} == {*study.HELD_TO}
+    assert json.loads((tmp_path / "trec6.json").read_text()) == {"set": "trec6"}
 
 
 def test_some_methods_are_run_anew_and_the_others_rows_kept(tmp_path):
