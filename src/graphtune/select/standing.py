@@ -129,7 +129,7 @@ class Standing:
 
     def clearly(self, better: Tried, other: Tried) -> bool:
         """Say whether ``better`` leads ``other`` by enough to be worth its price; see `lead`."""
-        return self.lead(better, other) > (self.beyond(_SURE_OF_FEW) if self.few else SURE)
+        return self.lead(better, other) > self.beyond(_SURE_OF_FEW if self.few else SURE)
 
     def beyond(self, errors: float) -> float:
         """Return the lead that is as sure as one of so many standard errors that were known.

@@ -22,7 +22,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from graphtune.errors import PlanError
-from graphtune.loss import CrossEntropy
+from graphtune.loss import CrossEntropy, distillation
 from graphtune.model import TextModel, TextTask
 from graphtune.model.text import in_pieces
 from graphtune.progress import bar, say
@@ -206,6 +206,10 @@ class _Bench:
         labels, weights = self.task.held
         return float(CrossEntropy()(scores, labels, weights))
 
+    def moved(self, before: Float32[Tensor, "V C"]) -> float:
+        """Return the mean Kullback-Leibler divergence of what was said before from what is said now, nats."""
+        return float(distillation(self.scores().double(), before.double(), weights=self.task.held[1]))
+
     def probed(self, node: ModuleNode | None, before: Float32[Tensor, "V C"]) -> Probe:
         """Try what can be done to a module, or to the head by learning alone."""
         began = time.monotonic()
@@ -220,10 +224,10 @@ class _Bench:
         if node is not None:
             with _put_back(module):
                 prune(module, node.kind, self.settings.pruned, self._heads(node))
-                pruned = divergence(before, self.scores(), self.task.held[1])
+                pruned = self.moved(before)
             with _put_back(module):
                 quantise(module, self.settings.bits)
-                rounded = divergence(before, self.scores(), self.task.held[1])
+                rounded = self.moved(before)
         return Probe(_name(node), self.loss(before), tuned, pruned, rounded, time.monotonic() - began)
 
     def _heads(self, node: ModuleNode) -> int:
@@ -249,17 +253,6 @@ class _Bench:
         settings = Training(self.settings.batch_rows, patience=None, schedule="linear", warmup=0.1, clip=1.0)
         task = replace(self.task, val=self.task.val[:0])
         train(strategy, self.model, task, settings, seed=self.settings.seed)
-
-
-def divergence(
-    before: Float32[Tensor, "V C"],
-    after: Float32[Tensor, "V C"],
-    weights: Float32[Tensor, " V"] | None = None,
-) -> float:
-    """Return the mean Kullback-Leibler divergence of what was said before from what is said after, nats."""
-    one, other = before.double().log_softmax(dim=1), after.double().log_softmax(dim=1)
-    each = (one.exp() * (one - other)).sum(dim=1)
-    return float(each.mean() if weights is None else (each * weights).sum() / weights.sum())
 
 
 @contextmanager

@@ -13,9 +13,8 @@ class Probing:
         PlanError: a value is out of its range.
     """
 
-    steps: int = (
-        8  # of tuning, 0 = none is tried; where there are fewer texts than they read, these are read again
-    )
+    # Of tuning, 0 = none is tried; where there are fewer texts than they read, these are read again.
+    steps: int = 8
     batch_rows: int = 16  # texts of a step
     rate: float = 5e-4  # AdamW step size of the module
     head_rate: float = 1e-3  # and of the head, which is fitted already
