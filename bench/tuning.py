@@ -129,6 +129,7 @@ def _figures(model: FittedModel, budget: float, seconds: float) -> dict[str, Any
         "rows": outcome.rows,
         "budget_seconds": round(budget, 1),
         "seconds": round(seconds, 1),
+        "seconds_of": {name: round(value, 1) for name, value in outcome.seconds.items()},
         "accuracy": round(100 * outcome.test.accuracy, 2),
         "accuracy_interval": [
             round(100 * value, 2) for value in (outcome.test.accuracy_low, outcome.test.accuracy_high)

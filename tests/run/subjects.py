@@ -1,5 +1,7 @@
 """Tables whose labels can be told: by shared words, by links, or not at all."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from graphtune.graph import Neighbours
@@ -58,14 +60,16 @@ def table(*, labelled: int = 4, val: int = 0, test: int = 8, seed: int = 0) -> T
     return from_lists(every, labels, split=split)
 
 
-def imbalanced(*, count: int = 400, labelled: int = 8) -> Table:
-    """Return hard texts, six in seven of them of one class, and as many labels of each class."""
+def imbalanced(
+    *, count: int = 400, labelled: int = 8, shares: Sequence[float] = (6 / 7, 1 / 14, 1 / 14)
+) -> Table:
+    """Return hard texts, most of them of one class, and as many labels of each class."""
     random = np.random.default_rng(0)
     names, bags = list(_SUBJECTS), list(_SUBJECTS.values())
     every, labels, split = [], [], []
     seen = dict.fromkeys(names, 0)
     for row in range(2 * count):
-        at = int(random.choice(3, p=[6 / 7, 1 / 14, 1 / 14]))
+        at = int(random.choice(3, p=list(shares)))
         # A text has words of any class, and its own only somewhat more often.
         bag = [random.choice(bags[at if random.random() < 0.65 else random.integers(3)]) for _ in range(5)]
         train = row < count

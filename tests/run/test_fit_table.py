@@ -311,6 +311,22 @@ def test_few_labels_drawn_unlike_the_texts_are_weighted_by_what_the_texts_show(i
     np.testing.assert_allclose(again.probabilities(NEW).sum(axis=1), 1, atol=1e-5)
 
 
+def test_classes_as_frequent_in_the_texts_as_in_few_labels_are_predicted_so():
+    rows = imbalanced(labelled=12, shares=(1 / 3,) * 3)
+    found = fit_table(rows, plan=plan(Probe(), PROPAGATED), into=None)
+    left = fit_table(rows, plan=plan(Probe(), PROPAGATED, class_shares="labelled"), into=None)
+    assert left.calibration.weights is None
+    assert found.calibration.weights is not None
+    assert any("same shares" in note for note in found.outcome.notes)
+    nodes = np.flatnonzero(found.data.labels < 0)
+
+    def off(model) -> float:
+        said = model.calibration.apply(model.predictor.at(model.data, nodes))
+        return np.abs(said.mean(axis=0) - 1 / 3).sum()
+
+    assert off(found) < 1e-3 < off(left)
+
+
 def test_weights_that_restore_the_texts_shares_leave_nothing_to_estimate():
     rows = imbalanced()
     often = np.array([label >= 0 and rows.classes[label] == "bill" for label in rows.labels])

@@ -51,7 +51,7 @@ def rows_csv(tmp_path, monkeypatch):
     (tmp_path / "rows.csv").write_text("\n".join(lines), encoding="utf-8")
 
 
-def test_time_is_kept_for_those_test_rows_alone_that_are_read(monkeypatch):
+def test_time_is_kept_for_those_rows_alone_that_are_read_at_the_end(monkeypatch):
     kept = []
 
     def tuned(search, choice, teach, limits):
@@ -61,9 +61,13 @@ def test_time_is_kept_for_those_test_rows_alone_that_are_read(monkeypatch):
     monkeypatch.setattr("graphtune.run.fit.tuned", tuned)
     rows = table()
     hidden = replace(rows, labels=np.where(np.array(rows.split) == "test", -1, rows.labels))
+    asked = plan(tune=True, up_to="graph-free")
     for one in (rows, hidden):
-        fit_table(one, plan=plan(tune=True, up_to="graph-free"), into=None)
+        fit_table(one, plan=replace(asked, class_shares="labelled"), into=None)
     assert kept == [24, 0]
+    # Texts without a label are read where they tell how frequent classes are.
+    fit_table(hidden, plan=asked, into=None)
+    assert kept[2] == np.count_nonzero((rows.labels < 0) & (np.array(rows.split) == "train"))
 
 
 @pytest.mark.usefixtures("rows_csv")

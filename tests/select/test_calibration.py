@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphtune.select.calibration import Calibration, calibrated, class_shares, temperature
+from graphtune.select.calibration import Calibration, calibrated, class_weights, evening, temperature
 
 
 def drawn(sharpness: float, *, rows: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -68,20 +68,62 @@ def judged(shares: list[float], count: int) -> np.ndarray:
     return (likelihoods / likelihoods.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+UNIFORM = np.full(3, 1 / 3)
+
+
 def test_shares_far_from_those_of_the_labels_are_found_and_held_back():
-    uniform = np.full(3, 1 / 3)
     judge = judged([0.8, 0.15, 0.05], 5000)
-    found = class_shares(judge, uniform)
-    assert found is not None
+    weighted = class_weights(judge, UNIFORM, 0.5)
+    assert weighted is not None
+    assert not weighted.evened
+    found = weighted.values * UNIFORM
     assert 0.6 < found[0] < 0.8
     # A fixed point of Bayes' rule, where the labels' own shares count 0.3 times as much as the texts.
     posterior = judge * found / (judge * found).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(found, (posterior.mean(axis=0) + 0.3 * uniform) / 1.3, atol=1e-3)
+    np.testing.assert_allclose(found, (posterior.mean(axis=0) + 0.3 * UNIFORM) / 1.3, atol=1e-3)
 
 
-@pytest.mark.parametrize(("shares", "count"), [([0.45, 0.3, 0.25], 5000), ([0.8, 0.15, 0.05], 50)])
-def test_near_shares_and_few_texts_change_nothing(shares, count):
-    assert class_shares(judged(shares, count), np.full(3, 1 / 3)) is None
+@pytest.mark.parametrize(
+    ("shares", "count", "accuracy"),
+    [
+        ([0.55, 0.25, 0.2], 5000, 0.9),  # neither near nor far
+        ([0.8, 0.15, 0.05], 50, 0.9),  # too few texts
+        ([0.34, 0.33, 0.33], 50, 0.9),
+        ([0.34, 0.33, 0.33], 5000, 0.7),  # what is often wrong does not tell
+    ],
+)
+def test_what_does_not_tell_changes_nothing(shares, count, accuracy):
+    assert class_weights(judged(shares, count), UNIFORM, accuracy) is None
+
+
+def test_shares_near_those_of_the_labels_are_made_the_same():
+    # A judge that takes to the first class: Bayes' rule would go further that way.
+    biased = judged([1 / 3, 1 / 3, 1 / 3], 5000) * np.array([1.3, 1.0, 0.8], dtype=np.float32)
+    biased /= biased.sum(axis=1, keepdims=True)
+    weighted = class_weights(biased, UNIFORM, 0.8)
+    assert weighted is not None
+    assert weighted.evened
+    found = Calibration(1.0, tuple(map(float, weighted.values))).apply(biased)
+    np.testing.assert_allclose(found.mean(axis=0), UNIFORM, atol=1e-4)
+    assert weighted.values[0] < 1 < weighted.values[2]
+
+
+def test_evening_out_is_sinkhorns_scaling():
+    random = np.random.default_rng(5)
+    table = random.dirichlet([0.5, 1.0, 2.0, 4.0], 300).astype(np.float32)
+    shares = np.array([0.4, 0.3, 0.2, 0.1])
+    scaled = np.maximum(table.astype(np.float64), 1e-9)
+    for _ in range(2000):
+        scaled *= shares * len(scaled) / scaled.sum(axis=0)
+        scaled /= scaled.sum(axis=1, keepdims=True)
+    found = table * evening(table, shares)
+    np.testing.assert_allclose(found / found.sum(axis=1, keepdims=True), scaled, atol=1e-3)
+    assert evening(table, shares).mean() == pytest.approx(1.0)
+
+
+def test_a_class_that_nothing_is_said_to_be_of_stays_finite():
+    never = np.tile(np.array([0.5, 0.5, 0.0], dtype=np.float32), (100, 1))
+    assert np.isfinite(evening(never, UNIFORM)).all()
 
 
 def test_class_weights_are_bayes_rule_with_another_prior():

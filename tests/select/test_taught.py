@@ -109,6 +109,9 @@ def test_the_pace_is_measured():
     data, _ = setting()
     pace = QUICK.pace(data, ROWS)
     assert 0 < pace.training(10) < pace.training(100)
+    # Going through the labels at the end takes its time whatever is taught before.
+    often = replace(QUICK, strategy=replace(QUICK.strategy, label_epochs=10_000)).pace(data, ROWS)
+    assert often.ready > 10 * pace.ready
     assert torch.get_num_threads() > 0
 
 

@@ -126,6 +126,56 @@ def test_the_teachers_word_reaches_texts_without_a_label():
     assert (own.judged(model, None).argmax(1) == truth).float().mean() > 0.8
 
 
+def test_the_labels_have_the_last_word():
+    own = small_text_task(2, teacher=True)
+    phases = list(GraphTeacher(label_epochs=3, label_rows=5).phases(small_text_model(2), own))
+    assert [phase.name for phase in phases] == ["graph teacher", "labels"]
+    last = phases[1]
+    assert (last.epochs, last.batch_rows) == (3, 5)
+    assert last.task.train.tolist() == [row for row in own.train.tolist() if own.labels[row] >= 0]
+    model = small_text_model(2)
+    batch = last.task.batch(last.task.train)
+    expected = torch.nn.functional.cross_entropy(model.eval()(batch), own.labels[last.task.train])
+    torch.testing.assert_close(GraphTeacher().loss(model(batch), batch.labels, batch.weights), expected)
+
+
+@pytest.mark.parametrize("labels", [0, 2])
+def test_without_a_last_word_or_a_label_there_is_one_phase(labels):
+    own = small_text_task(2, teacher=True)
+    if labels:
+        own = replace(own, labels=torch.full_like(own.labels, -1))
+    phases = list(GraphTeacher(label_epochs=labels).phases(small_text_model(2), own))
+    assert [phase.name for phase in phases] == ["graph teacher"]
+
+
+def test_labels_take_the_weights_a_share_of_the_way():
+    def learned(**settings) -> list[torch.Tensor]:
+        model = small_text_model(2)
+        method = GraphTeacher(rate=1e-3, epochs=2, **settings)
+        train(method, model, small_text_task(2, teacher=True), SETTINGS, seed=0)
+        return [p.detach().clone() for p in (*model.body, *model.head.parameters())]
+
+    before, whole = learned(label_epochs=0), learned(label_share=1.0)
+    assert not all(map(torch.equal, before, whole))
+    for one, other, found in zip(before, whole, learned(label_share=0.25), strict=True):
+        torch.testing.assert_close(found, one + 0.25 * (other - one))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"epochs": 0}, "learns nothing"),
+        ({"label_epochs": -1}, "learns nothing"),
+        ({"label_rows": 0}, "learns nothing"),
+        ({"label_share": 0.0}, "no share"),
+        ({"label_share": 1.5}, "no share"),
+    ],
+)
+def test_values_of_a_teacher_that_make_no_sense_are_told(wrong, problem):
+    with pytest.raises(PlanError, match=problem):
+        GraphTeacher(**wrong)
+
+
 def test_a_teacher_that_is_not_there_is_told():
     with pytest.raises(PlanError, match="has none") as told:
         train(GraphTeacher(), small_text_model(2), small_text_task(2), SETTINGS, seed=0)

@@ -24,7 +24,7 @@ from graphtune.run.tracked import track_failure, track_fit
 from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
 from graphtune.run.within import within
 from graphtune.select import Data, GraphReport, Outcome, TextGCN, Window, served
-from graphtune.select.calibration import Calibration, calibrated, class_shares
+from graphtune.select.calibration import Calibration, ClassWeights, calibrated, class_weights
 from graphtune.select.grid import labels_are_few
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
@@ -40,6 +40,8 @@ _BEFORE_TUNING = 0.4  # of the budget, where an encoder is to be tuned after the
 _BEFORE_TUNING_BY_MANY = 0.25  # the same with many labels, from which tuning gains more than searching
 _MORE_TIME = 3.0  # times a budget that was too small
 _TO_TAKE_TURNS = 0.9  # of the budget, by when networks over words are trained, the final one included
+# Unlabelled texts that tell how frequent classes are: so many, or so many a class.
+_TELLING, _TELLING_PER_CLASS = 2000, 20
 SHARE_TO_FIT = 0.95  # of the budget, by when a tuned encoder must have read the test rows
 
 
@@ -109,24 +111,25 @@ class _Fit:
         with self.clock.stage("select"):
             search, journal = self._search(begin, ready)
             choice = choose(search.standing, exactly=self.plan.exactly)
-        tuning, frozen = Tuning(choice), choice.chosen
+        tuning, unlabelled = Tuning(choice), self._telling(ready, search)
         if self._tunes(ready):
             with self.clock.stage("tune"):
                 finish = begin + SHARE_TO_FIT * self.plan.budget_seconds
-                limits = Limits(finish, len(ready.tested), alone=self.plan.serve_as == "encoder")
+                read = len(ready.tested) + len(unlabelled)
+                limits = Limits(finish, read, alone=self.plan.serve_as == "encoder")
                 tuning = tuned(search, choice, ready.teach, limits)
         if tuning.late and search.left_out and self.plan.serve_as != "encoder":
             with self.clock.stage("select"):
                 self._go_on(search, begin + _TO_SEARCH * self.plan.budget_seconds, ready)
                 tuning = replace(tuning, choice=choose(search.standing, exactly=self.plan.exactly))
-            frozen = tuning.choice.chosen
         choice = self._served(tuning)
         data.forget(ready.teach)
         for said in (*tuning.said, choice.verdict.text):
             say(said)
         with self.clock.stage("final"):
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
-            weights = self._class_weights(ready, search, frozen)
+            weighted = self._weights(ready, choice.chosen, unlabelled)
+            weights = None if weighted is None else tuple(map(float, weighted.values))
             calibration = Calibration(choice.chosen.temperature, weights, choice.chosen.thresholds)
         model = FittedModel(
             self.plan,
@@ -138,7 +141,7 @@ class _Fit:
             ready.graphs,
             Stored(ready.ids(ready.nodes), data.features.texts, data.labels, data.marks),
             calibration,
-            self._outcome(ready, search, replace(tuning, choice=choice), calibration, (*seen, *_cut(turns))),
+            self._outcome(ready, search, replace(tuning, choice=choice), weighted, (*seen, *_cut(turns))),
         )
         with self.clock.stage("evaluate"):
             model = replace(model, outcome=evaluated(model, ready, choice))
@@ -222,27 +225,41 @@ class _Fit:
             )
         return _asked(choice, tuning.alone, "The tuned encoder serves by itself, as was asked for")
 
-    def _class_weights(self, ready: Ready, search: Search, tried: Tried) -> tuple[float, ...] | None:
-        """Return the weights of the classes where few labels were drawn unlike the texts."""
+    def _telling(self, ready: Ready, search: Search) -> Int64[np.ndarray, " U"]:
+        """Return the unlabelled texts that tell how frequent classes are; none where that is known."""
+        data = ready.data
+        none = np.zeros(0, dtype=np.int64)
         if (
-            ready.data.several
+            data.several
             or self.plan.class_shares == "labelled"
             or not (search.standing.few and search.held_out.drawn)
         ):
             # Many labels, or the table's own val rows, are taken to be drawn as the texts are.
-            return None
-        data, teach = ready.data, ready.teach
+            return none
         # Names are among what was learned from, and so in what is to be corrected.
-        learned = _shares(data, teach)
-        if not learned.all():
+        if not _shares(data, ready.teach).all():
+            return none
+        every = np.flatnonzero(data.labels < 0)
+        most = max(_TELLING, _TELLING_PER_CLASS * data.classes)
+        return np.sort(np.random.default_rng(self.plan.seed).permutation(every)[:most])
+
+    def _weights(
+        self, ready: Ready, tried: Tried, unlabelled: Int64[np.ndarray, " U"]
+    ) -> ClassWeights | None:
+        """Return the weights of the classes where few labels were drawn, by what is said of some texts."""
+        if not len(unlabelled):
             return None
-        fitted = data.fitted(tried.candidate, teach, self.plan.seed)
-        others = fitted.at(data, np.flatnonzero(data.labels < 0))
-        shares = class_shares(calibrated(others, tried.temperature), learned)
-        return None if shares is None else tuple(map(float, shares / learned))
+        fitted = ready.data.fitted(tried.candidate, ready.teach, self.plan.seed)
+        said = calibrated(fitted.at(ready.data, unlabelled), tried.temperature)
+        return class_weights(said, _shares(ready.data, ready.teach), tried.accuracy)
 
     def _outcome(
-        self, ready: Ready, search: Search, tuning: Tuning, calibration: Calibration, seen: tuple[str, ...]
+        self,
+        ready: Ready,
+        search: Search,
+        tuning: Tuning,
+        weighted: ClassWeights | None,
+        seen: tuple[str, ...],
     ) -> Outcome:
         choice = tuning.choice
         split, data, classes = ready.split, ready.data, ready.classes[: ready.data.classes]
@@ -251,8 +268,8 @@ class _Fit:
         if len(data.names):
             notes.append(_names_note(ready))
         notes += [*tuning.said, *seen]
-        if calibration.weights is not None:
-            notes.append(_weights_note(calibration.weights, data, classes, aside=split.aside))
+        if weighted is not None:
+            notes.append(_weights_note(weighted, data, classes, aside=split.aside))
             say(notes[-1])
         return Outcome(
             protocol="transductive" if self.plan.transductive else "inductive",
@@ -326,9 +343,15 @@ def _names_note(ready: Ready) -> str:
     )
 
 
-def _weights_note(weights: tuple[float, ...], data: Data, classes: tuple[str, ...], *, aside: bool) -> str:
+def _weights_note(weighted: ClassWeights, data: Data, classes: tuple[str, ...], *, aside: bool) -> str:
+    if weighted.evened:
+        return (
+            "The unlabelled texts seem to hold the classes in the same shares as the labels do: each class "
+            "is weighted so that it is predicted as often. Where it should not be, fit with "
+            "--class-shares labelled."
+        )
     labelled = _shares(data, data.labelled)
-    shares = _shares(data, np.flatnonzero(data.labels >= 0)) * weights
+    shares = _shares(data, np.flatnonzero(data.labels >= 0)) * weighted.values
     most = int(np.abs(shares - labelled).argmax())
     tested = " The test rows were set aside from the labelled ones and have their shares." if aside else ""
     return (

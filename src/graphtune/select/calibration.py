@@ -1,9 +1,11 @@
-"""Probabilities made honest: a temperature, and class weights where labels were drawn unlike the texts.
+"""Probabilities made honest: a temperature, and class weights where unlabelled texts tell of them.
 
-Source: temperature: Guo et al., ICML 2017, arXiv:1706.04599, section 4.2; class weights: Saerens et al.,
-Neural Computation 14 (2002), equations 2.2 to 2.7.
+Source: temperature: Guo et al., ICML 2017, arXiv:1706.04599, section 4.2; weights where the classes' shares
+differ: Saerens et al., Neural Computation 14 (2002), equations 2.2 to 2.7; where they are alike: Sinkhorn's
+scaling of rows and columns in turn, as Hu et al., ICANN 2021, arXiv:2006.03806, section 3.3, have it.
 Differs from the papers: the temperature is applied to log-probabilities, since not every candidate has
-logits; the shares of the classes are held back towards those of the labels, and used only if far from them.
+logits; the shares of the classes are held back towards those of the labels, and used only if far from them;
+scaling leaves weights of the classes, which serve for new texts too.
 """
 
 from dataclasses import dataclass
@@ -13,9 +15,14 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 _LOWEST = 1e-9
 _FAR = 0.25  # share of texts that would have to change class; nearer estimates are not told from errors
+# Up to which shares are taken to be alike, if so much is right: else errors may hide how they differ. Found
+# on training rows of 16 sets with 5 and 10 labels a class: it applies in 24 draws of five of them, and gains
+# 0.6 points there on the mean, and loses 0.02 at worst.
+_NEAR, _RIGHT = 0.1, 0.8
 _HOLD = 0.3  # weight of the labels' shares, as a share of the number of texts
 _TEXTS_PER_CLASS = 20  # fewer unlabelled texts say too little
 _ROUNDS = 30
+_SCALINGS = 100
 
 
 @dataclass(frozen=True)
@@ -43,23 +50,62 @@ class Calibration:
         return probabilities > np.array(self.thresholds, dtype=np.float32)
 
 
-def class_shares(
-    probabilities: Float32[np.ndarray, "N C"], labelled: Float64[np.ndarray, " C"]
-) -> Float64[np.ndarray, " C"] | None:
-    """Estimate which share of unlabelled texts each class has, where it is far from the labels' own.
+@dataclass(frozen=True, eq=False)
+class ClassWeights:
+    """By what the classes' probabilities are multiplied."""
 
-    ``probabilities`` are the calibrated ones of the unlabelled texts, ``labelled`` the shares of the classes
-    among the labels they were learned from. Returns None where the two are near, or the texts are too few.
+    values: Float64[np.ndarray, " C"]
+    evened: bool  # whether the classes are taken to be as frequent as the labels have them, and made so
+
+
+def class_weights(
+    probabilities: Float32[np.ndarray, "N C"], labelled: Float64[np.ndarray, " C"], accuracy: float
+) -> ClassWeights | None:
+    """Return weights of the classes, as what is said of unlabelled texts tells them; None = all alike.
+
+    Where it says that the classes' shares are far from those of the labels, they are weighted by Bayes' rule.
+    Where they are near, and most is right, each class is weighted until it is as frequent as in the labels.
+
+    Args:
+        probabilities: the calibrated ones of the unlabelled texts.
+        labelled: shares of the classes among the labels they were learned from.
+        accuracy: 0 … 1, of the same model on held-out rows.
     """
     count, classes = probabilities.shape
     if count < _TEXTS_PER_CLASS * classes:
         return None
+    shares = class_shares(probabilities, labelled)
+    distance = np.abs(shares - labelled).sum() / 2
+    if distance > _FAR:
+        return ClassWeights(shares / labelled, evened=False)
+    if distance <= _NEAR and accuracy >= _RIGHT:
+        return ClassWeights(evening(probabilities, labelled), evened=True)
+    return None
+
+
+def class_shares(
+    probabilities: Float32[np.ndarray, "N C"], labelled: Float64[np.ndarray, " C"]
+) -> Float64[np.ndarray, " C"]:
+    """Estimate which share of unlabelled texts each class has, held back towards its share of the labels."""
     shares = labelled
     for _ in range(_ROUNDS):
         weighted = probabilities * (shares / labelled)
         weighted /= weighted.sum(axis=1, keepdims=True)
         shares = (weighted.mean(axis=0) + _HOLD * labelled) / (1 + _HOLD)
-    return shares if np.abs(shares - labelled).sum() / 2 > _FAR else None
+    return shares
+
+
+def evening(
+    probabilities: Float32[np.ndarray, "N C"], shares: Float64[np.ndarray, " C"]
+) -> Float64[np.ndarray, " C"]:
+    """Return weights of the classes, of mean 1, with which all texts together have these shares."""
+    weights = np.ones(len(shares))
+    table = np.maximum(probabilities.astype(np.float64), _LOWEST)
+    for _ in range(_SCALINGS):
+        weighted = table * weights
+        weighted /= weighted.sum(axis=1, keepdims=True)
+        weights *= shares / weighted.mean(axis=0)
+    return weights / weights.mean()
 
 
 def temperature(probabilities: Float32[np.ndarray, "B C"], labels: Int64[np.ndarray, " B"]) -> float:

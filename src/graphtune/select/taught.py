@@ -100,8 +100,13 @@ class Taught(Pupil):
         return self.student.learned(data, nodes, known[nodes], targets, seed=seed)
 
     def pace(self, data: Data, rows: Int64[np.ndarray, " T"]) -> Pace:
-        """Return how long it takes to learn from texts, by a few steps on some of ``rows``; see `Tuned`."""
-        return self.student.pace(data, rows)
+        """Return how long it takes to learn from texts, by a few steps on some of ``rows``; see `Tuned`.
+
+        What it takes to be ready includes going through the labels of ``rows`` at the end.
+        """
+        bare = replace(self.student, strategy=replace(self.strategy, label_epochs=0))
+        pace = bare.pace(data, rows)
+        return replace(pace, ready=pace.ready + self.strategy.label_epochs * len(rows) * pace.text)
 
     def restored(self, data: Data, tensors: Mapping[str, Tensor]) -> FittedTuned:
         """Return a saved one."""

@@ -1,0 +1,103 @@
+"""SetFit and `fit` in the same time with few labels, three draws of them.
+
+    python bench/setfit.py [SET...]
+
+Both have the packaged MiniLM, the same labelled rows and two minutes a training; SetFit has its own defaults
+and ends early where they are through, `fit` tunes the encoder. New texts are predicted one by one
+(inductive). The figures are `graphtune compare`'s; SetFit is one of the peers (``make peers``).
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import protocols
+import recording
+import smoke
+import surroundings
+from graphtune import progress
+from graphtune.compare import Offer, Settings, compare, methods
+
+NAME = "setfit"
+LEAD, BEHIND = 3.0, -0.5  # points: on the mean at least, on none less than
+SEEDS, LIMIT_SECONDS = 3, 120.0
+OURS, THEIRS = "graphtune-tuned", "SetFit"
+SETS = {  # labels a class; None = the published labelled rows
+    "banking77": None,
+    "trec6": 8,
+    "agnews_test7600": 8,
+}
+_ENCODER, _FLAGGED, _HOURS = "minilm", "few5", 3600.0
+_PEERS = Path(__file__).parent / "peers/methods.toml"
+
+
+def run(out: Path, names: tuple[str, ...] = tuple(SETS)) -> None:
+    """Run the sets that are named, as far as the data are there."""
+    found: list[dict[str, Any]] = []
+
+    def result(name: str) -> dict[str, Any]:
+        found.append(measured(name))
+        return found[-1] | surroundings.circumstances()
+
+    recording.record(out / NAME, names, result, line)
+    if len(found) == len(SETS):
+        leads = [one["lead"] for one in found]
+        met = fmean(leads) >= LEAD and min(leads) >= BEHIND
+        print(
+            f"mean lead {fmean(leads):+.2f} (bar {LEAD:+}, none under {BEHIND}): {'' if met else 'NOT '}met"
+        )
+
+
+def measured(name: str) -> dict[str, Any]:
+    """Return the accuracies of both on one set."""
+    labels = SETS[name]
+    protocol = protocols.Protocol(name, flagged=_FLAGGED if labels is None else None)
+    table, _ = protocols.read(protocol, 0)
+    settings = Settings(SEEDS, (labels,), _HOURS, LIMIT_SECONDS, _ENCODER, jobs=1)
+    offer = Offer(_ENCODER, links=False, same=False, nodes=len(table))
+    with tempfile.TemporaryDirectory() as work:
+        names = [f"{OURS}", str(_PEERS)]
+        wanted = [one for one in methods(names, offer) if one.name in (OURS, THEIRS)]
+        found = compare(table, wanted, Path(work), settings)
+    rows = {row.method: row for row in found.table}
+    both = [rows[one] for one in (OURS, THEIRS)]
+    ours, theirs = (100 * row.share for row in both)
+    return {
+        "dataset": name,
+        "labels": protocol.said if labels is None else f"{labels} training rows a class, drawn by the seed",
+        "protocol": found.protocol,
+        "seeds": len(found.seeds),
+        "limit_seconds": LIMIT_SECONDS,
+        "rows": found.rows,
+        "labelled": found.labelled,
+        "lead": round(ours - theirs, 2),
+        "methods": {
+            row.method: {
+                "accuracy": round(100 * row.share, 2),
+                "interval": None
+                if row.accuracy is None
+                else [round(100 * value, 2) for value in (row.accuracy.low, row.accuracy.high)],
+                "train_seconds": row.train_seconds,
+                "note": row.note,
+            }
+            for row in both
+        },
+    }
+
+
+def line(result: dict[str, Any]) -> str:
+    """Say a result in one line."""
+    ours, theirs = (result["methods"][name]["accuracy"] for name in (OURS, THEIRS))
+    return f"{result['dataset']}: fit {ours}, SetFit {theirs}: {result['lead']:+.2f} points"
+
+
+def main() -> int:
+    """Run the sets that are named, or all."""
+    with progress.shown():
+        return smoke.main(__doc__, run, named="set", names=tuple(SETS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
