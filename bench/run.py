@@ -5,8 +5,8 @@
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
 Without a NAME all are run but adapters, citation, class_names, comparison, compress, few_labels, million,
-mlp_init, multi_label, pruning, starts, trainer, tuning and unknown, which take long and are run only where
-named.
+mlp_init, multi_label, pruning, setfit, starts, trainer, tuning and unknown, which take long and are run only
+where named.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import adapters
+import against_setfit
 import bars
 import citation
 import class_names
@@ -55,11 +56,11 @@ BENCHMARKS = (
         multi_label,
         nearest,
     ),
-    *(pruning, sampling, starts, static, trainer, tuning, unknown, word_graph),
+    *(pruning, sampling, against_setfit, starts, static, trainer, tuning, unknown, word_graph),
 )
 _ONLY_NAMED = (
     *(adapters, citation, class_names, comparison, compress, few_labels, million, mlp_init),
-    *(multi_label, pruning, starts, trainer, tuning, unknown),
+    *(multi_label, pruning, against_setfit, starts, trainer, tuning, unknown),
 )
 RESULTS = Path(__file__).parent / "results"
 

@@ -78,7 +78,8 @@ class _Lines:
             self.last = now
             rate = self.done / (now - self.start)
             left = (self.total - self.done) / rate if rate else float("inf")
-            say(f"{self.what}: {self.done:.0f}/{self.total:.0f} {self.unit}, {rate:.0f}/s, {left:.0f} s left")
+            speed = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
+            say(f"{self.what}: {self.done:.0f}/{self.total:.0f} {self.unit}, {speed}/s, {left:.0f} s left")
 
 
 class _Live:

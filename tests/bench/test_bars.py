@@ -18,7 +18,7 @@ from graphtune.table import from_lists
 COMMITTED = table.committed()
 USUAL = ["bars", "encoding", "kernels", "ladder", "latency", "nearest", "sampling", "static", "word_graph"]
 ONLY_NAMED = ["adapters", "citation", "class_names", "comparison", "compress", "few_labels", "million"]
-ONLY_NAMED += ["mlp_init", "multi_label", "pruning", "starts", "trainer", "tuning", "unknown"]
+ONLY_NAMED += ["mlp_init", "multi_label", "pruning", "setfit", "starts", "trainer", "tuning", "unknown"]
 
 
 @pytest.fixture

@@ -324,7 +324,7 @@ def test_classes_as_frequent_in_the_texts_as_in_few_labels_are_predicted_so():
         said = model.calibration.apply(model.predictor.at(model.data, nodes))
         return np.abs(said.mean(axis=0) - 1 / 3).sum()
 
-    assert off(found) < 1e-3 < off(left)
+    assert off(found) < 0.7 * off(left)
 
 
 def test_weights_that_restore_the_texts_shares_leave_nothing_to_estimate():

@@ -1,6 +1,7 @@
 """What a search prefers: by right answers where labels are many, by likelihood where they are few."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -284,3 +285,21 @@ def test_what_the_table_has_no_room_for_is_told(monkeypatch):
         assert probe.view in ("words", "all")
         assert notes[str(probe)] == "too large for this table; a plan can name it"
     assert not {*made.too_large} & {*made.standing.tried, *made.left_out}
+
+
+@pytest.mark.parametrize("stored", [45, MANY])
+def test_the_bar_never_counts_more_than_it_said(monkeypatch, stored):
+    told = []
+
+    class Counted:
+        def __init__(self, total: float) -> None:
+            self.total, self.done = total, 0.0
+            told.append(self)
+
+        def advance(self, done: float) -> None:
+            self.done += done
+
+    monkeypatch.setattr(progress, "bar", lambda what, total, unit: nullcontext(Counted(total)))
+    made = search(stored)
+    made.run((NAMED["meaning"], NAMED["both"]), same=False)
+    assert 0.7 * told[0].total < told[0].done <= told[0].total

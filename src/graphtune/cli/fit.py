@@ -81,7 +81,7 @@ def fit(
         Literal["estimated", "labelled"] | None,
         typer.Option(
             "--class-shares",
-            help="Whether few labels' class frequencies are corrected by those the unlabelled texts show.",
+            help="Whether class frequencies after few labels are corrected by what unlabelled texts show.",
             show_default="estimated",
         ),
     ] = None,

@@ -45,8 +45,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             encoder is a transformer.
         serve_as: "graph" keeps the best model that reads a graph, "encoder" the tuned encoder alone, "auto"
             whatever held-out texts say.
-        class_shares: "estimated" lets the unlabelled texts correct how frequent few labels have each class,
-            where they show far other shares; "labelled" leaves that alone.
+        class_shares: "estimated" lets the unlabelled texts correct how often few labels have each class
+            predicted, where they show far other shares, or the same; "labelled" leaves that alone.
         keep_rare: whether a class with one labelled text is learned, though nothing checks it; else such a
             class is refused.
         unknown_label: a label whose rows are of no class: they are no class of the model, and choose how such

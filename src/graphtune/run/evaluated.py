@@ -1,5 +1,6 @@
 """What the test rows say, once everything is chosen."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +17,13 @@ from graphtune.select.thresholds import by_row
 from graphtune.select.verdict import Choice
 
 
-def evaluated(model: FittedModel, ready: Ready, choice: Choice) -> Outcome:
+def evaluated(
+    model: FittedModel, ready: Ready, choice: Choice, calibration: Callable[[Tried], Calibration]
+) -> Outcome:
     """Return the outcome with the figures of the test rows, if any has a label.
 
-    What was chosen, the best without a graph and the best with one are each asked once.
+    What was chosen, the best without a graph and the best with one are each asked once; ``calibration`` says
+    what is done to the probabilities of each.
     """
     judged = ready.tested
     if not len(judged):
@@ -27,10 +31,6 @@ def evaluated(model: FittedModel, ready: Ready, choice: Choice) -> Outcome:
     new = None if ready.plan.transductive else ready.new(judged)
     truth, place = ready.labels[judged], {int(row): at for at, row in enumerate(ready.nodes)}
     marks = None if ready.marks is None else ready.marks[judged]
-
-    def calibration(tried: Tried) -> Calibration:
-        # The same weights for all, so that what is compared is the graph.
-        return replace(model.calibration, temperature=tried.temperature, thresholds=tried.thresholds)
 
     def predict(tried: Tried) -> Float32[np.ndarray, "B C"]:
         fitted = ready.data.fitted(tried.candidate, ready.teach, ready.plan.seed)

@@ -3,10 +3,8 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
-
-import numpy as np
-from jaxtyping import Float64, Int64
 
 from graphtune.encoder import Transformer
 from graphtune.errors import PlanError
@@ -20,11 +18,12 @@ from graphtune.run.ready import Clock, Ready
 from graphtune.run.saved import check_place, save
 from graphtune.run.split import without_weightless
 from graphtune.run.started import check_started, started
+from graphtune.run.telling import Telling, note
 from graphtune.run.tracked import track_failure, track_fit
 from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
 from graphtune.run.within import within
 from graphtune.select import Data, GraphReport, Outcome, TextGCN, Window, served
-from graphtune.select.calibration import Calibration, ClassWeights, calibrated, class_weights
+from graphtune.select.calibration import ClassWeights
 from graphtune.select.grid import labels_are_few
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
@@ -40,8 +39,6 @@ _BEFORE_TUNING = 0.4  # of the budget, where an encoder is to be tuned after the
 _BEFORE_TUNING_BY_MANY = 0.25  # the same with many labels, from which tuning gains more than searching
 _MORE_TIME = 3.0  # times a budget that was too small
 _TO_TAKE_TURNS = 0.9  # of the budget, by when networks over words are trained, the final one included
-# Unlabelled texts that tell how frequent classes are: so many, or so many a class.
-_TELLING, _TELLING_PER_CLASS = 2000, 20
 SHARE_TO_FIT = 0.95  # of the budget, by when a tuned encoder must have read the test rows
 
 
@@ -111,11 +108,11 @@ class _Fit:
         with self.clock.stage("select"):
             search, journal = self._search(begin, ready)
             choice = choose(search.standing, exactly=self.plan.exactly)
-        tuning, unlabelled = Tuning(choice), self._telling(ready, search)
+        tuning, telling = Tuning(choice), Telling.of(ready, search)
         if self._tunes(ready):
             with self.clock.stage("tune"):
                 finish = begin + SHARE_TO_FIT * self.plan.budget_seconds
-                read = len(ready.tested) + len(unlabelled)
+                read = len(ready.tested) + len(telling.texts)
                 limits = Limits(finish, read, alone=self.plan.serve_as == "encoder")
                 tuning = tuned(search, choice, ready.teach, limits)
         if tuning.late and search.left_out and self.plan.serve_as != "encoder":
@@ -128,9 +125,8 @@ class _Fit:
             say(said)
         with self.clock.stage("final"):
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
-            weighted = self._weights(ready, choice.chosen, unlabelled)
-            weights = None if weighted is None else tuple(map(float, weighted.values))
-            calibration = Calibration(choice.chosen.temperature, weights, choice.chosen.thresholds)
+            weighted = telling.weights(ready, choice.chosen)
+            calibration = cache(partial(telling.calibration, ready, weighted=weighted))
         model = FittedModel(
             self.plan,
             ready.classes[: data.classes],
@@ -140,11 +136,11 @@ class _Fit:
             ready.maker,
             ready.graphs,
             Stored(ready.ids(ready.nodes), data.features.texts, data.labels, data.marks),
-            calibration,
+            calibration(choice.chosen),
             self._outcome(ready, search, replace(tuning, choice=choice), weighted, (*seen, *_cut(turns))),
         )
         with self.clock.stage("evaluate"):
-            model = replace(model, outcome=evaluated(model, ready, choice))
+            model = replace(model, outcome=evaluated(model, ready, choice, calibration))
         if self.strangers is not None and not data.several:
             with self.clock.stage("unknown"):
                 found = told(ready, tuning.judges(search, choice.chosen), choice.chosen, self.plan.seed)
@@ -225,34 +221,6 @@ class _Fit:
             )
         return _asked(choice, tuning.alone, "The tuned encoder serves by itself, as was asked for")
 
-    def _telling(self, ready: Ready, search: Search) -> Int64[np.ndarray, " U"]:
-        """Return the unlabelled texts that tell how frequent classes are; none where that is known."""
-        data = ready.data
-        none = np.zeros(0, dtype=np.int64)
-        if (
-            data.several
-            or self.plan.class_shares == "labelled"
-            or not (search.standing.few and search.held_out.drawn)
-        ):
-            # Many labels, or the table's own val rows, are taken to be drawn as the texts are.
-            return none
-        # Names are among what was learned from, and so in what is to be corrected.
-        if not _shares(data, ready.teach).all():
-            return none
-        every = np.flatnonzero(data.labels < 0)
-        most = max(_TELLING, _TELLING_PER_CLASS * data.classes)
-        return np.sort(np.random.default_rng(self.plan.seed).permutation(every)[:most])
-
-    def _weights(
-        self, ready: Ready, tried: Tried, unlabelled: Int64[np.ndarray, " U"]
-    ) -> ClassWeights | None:
-        """Return the weights of the classes where few labels were drawn, by what is said of some texts."""
-        if not len(unlabelled):
-            return None
-        fitted = ready.data.fitted(tried.candidate, ready.teach, self.plan.seed)
-        said = calibrated(fitted.at(ready.data, unlabelled), tried.temperature)
-        return class_weights(said, _shares(ready.data, ready.teach), tried.accuracy)
-
     def _outcome(
         self,
         ready: Ready,
@@ -269,7 +237,7 @@ class _Fit:
             notes.append(_names_note(ready))
         notes += [*tuning.said, *seen]
         if weighted is not None:
-            notes.append(_weights_note(weighted, data, classes, aside=split.aside))
+            notes.append(note(weighted, ready, classes))
             say(notes[-1])
         return Outcome(
             protocol="transductive" if self.plan.transductive else "inductive",
@@ -316,13 +284,6 @@ def share_to_search(*, tunes: bool, few: bool) -> float:
     return _BEFORE_TUNING if few else _BEFORE_TUNING_BY_MANY
 
 
-def _shares(data: Data, rows: Int64[np.ndarray, " T"]) -> Float64[np.ndarray, " C"]:
-    """Return which share of the labels each class has, as learning counts them."""
-    weights = None if data.weights is None else data.weights[rows]
-    counts = np.bincount(data.labels[rows], weights, data.classes)
-    return (counts / counts.sum()).astype(np.float64)
-
-
 def _cut(turns: Turns) -> tuple[str, ...]:
     if not turns.cut:
         return ()
@@ -340,25 +301,6 @@ def _names_note(ready: Ready) -> str:
     return (
         f"Of {ready.data.classes} classes {len(texts)} have a name that was read as one more text: {ends}. "
         "Where names mean something else, fit with --no-class-names."
-    )
-
-
-def _weights_note(weighted: ClassWeights, data: Data, classes: tuple[str, ...], *, aside: bool) -> str:
-    if weighted.evened:
-        return (
-            "The unlabelled texts seem to hold the classes in the same shares as the labels do: each class "
-            "is weighted so that it is predicted as often. Where it should not be, fit with "
-            "--class-shares labelled."
-        )
-    labelled = _shares(data, data.labelled)
-    shares = _shares(data, np.flatnonzero(data.labels >= 0)) * weighted.values
-    most = int(np.abs(shares - labelled).argmax())
-    tested = " The test rows were set aside from the labelled ones and have their shares." if aside else ""
-    return (
-        "The unlabelled texts seem to hold the classes in other shares than the labels do: "
-        f"{classes[most]} is taken to be {shares[most]:.0%} of the texts ({labelled[most]:.0%} of the "
-        f"labels); probabilities are weighted accordingly.{tested} Where new texts will have the labels' "
-        "shares, fit with --class-shares labelled."
     )
 
 

@@ -1,11 +1,11 @@
 """Probabilities made honest: a temperature, and class weights where unlabelled texts tell of them.
 
 Source: temperature: Guo et al., ICML 2017, arXiv:1706.04599, section 4.2; weights where the classes' shares
-differ: Saerens et al., Neural Computation 14 (2002), equations 2.2 to 2.7; where they are alike: Sinkhorn's
-scaling of rows and columns in turn, as Hu et al., ICANN 2021, arXiv:2006.03806, section 3.3, have it.
+differ: Saerens et al., Neural Computation 14 (2002), equations 2.2 to 2.7; where they are alike: batch
+calibration, Zhou et al., ICLR 2024, arXiv:2309.17249, section 3 (division by the mean over many texts).
 Differs from the papers: the temperature is applied to log-probabilities, since not every candidate has
 logits; the shares of the classes are held back towards those of the labels, and used only if far from them;
-scaling leaves weights of the classes, which serve for new texts too.
+what is divided is divided once more.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,15 @@ from jaxtyping import Bool, Float32, Float64, Int64
 _LOWEST = 1e-9
 _FAR = 0.25  # share of texts that would have to change class; nearer estimates are not told from errors
 # Up to which shares are taken to be alike, if so much is right: else errors may hide how they differ. Found
-# on training rows of 16 sets with 5 and 10 labels a class: it applies in 24 draws of five of them, and gains
-# 0.6 points there on the mean, and loses 0.02 at worst.
+# on training rows of 16 sets with 5 and 10 labels a class: it applies in 14 of 16 draws of agnews, clinc150,
+# dbpedia14k and snips, and gains 0.6 points there on the mean, 0.0 at worst.
 _NEAR, _RIGHT = 0.1, 0.8
 _HOLD = 0.3  # weight of the labels' shares, as a share of the number of texts
 _TEXTS_PER_CLASS = 20  # fewer unlabelled texts say too little
 _ROUNDS = 30
-_SCALINGS = 100
+_SCALINGS = (
+    2  # many of them overdo it where probabilities are sharp: up to -1.6 points there, and -6.7 elsewhere
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class ClassWeights:
     """By what the classes' probabilities are multiplied."""
 
     values: Float64[np.ndarray, " C"]
-    evened: bool  # whether the classes are taken to be as frequent as the labels have them, and made so
+    evened: bool  # whether classes are taken to be as frequent as the labels have them, and drawn there
 
 
 def class_weights(
@@ -64,7 +66,7 @@ def class_weights(
     """Return weights of the classes, as what is said of unlabelled texts tells them; None = all alike.
 
     Where it says that the classes' shares are far from those of the labels, they are weighted by Bayes' rule.
-    Where they are near, and most is right, each class is weighted until it is as frequent as in the labels.
+    Where they are near, and most is right, each class is weighted to be about as frequent as in the labels.
 
     Args:
         probabilities: the calibrated ones of the unlabelled texts.
@@ -98,7 +100,7 @@ def class_shares(
 def evening(
     probabilities: Float32[np.ndarray, "N C"], shares: Float64[np.ndarray, " C"]
 ) -> Float64[np.ndarray, " C"]:
-    """Return weights of the classes, of mean 1, with which all texts together have these shares."""
+    """Return weights of the classes, of mean 1, with which all texts together nearly have these shares."""
     weights = np.ones(len(shares))
     table = np.maximum(probabilities.astype(np.float64), _LOWEST)
     for _ in range(_SCALINGS):

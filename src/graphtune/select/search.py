@@ -52,12 +52,15 @@ class Search:
         Where only a first part has judged, the best of each family are then judged by the others too.
         """
         few, standing = self.standing.few, self.standing
-        linear = grid.propagated(named, few=few)
-        with progress.bar("candidates", float(len(linear) + 8 + 3 * len(named)), "tried") as bar:
-            extent = Extent.of(self.data, same=same)
-            every = grid.probes(few=few, same=same, several=self.data.several)
-            probes = [probe for probe in every if extent.allows(probe)]
-            self.too_large.extend(probe for probe in every if not extent.allows(probe))
+        linear, extent = grid.propagated(named, few=few), Extent.of(self.data, same=same)
+        every = grid.probes(few=few, same=same, several=self.data.several)
+        probes = [probe for probe in every if extent.allows(probe)]
+        self.too_large.extend(probe for probe in every if not extent.allows(probe))
+        networks = up_to == "network" and not self.data.several
+        most = len(probes) + len(linear) + (start is not None)
+        most += 0 if few else 2 * len(grid.smoothed(Probe(), named))
+        most += len(grid.networks("", "meaning", few=few)) if networks else 0
+        with progress.bar("candidates", float(most), "tried") as bar:
             # Whatever the time, the simplest candidates with and without a graph are there to compare, and
             # of many labels one that reads words: these alone may tell the classes.
             self._try_all([*probes[:1], *linear[:2]], bar, always=True)
@@ -67,7 +70,7 @@ class Search:
             if not few:
                 self._try_all(grid.smoothed(standing.first("graph-free").candidate, named), bar)
             best = standing.best("graph")
-            if best is not None and up_to == "network" and not self.data.several:
+            if best is not None and networks:
                 self._try_all(grid.networks(*self._place(best.candidate), few=few), bar)
             if best is not None and start is not None:
                 self._try_all([grid.started(start, min(best.candidate.graphs))], bar, always=True)

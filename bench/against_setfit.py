@@ -1,6 +1,6 @@
 """SetFit and `fit` in the same time with few labels, three draws of them.
 
-    python bench/setfit.py [SET...]
+    python bench/against_setfit.py [SET...]
 
 Both have the packaged MiniLM, the same labelled rows and two minutes a training; SetFit has its own defaults
 and ends early where they are through, `fit` tunes the encoder. New texts are predicted one by one
@@ -19,6 +19,7 @@ import smoke
 import surroundings
 from graphtune import progress
 from graphtune.compare import Offer, Settings, compare, methods
+from graphtune.compare.result import Row
 
 NAME = "setfit"
 LEAD, BEHIND = 3.0, -0.5  # points: on the mean at least, on none less than
@@ -58,12 +59,9 @@ def measured(name: str) -> dict[str, Any]:
     settings = Settings(SEEDS, (labels,), _HOURS, LIMIT_SECONDS, _ENCODER, jobs=1)
     offer = Offer(_ENCODER, links=False, same=False, nodes=len(table))
     with tempfile.TemporaryDirectory() as work:
-        names = [f"{OURS}", str(_PEERS)]
-        wanted = [one for one in methods(names, offer) if one.name in (OURS, THEIRS)]
+        wanted = [one for one in methods([OURS, str(_PEERS)], offer) if one.name in (OURS, THEIRS)]
         found = compare(table, wanted, Path(work), settings)
-    rows = {row.method: row for row in found.table}
-    both = [rows[one] for one in (OURS, THEIRS)]
-    ours, theirs = (100 * row.share for row in both)
+    both = {row.method: _figures(row, name) for row in found.table}
     return {
         "dataset": name,
         "labels": protocol.said if labels is None else f"{labels} training rows a class, drawn by the seed",
@@ -72,18 +70,19 @@ def measured(name: str) -> dict[str, Any]:
         "limit_seconds": LIMIT_SECONDS,
         "rows": found.rows,
         "labelled": found.labelled,
-        "lead": round(ours - theirs, 2),
-        "methods": {
-            row.method: {
-                "accuracy": round(100 * row.share, 2),
-                "interval": None
-                if row.accuracy is None
-                else [round(100 * value, 2) for value in (row.accuracy.low, row.accuracy.high)],
-                "train_seconds": row.train_seconds,
-                "note": row.note,
-            }
-            for row in both
-        },
+        "lead": round(both[OURS]["accuracy"] - both[THEIRS]["accuracy"], 2),
+        "methods": both,
+    }
+
+
+def _figures(row: Row, dataset: str) -> dict[str, Any]:
+    if row.accuracy is None:
+        raise RuntimeError(f"{row.method} was not run on {dataset}: {row.note}")
+    return {
+        "accuracy": round(100 * row.accuracy.value, 2),
+        "interval": [round(100 * value, 2) for value in (row.accuracy.low, row.accuracy.high)],
+        "train_seconds": row.train_seconds,
+        "note": row.note,
     }
 
 
