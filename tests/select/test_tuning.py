@@ -274,6 +274,23 @@ def test_an_encoder_that_is_wanted_alone_is_judged_on_few_texts_and_taught_on_al
     assert late.alone.candidate == fake
 
 
+def test_what_took_longer_than_a_few_steps_said_is_taught_on_fewer_texts(monkeypatch):
+    monkeypatch.setattr(tuning, "_LEAST_TEXTS", 0.2)
+
+    @dataclass(frozen=True)
+    class Slow(Fake):
+        def fit(self, data: Data, rows, *, seed: int) -> FittedKnown:
+            # Of 9 texts, after 36 labelled ones, and 9 that judge: by its own word 0.11 s.
+            time.sleep(0.44)
+            return super().fit(data, rows, seed=seed)
+
+    fake = Fake("tuned", "graph-free", wrong=20, texts=None)
+    told = Slow("taught", "graph", 0.99, texts=None, epoch=0.001)
+    # All texts would take 0.2 s by that word, and 0.8 s in truth.
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 1.1, told, alone=True)
+    assert 9 <= made.alone.candidate.texts < UNLABELLED
+
+
 def test_what_was_taught_worse_does_not_serve_alone(monkeypatch):
     fake = Fake("tuned", "graph-free", wrong=10, texts=None)
     worse = Fake("taught", "graph", wrong=75, texts=None)

@@ -195,13 +195,13 @@ def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], 
     end = pace.ready + fitting + len(teach) * a_text + 2 * pace.reading(limits.judged_rows)
     least = min(unlabelled, int(_LEAST_TEXTS * len(teach)))
 
-    def most(trainings: int, before_it: float) -> int:
+    def most(trainings: float, before_it: float) -> int:
         """Return how many texts each training has time for, those without a label alone."""
         return min(unlabelled, int((limits.left - before_it) / max(1e-9, trainings * a_text)))
 
     # The teachers that the first part needs are mostly there still.
     judging = pace.ready + (0 if limits.alone else fitting) + len(teach) * a_text + pace.reading(reads)
-    texts = most(2, judging + end)
+    texts = most(2.0, judging + end)
     if texts < least:
         return before.lacking("The encoder did not learn from a teacher: there was no time for it.")
 
@@ -211,8 +211,11 @@ def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], 
     if limits.alone:
         # Some texts are enough to tell whether it learns; what serves has the time that is then left.
         deadline = limits.finish - end - least * a_text
+        begin = time.monotonic()
         judged = _by_parts(search, of(least), (1, 0.0), (deadline, deadline))
-        served = of(max(least, most(1, end)))
+        # A whole training tells more of how long the next one takes than a few steps do.
+        slower = max(1.0, (time.monotonic() - begin) / max(1e-9, judging + least * a_text))
+        served = of(max(least, most(slower, slower * end)))
     else:
         parts = min(_JUDGED_PARTS, search.held_out.first // search.held_out.repeats, teacher.parts)
         deadline = limits.finish - end - texts * a_text

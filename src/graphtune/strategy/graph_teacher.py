@@ -38,8 +38,7 @@ class GraphTeacher:
     decay: float = 0.01  # AdamW decoupled weight decay
     epochs: int = 2
     # Of the labelled rows alone, at the end, from which the weights then keep a share.
-    label_epochs: int = 4  # 0 = none
-    label_rate: float = 1e-4  # AdamW step size of the last block
+    label_epochs: int = 2  # 0 = none
     label_rows: int = 16  # of a step, at most
     label_share: float = 0.5  # of the way from what the teacher made of the weights to what labels did
     loss: Loss = field(default_factory=CrossEntropy)  # of the labels
@@ -69,7 +68,7 @@ class GraphTeacher:
         known = task.train[task.labels[task.train] >= 0]
         if not self.label_epochs or not known.numel():
             return
-        learned = groups(model, self.label_rate, self.layer_decay, self.head_rate, self.decay)
+        learned = groups(model, self.rate, self.layer_decay, self.head_rate, self.decay)
         taught = [(p, p.detach().clone()) for group in learned for p in group.parameters]
         yield Phase(
             "labels",
