@@ -78,8 +78,12 @@ class _Lines:
             self.last = now
             rate = self.done / (now - self.start)
             left = (self.total - self.done) / rate if rate else float("inf")
-            speed = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
-            say(f"{self.what}: {self.done:.0f}/{self.total:.0f} {self.unit}, {speed}/s, {left:.0f} s left")
+            done = f"{self.done:.0f}/{self.total:.0f} {self.unit}"
+            say(f"{self.what}: {done}, {_said(rate)}/s, {left:.0f} s left")
+
+
+def _said(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
 class _Live:
@@ -107,7 +111,7 @@ def _rich(what: str, total: float, unit: str) -> Iterator[_Live]:
     class Rate(ProgressColumn):
         def render(self, task: RichTask) -> Text:
             speed = task.finished_speed or task.speed
-            return Text(f"{speed:.0f} {unit}/s" if speed else f"– {unit}/s", style="cyan")
+            return Text(f"{_said(speed)} {unit}/s" if speed else f"– {unit}/s", style="cyan")
 
     columns = (
         TextColumn("{task.description}"),

@@ -65,9 +65,12 @@ def test_time_is_kept_for_those_rows_alone_that_are_read_at_the_end(monkeypatch)
     for one in (rows, hidden):
         fit_table(one, plan=replace(asked, class_shares="labelled"), into=None)
     assert kept == [24, 0]
-    # Texts without a label are read where they tell how frequent classes are.
+    # Texts without a label are read where they are enough to tell how frequent classes are.
     fit_table(hidden, plan=asked, into=None)
-    assert kept[2] == np.count_nonzero((rows.labels < 0) & (np.array(rows.split) == "train"))
+    assert kept[2] == 0
+    monkeypatch.setattr("graphtune.run.class_shares.TEXTS_PER_CLASS", 5)
+    fit_table(hidden, plan=asked, into=None)
+    assert kept[3] == np.count_nonzero((rows.labels < 0) & (np.array(rows.split) == "train"))
 
 
 @pytest.mark.usefixtures("rows_csv")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphtune.select.calibration import Calibration, calibrated, class_weights, evening, temperature
+from graphtune.select.calibration import Calibration, calibrated, evening, reweighting, temperature
 
 
 def drawn(sharpness: float, *, rows: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +73,7 @@ UNIFORM = np.full(3, 1 / 3)
 
 def test_shares_far_from_those_of_the_labels_are_found_and_held_back():
     judge = judged([0.8, 0.15, 0.05], 5000)
-    weighted = class_weights(judge, UNIFORM, 0.5)
+    weighted = reweighting(judge, UNIFORM, 0.5)
     assert weighted is not None
     assert not weighted.evened
     found = weighted.values * UNIFORM
@@ -93,14 +93,14 @@ def test_shares_far_from_those_of_the_labels_are_found_and_held_back():
     ],
 )
 def test_what_does_not_tell_changes_nothing(shares, count, accuracy):
-    assert class_weights(judged(shares, count), UNIFORM, accuracy) is None
+    assert reweighting(judged(shares, count), UNIFORM, accuracy) is None
 
 
 def test_shares_near_those_of_the_labels_are_drawn_there():
     # A judge that takes to the first class: Bayes' rule would go further that way.
     biased = judged([1 / 3, 1 / 3, 1 / 3], 5000) * np.array([1.3, 1.0, 0.8], dtype=np.float32)
     biased /= biased.sum(axis=1, keepdims=True)
-    weighted = class_weights(biased, UNIFORM, 0.8)
+    weighted = reweighting(biased, UNIFORM, 0.8)
     assert weighted is not None
     assert weighted.evened
     found = Calibration(1.0, tuple(map(float, weighted.values))).apply(biased)
@@ -123,7 +123,7 @@ def test_sharp_probabilities_are_not_overruled():
     truth = random.choice(3, 3000, p=[0.36, 0.33, 0.31])
     sure = np.full((3000, 3), 1e-6, dtype=np.float32)
     sure[np.arange(3000), truth] = 1 - 2e-6
-    weighted = class_weights(sure, UNIFORM, 1.0)
+    weighted = reweighting(sure, UNIFORM, 1.0)
     assert weighted is not None
     assert ((sure * weighted.values).argmax(axis=1) == truth).all()
 

@@ -280,14 +280,14 @@ def test_what_took_longer_than_a_few_steps_said_is_taught_on_fewer_texts(monkeyp
     @dataclass(frozen=True)
     class Slow(Fake):
         def fit(self, data: Data, rows, *, seed: int) -> FittedKnown:
-            # Of 9 texts, after 36 labelled ones, and 9 that judge: by its own word 0.11 s.
-            time.sleep(0.44)
+            # Of 9 texts, after 36 labelled ones, and 9 that judge: by its own word 0.3 s.
+            time.sleep(1.4)
             return super().fit(data, rows, seed=seed)
 
     fake = Fake("tuned", "graph-free", wrong=20, texts=None)
-    told = Slow("taught", "graph", 0.99, texts=None, epoch=0.001)
-    # All texts would take 0.2 s by that word, and 0.8 s in truth.
-    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 1.1, told, alone=True)
+    told = Slow("taught", "graph", 0.99, texts=None, epoch=0.003)
+    # All texts would take 0.6 s by that word, and 2.6 s in truth.
+    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 3.6, told, alone=True)
     assert 9 <= made.alone.candidate.texts < UNLABELLED
 
 

@@ -46,7 +46,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         serve_as: "graph" keeps the best model that reads a graph, "encoder" the tuned encoder alone, "auto"
             whatever held-out texts say.
         class_shares: "estimated" lets the unlabelled texts correct how often few labels have each class
-            predicted, where they show far other shares, or the same; "labelled" leaves that alone.
+            predicted, where they show far other shares, or the same and most is right; "labelled" does not.
         keep_rare: whether a class with one labelled text is learned, though nothing checks it; else such a
             class is refused.
         unknown_label: a label whose rows are of no class: they are no class of the model, and choose how such

@@ -11,6 +11,7 @@ from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, homophily
 from graphtune.plan import Plan
 from graphtune.progress import say
+from graphtune.run.class_shares import Telling, weights_note
 from graphtune.run.evaluated import evaluated
 from graphtune.run.fingerprint import fingerprint
 from graphtune.run.fitted import FittedModel, Stored
@@ -18,12 +19,11 @@ from graphtune.run.ready import Clock, Ready
 from graphtune.run.saved import check_place, save
 from graphtune.run.split import without_weightless
 from graphtune.run.started import check_started, started
-from graphtune.run.telling import Telling, note
 from graphtune.run.tracked import track_failure, track_fit
 from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
 from graphtune.run.within import within
 from graphtune.select import Data, GraphReport, Outcome, TextGCN, Window, served
-from graphtune.select.calibration import ClassWeights
+from graphtune.select.calibration import Reweighting
 from graphtune.select.grid import labels_are_few
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
@@ -127,6 +127,10 @@ class _Fit:
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
             weighted = telling.weights(ready, choice.chosen)
             calibration = cache(partial(telling.calibration, ready, weighted=weighted))
+            if len(ready.tested):
+                # Before any test row is read: a tuned encoder keeps what it said of the latest texts alone.
+                for tried in filter(None, (choice.free, choice.graph)):
+                    calibration(tried)
         model = FittedModel(
             self.plan,
             ready.classes[: data.classes],
@@ -226,7 +230,7 @@ class _Fit:
         ready: Ready,
         search: Search,
         tuning: Tuning,
-        weighted: ClassWeights | None,
+        weighted: Reweighting | None,
         seen: tuple[str, ...],
     ) -> Outcome:
         choice = tuning.choice
@@ -237,7 +241,7 @@ class _Fit:
             notes.append(_names_note(ready))
         notes += [*tuning.said, *seen]
         if weighted is not None:
-            notes.append(note(weighted, ready, classes))
+            notes.append(weights_note(weighted, ready, classes))
             say(notes[-1])
         return Outcome(
             protocol="transductive" if self.plan.transductive else "inductive",

@@ -2,7 +2,7 @@
 
 Source: Zhang et al., ICLR 2022, arXiv:2110.08727, section 3 (a graph model's soft labels on all nodes).
 Differs from the paper: the student is the encoder, whose top blocks learn; labels that are known are targets
-as they are, and no term of their own.
+as they are, no term of their own, and have the last word (`GraphTeacher`).
 """
 
 from collections.abc import Mapping
@@ -62,7 +62,8 @@ class Taught(Pupil):
     @property
     def student(self) -> Tuned:
         """How it learns."""
-        return Tuned(self.blocks, self.strategy, self.batch_rows)
+        rows = min(self.batch_rows, self.strategy.label_rows)
+        return Tuned(self.blocks, replace(self.strategy, label_rows=rows), self.batch_rows)
 
     @property
     def served(self) -> "Taught":

@@ -165,7 +165,7 @@ class Tuned(GraphFree):
 class Pace:
     """How long tuning takes."""
 
-    ready: float  # seconds to load the encoder, and to read some texts
+    ready: float  # seconds that a training takes however many texts it has
     text: float  # seconds to learn from a text once
     epochs: Callable[[int], int]  # by the number of texts
     read: float  # seconds to predict a text

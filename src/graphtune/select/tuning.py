@@ -211,10 +211,11 @@ def _by_teacher(search: Search, before: Tuning, teach: Int64[np.ndarray, " T"], 
     if limits.alone:
         # Some texts are enough to tell whether it learns; what serves has the time that is then left.
         deadline = limits.finish - end - least * a_text
-        begin = time.monotonic()
         judged = _by_parts(search, of(least), (1, 0.0), (deadline, deadline))
-        # A whole training tells more of how long the next one takes than a few steps do.
-        slower = max(1.0, (time.monotonic() - begin) / max(1e-9, judging + least * a_text))
+        # A whole training tells more of how long the next one takes than a few steps do. As many texts as
+        # were judged are taught in any case.
+        seconds = 0.0 if judged is None else judged.seconds
+        slower = max(1.0, seconds / max(1e-9, judging + least * a_text))
         served = of(max(least, most(slower, slower * end)))
     else:
         parts = min(_JUDGED_PARTS, search.held_out.first // search.held_out.repeats, teacher.parts)

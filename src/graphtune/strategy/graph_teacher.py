@@ -64,9 +64,11 @@ class GraphTeacher:
             groups(model, self.rate, self.layer_decay, self.head_rate, self.decay),
             lambda batch: soft_cross_entropy(model(batch), batch.targets, batch.weights),
             self.epochs,
+            stopping=False,
         )
         known = task.train[task.labels[task.train] >= 0]
-        if not self.label_epochs or not known.numel():
+        # Where all have labels, these were the targets already.
+        if not self.label_epochs or known.numel() in (0, task.train.numel()):
             return
         learned = groups(model, self.rate, self.layer_decay, self.head_rate, self.decay)
         taught = [(p, p.detach().clone()) for group in learned for p in group.parameters]
@@ -75,6 +77,7 @@ class GraphTeacher:
             learned,
             lambda batch: self.loss(model(batch), batch.labels, batch.weights),
             self.label_epochs,
+            stopping=False,
             task=replace(task, train=known),
             batch_rows=self.label_rows,
         )

@@ -7,11 +7,11 @@ from jaxtyping import Float32, Float64, Int64
 
 from graphtune.run.ready import Ready
 from graphtune.select import Data
-from graphtune.select.calibration import Calibration, ClassWeights, calibrated, class_weights, evening
+from graphtune.select.calibration import TEXTS_PER_CLASS, Calibration, Reweighting, calibrated, reweighting
 from graphtune.select.search import Search
 from graphtune.select.standing import Tried
 
-_MOST, _PER_CLASS = 2000, 20  # texts that are read: so many, or so many a class
+_MOST = 2000  # texts that are read, or as many as tell anything
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,27 +26,31 @@ class Telling:
         data, plan = ready.data, ready.plan
         # Many labels, or the table's own val rows, are taken to be drawn as the texts are.
         known = not (search.standing.few and search.held_out.drawn)
-        if data.several or plan.class_shares == "labelled" or known or not learned(ready).all():
+        if data.several or plan.class_shares == "labelled" or known or not _learned(ready).all():
             return cls(np.zeros(0, dtype=np.int64))
-        every = np.flatnonzero(data.labels < 0)
-        most = max(_MOST, _PER_CLASS * data.classes)
+        every, enough = np.flatnonzero(data.labels < 0), TEXTS_PER_CLASS * data.classes
+        if len(every) < enough:
+            return cls(every[:0])
+        most = max(_MOST, enough)
         return cls(np.sort(np.random.default_rng(plan.seed).permutation(every)[:most]))
 
-    def weights(self, ready: Ready, chosen: Tried) -> ClassWeights | None:
+    def weights(self, ready: Ready, chosen: Tried) -> Reweighting | None:
         """Return the weights of the classes that follow from what is said of the texts; None = all alike."""
         if not len(self.texts):
             return None
-        return class_weights(self._said(ready, chosen), learned(ready), chosen.accuracy)
+        return reweighting(self._said(ready, chosen), _learned(ready), chosen.accuracy)
 
-    def calibration(self, ready: Ready, tried: Tried, weighted: ClassWeights | None) -> Calibration:
+    def calibration(self, ready: Ready, tried: Tried, weighted: Reweighting | None) -> Calibration:
         """Return what is done to the probabilities of what was chosen, or of what it is held against.
 
         Where the texts hold classes in other shares than the labels, they do so for all alike. How often each
-        has to be weighted up to be predicted as often as it is there is another matter for each.
+        has to be weighted up to be predicted as often as it is there is another matter for each, and whether
+        what it says tells of that.
         """
-        values = None if weighted is None else weighted.values
         if weighted is not None and weighted.evened:
-            values = evening(self._said(ready, tried), learned(ready))
+            own = self.weights(ready, tried)
+            weighted = own if own is not None and own.evened else None
+        values = None if weighted is None else weighted.values
         weights = None if values is None else tuple(map(float, values))
         return Calibration(tried.temperature, weights, tried.thresholds)
 
@@ -55,12 +59,12 @@ class Telling:
         return calibrated(fitted.at(ready.data, self.texts), tried.temperature)
 
 
-def learned(ready: Ready) -> Float64[np.ndarray, " C"]:
+def _learned(ready: Ready) -> Float64[np.ndarray, " C"]:
     """Return the shares of the classes among what teaches: names too, which are to be corrected with it."""
     return _shares(ready.data, ready.teach)
 
 
-def note(weighted: ClassWeights, ready: Ready, classes: tuple[str, ...]) -> str:
+def weights_note(weighted: Reweighting, ready: Ready, classes: tuple[str, ...]) -> str:
     """Say how the classes are weighted, and why."""
     if weighted.evened:
         return (
