@@ -78,8 +78,8 @@ class _Lines:
             self.last = now
             rate = self.done / (now - self.start)
             left = (self.total - self.done) / rate if rate else float("inf")
-            done = f"{self.done:.0f}/{self.total:.0f} {self.unit}"
-            say(f"{self.what}: {done}, {_said(rate)}/s, {left:.0f} s left")
+            so_far = f"{self.done:.0f}/{self.total:.0f} {self.unit}"
+            say(f"{self.what}: {so_far}, {_said(rate)}/s, {left:.0f} s left")
 
 
 def _said(rate: float) -> str:
