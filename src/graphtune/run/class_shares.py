@@ -18,7 +18,7 @@ _MOST = 2000  # texts that are read, or as many as tell anything
 class Telling:
     """Texts by which the classes' probabilities are weighted."""
 
-    texts: Int64[np.ndarray, " U"]  # nodes; none where it is known how frequent classes are
+    texts: Int64[np.ndarray, " M"]  # nodes; none where it is known how frequent classes are
 
     @classmethod
     def of(cls, ready: Ready, search: Search) -> "Telling":
@@ -54,7 +54,7 @@ class Telling:
         weights = None if values is None else tuple(map(float, values))
         return Calibration(tried.temperature, weights, tried.thresholds)
 
-    def _said(self, ready: Ready, tried: Tried) -> Float32[np.ndarray, "U C"]:
+    def _said(self, ready: Ready, tried: Tried) -> Float32[np.ndarray, "M C"]:
         fitted = ready.data.fitted(tried.candidate, ready.teach, ready.plan.seed)
         return calibrated(fitted.at(ready.data, self.texts), tried.temperature)
 
