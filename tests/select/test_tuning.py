@@ -276,19 +276,24 @@ def test_an_encoder_that_is_wanted_alone_is_judged_on_few_texts_and_taught_on_al
 
 def test_what_took_longer_than_a_few_steps_said_is_taught_on_fewer_texts(monkeypatch):
     monkeypatch.setattr(tuning, "_LEAST_TEXTS", 0.2)
-
-    @dataclass(frozen=True)
-    class Slow(Fake):
-        def fit(self, data: Data, rows, *, seed: int) -> FittedKnown:
-            # Of 9 texts, after 36 labelled ones, and 9 that judge: by its own word 0.3 s.
-            time.sleep(1.4)
-            return super().fit(data, rows, seed=seed)
-
     fake = Fake("tuned", "graph-free", wrong=20, texts=None)
-    told = Slow("taught", "graph", 0.99, texts=None, epoch=0.003)
-    # All texts would take 0.6 s by that word, and 2.6 s in truth.
-    made = came_to(monkeypatch, 45, (FREE, GRAPH), fake, 3.6, told, alone=True)
-    assert 9 <= made.alone.candidate.texts < UNLABELLED
+    told = Fake("taught", "graph", 0.99, texts=None, epoch=0.1)
+
+    def came(times: float) -> int | None:
+        """Return how many texts are taught where the lesson that is judged takes ``times`` as long."""
+
+        def by_parts(search, candidate, *asked):
+            judged = by_clock(search, candidate, *asked)
+            # Of 9 texts, after 45 labelled ones, with 9 that judge: by its own word 11.7 s.
+            return judged if candidate is fake else replace(judged, seconds=11.7 * times)
+
+        monkeypatch.setattr(tuning, "_by_parts", by_parts)
+        return came_to(monkeypatch, 45, (FREE, GRAPH), fake, 40.0, told, alone=True).alone.candidate.texts
+
+    by_clock = tuning._by_parts
+    assert came(1.0) is None  # all of them
+    # Of the 40 s 27 are for the labelled texts, and each other text takes 0.6 s.
+    assert 9 < came(3.0) <= 21
 
 
 def test_what_was_taught_worse_does_not_serve_alone(monkeypatch):

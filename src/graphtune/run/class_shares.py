@@ -40,14 +40,16 @@ class Telling:
             return None
         return reweighting(self._said(ready, chosen), _learned(ready), chosen.accuracy)
 
-    def calibration(self, ready: Ready, tried: Tried, weighted: Reweighting | None) -> Calibration:
-        """Return what is done to the probabilities of what was chosen, or of what it is held against.
+    def calibration(
+        self, ready: Ready, tried: Tried, *, chosen: Tried, weighted: Reweighting | None
+    ) -> Calibration:
+        """Return what is done to the probabilities of ``chosen``, which is ``weighted``, or its rivals'.
 
         Where the texts hold classes in other shares than the labels, they do so for all alike. How often each
         has to be weighted up to be predicted as often as it is there is another matter for each, and whether
         what it says tells of that.
         """
-        if weighted is not None and weighted.evened:
+        if tried is not chosen and weighted is not None and weighted.evened:
             own = self.weights(ready, tried)
             weighted = own if own is not None and own.evened else None
         values = None if weighted is None else weighted.values

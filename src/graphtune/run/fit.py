@@ -126,7 +126,7 @@ class _Fit:
         with self.clock.stage("final"):
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
             weighted = telling.weights(ready, choice.chosen)
-            calibration = cache(partial(telling.calibration, ready, weighted=weighted))
+            calibration = cache(partial(telling.calibration, ready, chosen=choice.chosen, weighted=weighted))
             if len(ready.tested):
                 # Before any test row is read: a tuned encoder keeps what it said of the latest texts alone.
                 for tried in filter(None, (choice.free, choice.graph)):
