@@ -33,9 +33,9 @@ from graphtune.encoder import Tfidf, from_name
 from graphtune.graph import Fuse, Given, Neighbours, Rows
 from graphtune.initial import DGI, GAE, GraphMAE, Initial, MLPInit, Usual
 from graphtune.layer import APPNP, GAT, GCN, GraphLayer
+from graphtune.layer.dropout import dropped
 from graphtune.loss import CrossEntropy
 from graphtune.model import Batch, Model, Task
-from graphtune.model.dropout import dropped
 from graphtune.phase import Group, Phase
 from graphtune.select import FeatureMaker
 from graphtune.select.spared import scaled
@@ -96,13 +96,17 @@ class Penalised:
 
 
 class TwoLayers(nn.Module):
-    """Dropout, a layer, ReLU (ELU of attention), dropout, a layer with one output a class."""
+    """Dropout, a layer, ReLU (ELU of attention), dropout, a layer with one output a class.
+
+    Where layers attend, their attention is dropped too.
+    """
 
     def __init__(self, how: Published, inputs: int, classes: int) -> None:
         super().__init__()
         self.dropout, self.attends = how.dropout, how.layer == "gat"
         if self.attends:
-            self.first, self.head = GAT(inputs, how.width, heads=8), GAT(how.width, classes, heads=1)
+            self.first = GAT(inputs, how.width, heads=8, dropout=how.dropout)
+            self.head = GAT(how.width, classes, heads=1, dropout=how.dropout)
         else:
             self.first, self.head = GCN(inputs, how.width), GCN(how.width, classes)
             for layer in (self.first, self.head):

@@ -1,7 +1,7 @@
 """Graph attention with several heads.
 
 Source: Velickovic et al., ICLR 2018, arXiv:1710.10903, eqs. 3 to 6.
-Differs from the paper: no dropout on the attention; no nonlinearity inside.
+Differs from the paper: dropout on the attention is off unless asked for; no nonlinearity inside.
 """
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphtune.graph import TextGraph
 from graphtune.layer.attention import attend, edge_sums, join_heads, row_softmax, width_of_head
+from graphtune.layer.dropout import check_dropout, dropped
 
 
 class GAT(nn.Module):
@@ -22,22 +23,32 @@ class GAT(nn.Module):
     Cost: O(N F G + E G) time, O(E H + N G) memory beside the graph.
 
     Raises:
-        PlanError: ``concatenate`` is on and ``outputs`` is no multiple of ``heads``.
+        PlanError: ``concatenate`` is on and ``outputs`` is no multiple of ``heads``, or ``dropout`` is not at
+            least 0 and less than 1.
     """
 
     hops: int = 1
 
     def __init__(
-        self, inputs: int, outputs: int, heads: int = 4, *, concatenate: bool = True, slope: float = 0.2
+        self,
+        inputs: int,
+        outputs: int,
+        heads: int = 4,
+        *,
+        concatenate: bool = True,
+        slope: float = 0.2,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         width = width_of_head(outputs, heads, concatenate=concatenate)
+        check_dropout(dropout)
         self.weight = nn.Linear(inputs, heads * width, bias=False)
         self.sent = nn.Parameter(torch.empty(heads, width))
         self.received = nn.Parameter(torch.empty(heads, width))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.concatenate, self.heads = concatenate, heads
         self.slope = slope  # of LeakyReLU below zero
+        self.dropout = dropout  # share of the attention that is left out of a training step
         for parameter in (self.weight.weight, self.sent, self.received):
             nn.init.xavier_uniform_(parameter)
 
@@ -50,6 +61,8 @@ class GAT(nn.Module):
         scores = edge_sums(looped, sent, received)
         values = flat.view(-1, *self.sent.shape)
         shares = row_softmax(looped, nn.functional.leaky_relu(scores, self.slope))
+        if self.training:
+            shares = dropped(shares, self.dropout)
         return join_heads(attend(looped, shares, values), concatenate=self.concatenate) + self.bias
 
 

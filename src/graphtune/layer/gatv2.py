@@ -1,8 +1,8 @@
 """Graph attention whose ranking of neighbours depends on the node that asks.
 
 Source: Brody et al., ICLR 2022, arXiv:2105.14491, eq. 7.
-Differs from the paper: source and target have weights of their own, with biases; no dropout on the attention;
-no nonlinearity inside.
+Differs from the paper: source and target have weights of their own, with biases; dropout on the
+attention is off unless asked for; no nonlinearity inside.
 """
 
 from typing import Any
@@ -24,6 +24,7 @@ from graphtune.layer.attention import (
     turned,
     width_of_head,
 )
+from graphtune.layer.dropout import check_dropout, dropped
 
 
 class GATv2(nn.Module):
@@ -36,22 +37,32 @@ class GATv2(nn.Module):
     Cost: O(N F G + E G) time, O(E H + N G) memory beside the graph.
 
     Raises:
-        PlanError: ``concatenate`` is on and ``outputs`` is no multiple of ``heads``.
+        PlanError: ``concatenate`` is on and ``outputs`` is no multiple of ``heads``, or ``dropout`` is not at
+            least 0 and less than 1.
     """
 
     hops: int = 1
 
     def __init__(
-        self, inputs: int, outputs: int, heads: int = 4, *, concatenate: bool = True, slope: float = 0.2
+        self,
+        inputs: int,
+        outputs: int,
+        heads: int = 4,
+        *,
+        concatenate: bool = True,
+        slope: float = 0.2,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         width = width_of_head(outputs, heads, concatenate=concatenate)
+        check_dropout(dropout)
         self.sent = nn.Linear(inputs, heads * width)
         self.received = nn.Linear(inputs, heads * width)
         self.attention = nn.Parameter(torch.empty(heads, width))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.concatenate, self.heads = concatenate, heads
         self.slope = slope  # of LeakyReLU below zero
+        self.dropout = dropout  # share of the attention that is left out of a training step
         for parameter in (self.sent.weight, self.received.weight, self.attention):
             nn.init.xavier_uniform_(parameter)
         nn.init.zeros_(self.sent.bias)
@@ -62,6 +73,8 @@ class GATv2(nn.Module):
         looped = graph.with_loops()
         sent, received = self.sent(x), self.received(x)
         shares = row_softmax(looped, _Scores.apply(sent, received, self.attention, self.slope, looped))
+        if self.training:
+            shares = dropped(shares, self.dropout)
         values = sent.view(-1, *self.attention.shape)
         return join_heads(attend(looped, shares, values), concatenate=self.concatenate) + self.bias
 

@@ -10,9 +10,8 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
-from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph, propagate, received, row_blocks
-from graphtune.model.dropout import dropped
+from graphtune.layer.dropout import check_dropout, dropped
 from graphtune.model.labelled import Labelled
 
 BLOCK_BYTES = 1 << 28  # of features and edges that a block of rows reads
@@ -95,8 +94,7 @@ class Model(nn.Module):
 
     def __init__(self, layers: Iterable[nn.Module], head: nn.Linear, *, dropout: float = 0.5) -> None:
         super().__init__()
-        if not 0.0 <= dropout < 1.0:
-            raise PlanError(f"dropout = {dropout} is out of range.", fix="use 0 or more and less than 1.")
+        check_dropout(dropout)
         self.layers = nn.ModuleList(layers)
         self.head = head
         self.dropout = dropout  # probability with which a feature is zeroed in training

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from graphtune.errors import PlanError
 from graphtune.graph import TextGraph
-from graphtune.model.dropout import dropped
+from graphtune.layer.dropout import check_dropout, dropped
 from graphtune.model.graph import BLOCK_BYTES, Batch, hops_of, in_blocks
 
 Exchange = Callable[[int, nn.Module, Tensor], Tensor]  # number of a rung, its layer, what every node sends
@@ -122,8 +122,7 @@ class SideNetwork(nn.Module):
         super().__init__()
         if not rungs:
             raise PlanError("A network beside an encoder reads no block of it.", fix="name one or more.")
-        if not 0.0 <= dropout < 1.0:
-            raise PlanError(f"dropout = {dropout} is out of range.", fix="use 0 or more and less than 1.")
+        check_dropout(dropout)
         self.rungs = nn.ModuleList(rungs)
         *below, last = (nn.Linear(_width(rung), classes) for rung in (rungs if exits else rungs[-1:]))
         self.exits, self.head = nn.ModuleList(below), last

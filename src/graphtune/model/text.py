@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from graphtune.encoder.pooling import pooled
 from graphtune.encoder.tunable import TunableTransformer
-from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph
+from graphtune.layer.dropout import check_dropout
 from graphtune.model.labelled import Labelled
 from graphtune.processor import fast_bfloat16
 
@@ -116,8 +116,7 @@ class TextModel(nn.Module):
         self, encoder: TunableTransformer, pooling: str, head: nn.Linear, *, dropout: float = 0.1
     ) -> None:
         super().__init__()
-        if not 0.0 <= dropout < 1.0:
-            raise PlanError(f"dropout = {dropout} is out of range.", fix="use 0 or more and less than 1.")
+        check_dropout(dropout)
         self.encoder, self.pooling, self.head, self.dropout = encoder, pooling, head, dropout
 
     @property

@@ -13,9 +13,8 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
-from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph, propagate
-from graphtune.model.dropout import dropped
+from graphtune.layer.dropout import check_dropout, dropped
 from graphtune.model.labelled import LabelledWords, digest_of
 
 
@@ -83,8 +82,7 @@ class WordsNetwork(nn.Module):
 
     def __init__(self, words: int, classes: int, *, width: int = 200, dropout: float = 0.5) -> None:
         super().__init__()
-        if not 0.0 <= dropout < 1.0:
-            raise PlanError(f"dropout = {dropout} is out of range.", fix="use 0 or more and less than 1.")
+        check_dropout(dropout)
         self.dropout = dropout
         bound = (6 / max(1, words + width)) ** 0.5
         self.words = nn.Parameter(torch.empty(words, width).uniform_(-bound, bound))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from graphtune.errors import PlanError
 from graphtune.graph import Sampler, TextGraph, WindowGraphs, propagate
-from graphtune.model.dropout import dropped
+from graphtune.layer.dropout import check_dropout, dropped
 from graphtune.model.labelled import LabelledWords, digest_of
 
 _JUDGED_AT_ONCE = 256  # texts
@@ -122,8 +122,7 @@ class WindowNetwork(nn.Module):
         self, inputs: int, classes: int, *, width: int = 96, steps: int = 2, dropout: float = 0.5
     ) -> None:
         super().__init__()
-        if not 0.0 <= dropout < 1.0:
-            raise PlanError(f"dropout = {dropout} is out of range.", fix="use 0 or more and less than 1.")
+        check_dropout(dropout)
         if steps < 0:
             raise PlanError(f"steps = {steps} is out of range.", fix="use 0 or more.")
         self.steps, self.dropout = steps, dropout

@@ -4,6 +4,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphtune.errors import PlanError
+
+
+def check_dropout(share: float) -> None:
+    """See that a ``share`` can be dropped.
+
+    Raises:
+        PlanError: it is not at least 0 and less than 1.
+    """
+    if not 0.0 <= share < 1.0:
+        raise PlanError(f"dropout = {share} is out of range.", fix="use 0 or more and less than 1.")
+
 
 def dropped(x: Float[Tensor, "N F"], share: float) -> Float[Tensor, "N F"]:
     """Zero a ``share`` of the features, at random, and scale the others up."""
