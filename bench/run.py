@@ -4,9 +4,9 @@
 
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
-Without a NAME all are run but adapters, citation, class_names, comparison, compress, few_labels, million,
-mlp_init, multi_label, pruning, setfit, starts, trainer, tuning and unknown, which take long and are run only
-where named.
+Without a NAME all are run but adapters, citation, class_names, comparison, compress, few_labels,
+gnn_strategies, million, mlp_init, multi_label, pruning, setfit, starts, trainer, tuning, unknown and
+word_networks, which take long and are run only where named.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import comparison
 import compress
 import encoding
 import few_labels
+import gnn_strategies
 import kernels
 import ladder
 import latency
@@ -37,6 +38,7 @@ import trainer
 import tuning
 import unknown
 import word_graph
+import word_networks
 
 BENCHMARKS = (
     *(
@@ -48,6 +50,7 @@ BENCHMARKS = (
         compress,
         encoding,
         few_labels,
+        gnn_strategies,
         kernels,
         ladder,
         latency,
@@ -57,10 +60,11 @@ BENCHMARKS = (
         nearest,
     ),
     *(pruning, sampling, against_setfit, starts, static, trainer, tuning, unknown, word_graph),
+    word_networks,
 )
 _ONLY_NAMED = (
-    *(adapters, citation, class_names, comparison, compress, few_labels, million, mlp_init),
-    *(multi_label, pruning, against_setfit, starts, trainer, tuning, unknown),
+    *(adapters, citation, class_names, comparison, compress, few_labels, gnn_strategies, million),
+    *(mlp_init, multi_label, pruning, against_setfit, starts, trainer, tuning, unknown, word_networks),
 )
 RESULTS = Path(__file__).parent / "results"
 

@@ -1,4 +1,4 @@
-"""Put the committed results of starts, adapters and citations into the documents, as tables.
+"""Put the committed results of pre-training, tuning and word networks into the documents, as tables.
 
     python bench/starts_page.py [--check]
 
@@ -11,88 +11,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import adapters
 import citation
+import gnn_strategies
+import mlp_init
 import rewriting
 import starts
+import word_networks
+from starts_words import CHINESE, ENGLISH, Words
 from table import replaced
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- starts:begin -->", "<!-- starts:end -->"
 Result = Mapping[str, Any]
+_CLEAR = 2.0  # standard errors of a mean gain from which it is told
 
 
-@dataclass(frozen=True)
-class Words:
-    """One language."""
-
-    starts: str
-    start: str
-    before: str
-    adapters: str
-    columns: tuple[str, ...]
-    citation: str
-    cited: tuple[str, ...]
-    groups: Mapping[str, str]
-    met: Mapping[bool, str]
-    made: str
-    none: str
-
-
-ENGLISH = Words(
-    starts=(
-        "Accuracy on test rows in percent with {labels} labels a class, tuned wholly (`Full`), and in "
-        "brackets the gain on random weights (`Usual`) over the same {seeds} draws, ± its standard "
-        "deviation; transductive: test texts are nodes, their labels hidden. *Seconds* are those of "
-        "pre-training, the median of the sets."
-    ),
-    start="start",
-    before="seconds",
-    adapters=(
-        "Pre-trained by attribute masking on one set, tuned on another with {labels} labels a class: "
-        "accuracy on test rows in percent, and how many numbers adapters learn of those that full tuning "
-        "does."
-    ),
-    columns=("pre-trained on", "tuned on", "full", "adapters", "head alone", "numbers"),
-    citation=(
-        "cora with the 140 labels of the Planetoid split, {seeds} seeds, settings chosen on val rows alone: "
-        "accuracy on test rows in percent."
-    ),
-    cited=("network", "accuracy", "bar", "met", "chosen"),
-    groups={
-        "gcn": "GCN as published, on words",
-        "gat": "GAT as published, on words",
-        "own": "pre-trained, on MiniLM",
-    },
-    met={True: "yes", False: "**no**"},
-    made="Made by `make bench NAME=starts`, `adapters` and `citation` with {made}.",
-    none="No figures are committed yet: `make bench NAME=starts`, `adapters` and `citation` make them.",
-)
-CHINESE = Words(
-    starts=(
-        "每类 {labels} 个标签、整体微调（`Full`）时测试行上的准确率（%）；括号内为相同 {seeds} 次抽样下"
-        "相对随机权重（`Usual`）的收益，± 为其标准差；直推式：测试文本是节点，其标签隐藏。"
-        "*秒*为预训练所需，取各数据集的中位数。"
-    ),
-    start="初始化",
-    before="秒",
-    adapters=(
-        "在一个数据集上以属性遮盖预训练，在另一个上以每类 {labels} 个标签微调：测试行上的准确率（%），"
-        "以及适配器学习的数字占整体微调的比例。"
-    ),
-    columns=("预训练于", "微调于", "整体", "适配器", "仅分类头", "数字"),
-    citation=(
-        "cora，Planetoid 划分的 140 个标签，{seeds} 个种子，设置仅在验证行上选定：测试行上的准确率（%）。"
-    ),
-    cited=("网络", "准确率", "标准", "达标", "选定"),
-    groups={"gcn": "已发表的 GCN，词特征", "gat": "已发表的 GAT，词特征", "own": "预训练，MiniLM 特征"},
-    met={True: "是", False: "**否**"},
-    made="由 `make bench NAME=starts`、`adapters` 和 `citation` 得出，环境为 {made}。",
-    none="尚未提交数字：`make bench NAME=starts`、`adapters` 和 `citation` 可得出。",
-)
 DOCUMENTS = (("gnn-strategies.md", ENGLISH), ("gnn-strategies.zh-CN.md", CHINESE))
 
 
@@ -100,9 +38,12 @@ DOCUMENTS = (("gnn-strategies.md", ENGLISH), ("gnn-strategies.zh-CN.md", CHINESE
 class Found:
     """What is committed."""
 
-    starts: Sequence[Result]
-    adapters: Sequence[Result]
-    citation: Sequence[Result]
+    starts: Sequence[Result] = ()
+    adapters: Sequence[Result] = ()
+    citation: Sequence[Result] = ()
+    strategies: Sequence[Result] = ()
+    words: Sequence[Result] = ()
+    mlp_init: Sequence[Result] = ()
 
     @classmethod
     def read(cls, folder: Path = RESULTS) -> "Found":
@@ -112,16 +53,91 @@ class Found:
             _those(folder / starts.NAME, starts.SETS),
             _those(folder / adapters.NAME, pairs),
             _those(folder / citation.NAME, citation.GROUPS),
+            _those(folder / gnn_strategies.NAME, gnn_strategies.SETS),
+            _those(folder / word_networks.NAME, word_networks.ROWS),
+            _those(folder / mlp_init.NAME, ("debian",)),
         )
 
 
 def text(found: Found, words: Words) -> str:
     """Return the tables in one language."""
-    every = (*found.starts, *found.adapters, *found.citation)
+    modules = (gnn_strategies, starts, adapters, citation, mlp_init, word_networks)
+    names = words.comma.join(f"`{module.NAME}`" for module in modules)
+    kinds = (found.strategies, found.starts, found.adapters, found.citation, found.mlp_init, found.words)
+    every = [one for kind in kinds for one in kind]
     if not every:
-        return words.none
-    parts = [*_starts(found.starts, words), *_adapters(found.adapters, words), *_cited(found.citation, words)]
-    return "\n\n".join([*parts, words.made.format(made="; ".join(dict.fromkeys(map(rewriting.made, every))))])
+        return words.none.format(names=names)
+    parts = [
+        *_strategies(found.strategies, words),
+        *_starts(found.starts, words),
+        *_adapters(found.adapters, words),
+        *_cited(found.citation, words),
+        *(_mlp(one, words) for one in found.mlp_init),
+        *_words(found.words, words),
+    ]
+    made = "; ".join(dict.fromkeys(map(rewriting.made, every)))
+    return "\n\n".join([*parts, words.made.format(names=names, made=made)])
+
+
+def _strategies(results: Sequence[Result], words: Words) -> list[str]:
+    if not results:
+        return []
+    lines = [rewriting.line(words.tuned), "|---|---|---:|---:|---|---|---:|"]
+    for way in results[0]["ways"]:
+        each = [(one["dataset"], one["ways"][way], one["ways"][gnn_strategies.FULL]) for one in results]
+        numbers, time = (
+            ""
+            if each[0][1][what] is None
+            else f"{100 * median(own[what] / full[what] for _, own, full in each):.0f} %"
+            for what in ("learned", "seconds")
+        )
+        clear = [(name, own["gain"]) for name, own, _ in each if _is_clear(own, results[0]["seeds"])]
+        helped, hurt = (
+            words.comma.join(f"{name} {gain:+.1f}" for name, gain in clear if (gain > 0) is up)
+            for up in (True, False)
+        )
+        mean = "" if way == gnn_strategies.FULL else f"{fmean(own['gain'] for _, own, _ in each):+.1f}"
+        lines.append(rewriting.line((f"`{way}`", words.ideas[way], numbers, time, helped, hurt, mean)))
+    said = words.strategies.format(
+        labels=results[0]["labels"],
+        seeds=results[0]["seeds"],
+        clear=_CLEAR,
+        sets=words.comma.join(one["dataset"] for one in results),
+    )
+    return [said, "\n".join(lines)]
+
+
+def _is_clear(figures: Result, seeds: int) -> bool:
+    error = (figures["deviation"] or 0.0) / seeds**0.5
+    return figures["gain"] != 0.0 and abs(figures["gain"]) > _CLEAR * error
+
+
+def _words(results: Sequence[Result], words: Words) -> list[str]:
+    if not results:
+        return []
+    lines = [rewriting.line(words.read), "|---|---|---:|---:|---|---:|---|"]
+    for one in results:
+        spread = "" if one["deviation"] is None else f" ± {one['deviation']:.1f}"
+        bar = one["bar"]
+        asked = f"{bar['accuracy']}"
+        if bar["seconds"] is not None:
+            asked = words.within.format(bar=asked, seconds=bar["seconds"])
+        cells = (f"`{one['row']}`", one["protocol"], f"{one['accuracy']:.1f}{spread}", f"{one['published']}")
+        lines.append(rewriting.line((*cells, asked, f"{one['longest_s']:.0f}", words.met[one["met"]])))
+    cores = results[0]["hardware"]["cores"]
+    return [words.words.format(seeds=len(results[0]["seeds"]), cores=cores), "\n".join(lines)]
+
+
+def _mlp(result: Result, words: Words) -> str:
+    seconds = result["median_s"]
+    return words.mlp.format(
+        mlp=seconds["mlp_init"],
+        xavier=seconds["xavier"],
+        seeds=len(result["seeds"]),
+        ratio=result["ratio"],
+        bar=result["bar"],
+        met=words.met[result["met"]],
+    )
 
 
 def _starts(results: Sequence[Result], words: Words) -> list[str]:

@@ -5,12 +5,15 @@ import torch
 
 import adapters
 import citation
+import gnn_strategies
 import protocols
 import starts
 import starts_page
 import transfer
+import word_networks
 from graphtune.initial import DGI, Usual
 from graphtune.layer import GIN
+from graphtune.select import TextGCN, Window
 from graphtune.strategy import AdapterGNN, Full, LinearProbe
 from graphtune.table import Links, from_lists
 from text_tasks import texts, tiny
@@ -52,6 +55,45 @@ def test_starts_are_held_against_random_weights_on_the_same_rows(tmp_path, monke
         assert result["starts"]["Usual"]["seconds"] == 0.0 < result["starts"]["DGI"]["seconds"]
         assert 0 <= result["starts"]["DGI"]["Full"]["accuracy"] <= 100
         assert (result["texts"], result["classes"]) == (48, 3)
+
+
+def test_strategies_are_held_against_full_tuning_and_against_no_graph(tmp_path, monkeypatch, capsys):
+    ways = {"Full": Full(epochs=3), "LinearProbe": LinearProbe(epochs=3)}
+    monkeypatch.setattr(gnn_strategies, "WAYS", ways)
+    monkeypatch.setattr(gnn_strategies, "SETS", {"banking77": tiny().name})
+    monkeypatch.setattr(gnn_strategies, "_OBJECTIVE", DGI(epochs=2))
+    monkeypatch.setattr(gnn_strategies, "_SEEDS", 2)
+    gnn_strategies.run(tmp_path, ("banking77",))
+    assert "banking77, 5 labels a class" in capsys.readouterr().out
+    result = json.loads((tmp_path / "gnn_strategies/banking77.json").read_text())
+    assert list(result["ways"]) == ["graph-free", "random", "Full", "LinearProbe"]
+    full, probe, free = (result["ways"][name] for name in ("Full", "LinearProbe", "graph-free"))
+    assert full["gain"] == 0.0
+    assert probe["learned"] == 64 * 3 + 3 < full["learned"]
+    assert (free["learned"], free["seconds"]) == (None, None)
+    assert probe["gain"] == pytest.approx(probe["accuracy"] - full["accuracy"], abs=0.011)
+
+
+def test_networks_over_words_are_fitted_whole(tmp_path, monkeypatch, capsys):
+    strategy = Full(rate=0.02, decay=0.0, epochs=3)
+    rows = {
+        "textgcn-r8": ("r8", TextGCN(width=8, strategy=strategy), "transductive"),
+        "window-mr": ("mr", Window(width=8, strategy=strategy), "inductive"),
+    }
+    made = {
+        name: word_networks.Row(dataset, 99.0, 99.5, (candidate,), protocol == "transductive", seconds=600.0)
+        for name, (dataset, candidate, protocol) in rows.items()
+    }
+    monkeypatch.setattr(word_networks, "ROWS", made)
+    monkeypatch.setattr(word_networks, "_SEEDS", 2)
+    word_networks.run(tmp_path, tuple(made))
+    for name, (_, candidate, protocol) in rows.items():
+        result = json.loads((tmp_path / f"word_networks/{name}.json").read_text())
+        assert (result["protocol"], len(result["seeds"])) == (protocol, 2)
+        assert {one["chosen"] for one in result["seeds"]} == {str(candidate)}
+        assert result["met"] == (result["accuracy"] >= 99.0)
+        assert result["longest_s"] == max(one["seconds"] for one in result["seeds"]) <= 600
+    assert "published 99.5" in capsys.readouterr().out
 
 
 def test_adapters_learn_a_share_of_what_full_tuning_does(tmp_path, monkeypatch, capsys):
@@ -131,15 +173,33 @@ def test_absent_data_are_told(tmp_path, monkeypatch, capsys):
         raise protocols.AbsentDataError("set GRAPHTUNE_DATA.")
 
     monkeypatch.setattr(protocols, "read", absent)
-    for module in (adapters, citation, starts):
+    for module in (adapters, citation, gnn_strategies, starts, word_networks):
         module.run(tmp_path)
     said = capsys.readouterr()
-    assert (said.out + said.err).count("GRAPHTUNE_DATA") == 1 + len(adapters.PAIRS) + len(starts.SETS)
+    parts = (adapters.PAIRS, gnn_strategies.SETS, starts.SETS, word_networks.ROWS)
+    assert (said.out + said.err).count("GRAPHTUNE_DATA") == 1 + sum(map(len, parts))
     assert list(tmp_path.glob("*/*.json")) == []
 
 
 def figures(accuracy: float, gain: float) -> dict:
     return {"Full": {"accuracy": accuracy, "gain": gain, "deviation": 0.5}}
+
+
+def strategies(name: str, gain: float, deviation: float) -> dict:
+    def way(gain, deviation, seconds=None, learned=None):
+        return {"gain": gain, "deviation": deviation, "seconds": seconds, "learned": learned}
+
+    return {
+        "dataset": name,
+        "labels": 5,
+        "seeds": 5,
+        "ways": {
+            "graph-free": way(1.0, 0.1),
+            "Full": way(0.0, 0.0, 4.0, 1000),
+            "GPF": way(gain, deviation, 2.0, 100),
+        },
+        **CIRCUMSTANCES,
+    }
 
 
 def test_tables_show_every_figure_in_both_languages():
@@ -179,6 +239,31 @@ def test_tables_show_every_figure_in_both_languages():
                 **CIRCUMSTANCES,
             }
         ],
+        [strategies("banking77", 2.0, 1.0), strategies("cora", -1.5, 1.0), strategies("webkb", 0.5, 4.0)],
+        [
+            {
+                "row": "textgcn-r8",
+                "protocol": "transductive",
+                "accuracy": 97.04,
+                "deviation": 0.2,
+                "longest_s": 92.6,
+                "seeds": [{}] * 5,
+                "published": 97.1,
+                "bar": {"accuracy": 96.9, "seconds": 180.0},
+                "met": True,
+                **CIRCUMSTANCES,
+            }
+        ],
+        [
+            {
+                "median_s": {"xavier": 9.0, "mlp_init": 4.0},
+                "ratio": 2.25,
+                "bar": 2.0,
+                "met": True,
+                "seeds": [{}] * 5,
+                **CIRCUMSTANCES,
+            }
+        ],
     )
     for words in (starts_page.ENGLISH, starts_page.CHINESE):
         told = starts_page.text(found, words)
@@ -186,8 +271,13 @@ def test_tables_show_every_figure_in_both_languages():
         assert "| `DGI` | 81.2 (+1.2 ± 0.5) | 81.2 (+1.2 ± 0.5) | 3.0 |" in told
         assert "| citeseer | cora | 80.0 | 80.0 | 80.0 | 5.0 % |" in told
         assert "| 81.3 ± 0.4 | 81.0 |" in told
+        assert f"| `GPF` | {words.ideas['GPF']} | 10 % | 50 % | banking77 +2.0 | cora -1.5 | +0.3 |" in told
+        assert f"| `Full` | {words.ideas['Full']} | 100 % | 100 % |  |  |  |" in told
+        assert f"| `graph-free` | {words.ideas['graph-free']} |  |  | banking77 +1.0" in told
+        assert "| `textgcn-r8` | transductive | 97.0 ± 0.2 | 97.1 | 96.9" in told
+        assert "2.25" in told
         assert told.count("graphtune 1.2, torch 2.9, 2 × x86_64") == 1
-        assert starts_page.text(starts_page.Found([], [], []), words) == words.none
+        assert starts_page.text(starts_page.Found(), words).endswith(words.none[-12:])
 
 
 def test_the_documents_hold_the_committed_results():
