@@ -45,7 +45,7 @@ def dense(model: WordsNetwork, adjacency: np.ndarray, texts: int, degree: np.nda
     spread = torch.from_numpy(matrix / np.sqrt(degree[:, None] * degree[None]))
     of_texts = torch.from_numpy(adjacency[:texts, texts:])
     means = of_texts / of_texts.sum(1, keepdim=True).clamp_min(1e-30)
-    x = torch.cat([means @ model.words, model.words])
+    x = torch.cat([means @ model.words if model.texts is None else model.texts, model.words])
     hidden = torch.relu(spread @ x + model.bias)
     return (spread @ model.head(hidden))[:texts].detach()
 
@@ -83,6 +83,25 @@ def test_learns_what_there_is_to_learn_and_comes_back_without_a_text():
     known = NewRows(data.features.maker.features(data.features.texts[:20]), {})
     found = fitted.attach(data, known).argmax(1)
     assert (found == fitted.at(data, np.arange(20)).argmax(1)).mean() > 0.9
+
+
+def test_texts_may_learn_rows_of_their_own_of_which_none_is_saved():
+    data, new = setting()
+    own = replace(QUICK, own_rows=True)
+    fitted = own.fit(data, ROWS, seed=0)
+    words, texts = len(fitted.built.vocabulary), len(data.labels)
+    assert fitted.learned == (words + texts) * 12 + 12 + 12 * 3 + 3
+    adjacency = fitted.built.graph.scipy().toarray()
+    expected = torch.softmax(dense(fitted.model, adjacency, texts, adjacency.sum(1) + 1), 1)
+    np.testing.assert_allclose(fitted.at(data, np.arange(texts)), expected.numpy(), rtol=1e-4, atol=1e-6)
+    assert (fitted.at(data, np.arange(36, 48)).argmax(1) == data.labels[36:]).mean() > 0.8
+    saved = fitted.tensors()
+    assert {len(tensor) for tensor in saved.values()}.isdisjoint({texts, words + texts})
+    nothing = Data(data.features.maker.features(()), {}, np.zeros(0, int), 3)
+    again = own.restored(nothing, saved)
+    assert np.array_equal(again.attach(data, new), fitted.attach(data, new))
+    known = NewRows(data.features.maker.features(data.features.texts[36:]), {})
+    assert (fitted.attach(data, known).argmax(1) == data.labels[36:]).mean() > 0.7
 
 
 def test_labels_of_other_rows_change_no_bit_and_the_rows_own_do():
@@ -127,7 +146,12 @@ def test_weights_of_rows_count_and_a_strategy_that_learns_less_learns_the_head()
 
 
 @pytest.mark.parametrize(
-    "candidate", [TextGCN(), QUICK, TextGCN(Words(window=5, min_count=3, word_edges=False), width=7)]
+    "candidate",
+    [
+        TextGCN(),
+        replace(QUICK, own_rows=True),
+        TextGCN(Words(window=5, min_count=3, word_edges=False), width=7),
+    ],
 )
 def test_round_trip_through_toml(candidate):
     a_plan_names_it(candidate)

@@ -2,8 +2,8 @@
 
 Source: Yao et al., AAAI 2019, arXiv:1809.05679, section 3.2 (TextGCN); Wang et al., 2022, arXiv:2206.00265
 (the feature of a text is made of its words' features, so that a new text has one).
-Differs from the papers: a text's feature is the mean of its words', weighted as the graph weighs them; the
-last map comes before the last hop, bias included.
+Differs from the papers: unless texts have rows of their own, as in the first, a text's feature is the mean of
+its words', weighted as the graph weighs them; the last map comes before the last hop, bias included.
 """
 
 from dataclasses import dataclass, replace
@@ -74,25 +74,29 @@ class WordsTask(LabelledWords):
 class WordsNetwork(nn.Module):
     """``scores = S (relu(S x + b) W + c)``, ``x`` a learned row of each word and means of them for texts.
 
-    ``S = D^-1/2 (A + I) D^-1/2``; dropout before each hop. Cost: O(E (G + C)) time a step.
+    ``S = D^-1/2 (A + I) D^-1/2``; dropout before each hop. So many ``texts`` have a learned row of their own
+    instead; a text that comes later has none. Cost: O(E (G + C)) time a step.
 
     Raises:
         PlanError: ``dropout`` is not at least 0 and less than 1.
     """
 
-    def __init__(self, words: int, classes: int, *, width: int = 200, dropout: float = 0.5) -> None:
+    def __init__(
+        self, words: int, classes: int, *, texts: int = 0, width: int = 200, dropout: float = 0.5
+    ) -> None:
         super().__init__()
         check_dropout(dropout)
         self.dropout = dropout
-        bound = (6 / max(1, words + width)) ** 0.5
+        bound = (6 / max(1, texts + words + width)) ** 0.5
         self.words = nn.Parameter(torch.empty(words, width).uniform_(-bound, bound))
+        self.texts = nn.Parameter(torch.empty(texts, width).uniform_(-bound, bound)) if texts else None
         self.bias = nn.Parameter(torch.zeros(width))
         self.head = nn.Linear(width, classes)
 
     @property
     def body(self) -> list[nn.Parameter]:
-        """The words' rows, and the bias of the first layer."""
-        return [self.words, self.bias]
+        """The words' rows, those of texts if they have any, and the bias of the first layer."""
+        return [self.words, self.bias, *([] if self.texts is None else [self.texts])]
 
     @property
     def settings(self) -> str:
@@ -105,9 +109,11 @@ class WordsNetwork(nn.Module):
 
     def sent(self, task: WordsTask) -> Float[Tensor, "N C"]:
         """Return what every node sends in the last hop."""
-        x = propagate(
-            task.means, torch.cat([self.words.new_zeros(task.graph.texts, len(self.bias)), self.words])
-        )
+        if self.texts is None:
+            none = self.words.new_zeros(task.graph.texts, len(self.bias))
+            x = propagate(task.means, torch.cat([none, self.words]))
+        else:
+            x = torch.cat([self.texts, self.words])
         hidden = torch.relu(propagate(task.spread, self._dropped(x)) + self.bias)
         return self.head(self._dropped(hidden))
 

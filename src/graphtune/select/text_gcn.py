@@ -3,7 +3,7 @@
 Source: Yao et al., AAAI 2019, arXiv:1809.05679 (TextGCN); Wang et al., 2022, arXiv:2206.00265, for texts that
 come later.
 Differs from the papers: the graph is that of `Words`; AdamW; a new text receives from the words it shares
-with the graph and sends nothing.
+with the graph and sends nothing; it has the mean of its words' rows, whatever texts had while it was trained.
 """
 
 from collections.abc import Mapping
@@ -30,6 +30,7 @@ from graphtune.train import Training
 
 _PATIENCE = 20  # epochs
 _MODEL = "model."  # before the names of the network's tensors
+_OF_TEXTS = "texts"  # the network's tensor of rows that no later text reads
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class TextGCN(GraphFree):
     words: Words = field(default_factory=Words)  # how the graph is built
     width: int = 200
     dropout: float = 0.5
+    own_rows: bool = False  # whether each text learns a row, as in the first paper; none of them is saved
     strategy: Strategy = Full(rate=0.02, decay=0.0, epochs=200)
 
     def __post_init__(self) -> None:
@@ -72,7 +74,8 @@ class TextGCN(GraphFree):
         told = lesson(data, rows, seed)
         task = WordsTask(built.graph, told.labels, data.classes, told.learn, told.stop, told.weights)
         with seeded(seed):
-            model = self._model(len(built.vocabulary), data.classes)
+            texts = built.graph.texts if self.own_rows else 0
+            model = self._model(len(built.vocabulary), data.classes, texts)
         history = trained_in_turn(self.strategy, model, task, Training(patience=_PATIENCE), data, seed)
         with torch.no_grad():
             sent = model.eval().sent(task)
@@ -96,10 +99,11 @@ class TextGCN(GraphFree):
     def __str__(self) -> str:
         usual = "" if isinstance(self.strategy, Full) else f", {type(self.strategy).__name__}"
         alone = "" if self.words.word_edges else ", no word edges"
-        return f"TextGCN(words within {self.words.window}, {self.width} wide{alone}{usual})"
+        own = ", texts with rows of their own" if self.own_rows else ""
+        return f"TextGCN(words within {self.words.window}, {self.width} wide{own}{alone}{usual})"
 
-    def _model(self, words: int, classes: int) -> WordsNetwork:
-        return WordsNetwork(words, classes, width=self.width, dropout=self.dropout).eval()
+    def _model(self, words: int, classes: int, texts: int = 0) -> WordsNetwork:
+        return WordsNetwork(words, classes, texts=texts, width=self.width, dropout=self.dropout).eval()
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +141,9 @@ class FittedTextGCN:
         return torch.softmax(self.model.eval().attached(links, self.degree, self.sent), 1).numpy()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the network's parameters, the words, and what they send."""
-        own = {f"{_MODEL}{name}": tensor for name, tensor in tensors_of(self.model).items()}
+        """Return the network's parameters but texts' own, the words, and what they send."""
+        kept = {name: tensor for name, tensor in tensors_of(self.model).items() if name != _OF_TEXTS}
+        own = {f"{_MODEL}{name}": tensor for name, tensor in kept.items()}
         return own | self.built.tensors() | {"degree": self.degree, "sent": self.sent.contiguous()}
 
     @property
