@@ -34,7 +34,7 @@ WAYS: dict[str, Strategy] = {
     "probe": LinearProbe(rate=0.01, epochs=100),
 }
 _SHAPE, _OBJECTIVE = transfer.Shape(), Masking(epochs=50)
-_ENCODER, _SEEDS, _MOST, _LABELS = "minilm", 5, 6000, 20
+_ENCODER, _SEEDS, _MOST, _LABELS = "minilm", 5, 3000, 20
 
 
 def run(out: Path) -> None:

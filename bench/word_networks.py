@@ -23,6 +23,7 @@ from graphtune.graph import Words
 from graphtune.plan import Plan
 from graphtune.run import fit_table
 from graphtune.select import Candidate, TextGCN, Window
+from graphtune.strategy import Full
 
 NAME = "word_networks"
 _SEEDS, _DIGITS = 5, 2
@@ -43,7 +44,8 @@ class Row:
 
 
 _TEXT_GCN = (TextGCN(words=Words(min_count=5), own_rows=True),)  # words as rare as the paper's
-_WINDOW = (Window(),)
+# The block and the rate were chosen on held-out training rows of MR.
+_WINDOW = (Window(block=4, strategy=Full(rate=1e-3, decay=5e-3, epochs=60)),)
 ROWS = {
     "textgcn-r8": Row("r8", 96.9, 97.1, _TEXT_GCN, transductive=True, seconds=_SECONDS),
     "textgcn-mr": Row("mr", 76.0, 76.7, _TEXT_GCN, transductive=True, seconds=_SECONDS),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from candidate_laws import (
     a_deadline_that_has_passed_ends_it,
     a_heavy_class_is_said_more_often,
@@ -17,10 +18,12 @@ from candidate_laws import (
 )
 
 from graphtune.encoder import Static, Tfidf
-from graphtune.errors import PlanError
+from graphtune.encoder.words_in_context import WordsInContext
+from graphtune.errors import EncoderError, PlanError
 from graphtune.select import Data, FeatureMaker, NewRows, Window
 from graphtune.select.data import OutOfTime
 from graphtune.select.turns import Turns
+from graphtune.select.window import in_context
 from graphtune.strategy import Full, LinearProbe
 from text_tasks import texts, tiny
 
@@ -59,6 +62,35 @@ def test_learns_what_there_is_to_learn_whatever_the_words_are_of(kind):
     assert fitted.learned == sum(tensor.numel() for tensor in fitted.tensors().values())
     again = QUICK.restored(Data(data.features.maker.features(()), {}, np.zeros(0, int), 3), fitted.tensors())
     assert np.array_equal(again.attach(data, new), fitted.attach(data, new))
+
+
+def test_words_may_be_read_where_they_stand(monkeypatch):
+    data, new = setting(kind="transformer")
+    told = replace(QUICK, block=2)
+    fitted = told.fit(data, ROWS, seed=0)
+    assert str(told).startswith("words of block 2 within 3(")
+    found = fitted.at(data, np.arange(36, 48))
+    assert (found.argmax(axis=1) == data.labels[36:]).mean() > 0.8
+    np.testing.assert_allclose(fitted.attach(data, new)[0], fitted.attach(data, new)[6], atol=1e-6)
+    again = told.restored(Data(data.features.maker.features(()), {}, np.zeros(0, int), 3), fitted.tensors())
+    assert np.array_equal(again.attach(data, new), fitted.attach(data, new))
+    only_its_rows_labels_count(told, lambda labels=None: setting(labels, "transformer"), ROWS)
+
+
+def test_a_nodes_row_is_the_mean_of_its_places_standardised():
+    asked = ("dog cat dog", "", "cat")
+    words = WordsInContext.of(tiny(), asked, 1)
+    graphs, rows = in_context(words, 3)
+    first = graphs.sizes[0]
+    assert graphs.words.tolist() == [*range(first), -1, *range(first + 1, len(graphs.words))]
+    states, mask = words.states.padded(np.arange(1))
+    assert mask.sum() == len(words.words[: words.starts[1]]) == 5  # a mark at either end
+    ids = words.words[:5]
+    for node, word in enumerate(np.unique(ids)):
+        mean = states[0, torch.from_numpy(ids == word)].mean(0)
+        expected = torch.nn.functional.layer_norm(mean, mean.shape)
+        torch.testing.assert_close(rows[node].float(), expected, atol=0.02, rtol=0.02)
+    assert not rows[first].any()
 
 
 def test_labels_of_other_rows_change_no_bit_and_the_rows_own_do():
@@ -113,12 +145,21 @@ def test_round_trip_through_toml(candidate):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("window", 1), ("steps", -1), ("width", 0), ("dropout", 1.0), ("batch_rows", 0)],
+    [("window", 1), ("steps", -1), ("width", 0), ("dropout", 1.0), ("batch_rows", 0), ("block", 0)],
 )
 def test_a_value_out_of_range_is_refused_with_its_fix(field, value):
     with pytest.raises(PlanError, match=f"{field} = {value}") as told:
         replace(QUICK, **{field: value})
     assert "or more" in told.value.fix
+
+
+def test_a_block_that_is_not_there_is_told():
+    data, _ = setting(kind="transformer")
+    with pytest.raises(EncoderError, match="99"):
+        replace(QUICK, block=99).fit(data, ROWS, seed=0)
+    with pytest.raises(EncoderError, match="no word in its context") as told:
+        replace(QUICK, block=1).fit(setting()[0], ROWS, seed=0)
+    assert "transformer" in told.value.fix
 
 
 def test_what_cannot_be_learned_is_told():

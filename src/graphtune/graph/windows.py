@@ -64,6 +64,15 @@ class WindowGraphs:
         """The number of nodes of each text."""
         return np.diff(self.starts)
 
+    def places(
+        self, words: Int64[np.ndarray, " P"], starts: Int64[np.ndarray, " _"]
+    ) -> Int64[np.ndarray, " P"]:
+        """Return the node of each place of the words that the graphs were made of."""
+        stride = max(int(words.max(initial=-1)), int(self.words.max(initial=-1))) + 2
+        text, of_node = np.arange(len(self.sizes)), np.repeat(np.arange(len(self.sizes)), self.sizes)
+        places = np.repeat(text, np.diff(starts)) * stride + words + 1
+        return np.searchsorted(of_node * stride + self.words + 1, places)
+
     def part(self, texts: Int64[np.ndarray, " B"]) -> "WindowGraphs":
         """Return the graphs of some texts, in this order."""
         first, size = self.starts[texts], self.sizes[texts]

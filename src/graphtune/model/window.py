@@ -36,7 +36,7 @@ class WindowTask(LabelledWords):
     """What there is to learn from texts, each a graph of its words."""
 
     graphs: WindowGraphs
-    words: Float[Tensor, "W F"]  # row of each word
+    words: Float[Tensor, "W F"]  # row of each word; where it is read in context, of each node
     labels: Int64[Tensor, " T"]  # -1 = unknown
     classes: int
     train: Int64[Tensor, " M"]  # rows that are trained on
@@ -69,8 +69,8 @@ class WindowTask(LabelledWords):
 def word_features(graphs: WindowGraphs, words: Float[Tensor, "W F"]) -> Float[Tensor, "N F"]:
     """Return each node's row; zeros for what stands for a text without words."""
     known = torch.from_numpy(graphs.words >= 0)
-    found = words.new_zeros(len(known), words.shape[1])
-    found[known] = words[torch.from_numpy(graphs.words)[known]]
+    found = torch.zeros(len(known), words.shape[1])
+    found[known] = words[torch.from_numpy(graphs.words)[known]].to(found.dtype)
     return found
 
 
