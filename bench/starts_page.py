@@ -7,6 +7,7 @@ Chinese twin; nothing else is touched.
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,13 +145,15 @@ def _starts(results: Sequence[Result], words: Words) -> list[str]:
     if not results:
         return []
     names = list(dict.fromkeys(name for one in results for name in one["starts"]))
-    head = (words.start, *(one["dataset"] for one in results), words.before)
-    lines = [rewriting.line(head), "|---|" + "---:|" * (len(results) + 1)]
+    head = (words.start, *(one["dataset"] for one in results), words.mean, words.before)
+    lines = [rewriting.line(head), "|---|" + "---:|" * (len(results) + 2)]
     for name in names:
         every = [one["starts"].get(name) for one in results]
         seconds = sorted(ways["seconds"] for ways in every if ways)
         cells = [_gained(ways["Full"], plain=name == starts.RANDOM) if ways else "" for ways in every]
-        lines.append(rewriting.line((f"`{name}`", *cells, f"{seconds[len(seconds) // 2]:.1f}")))
+        gains = [ways["Full"]["gain"] for ways in every if ways]
+        mean = "" if name == starts.RANDOM else f"{fmean(gains):+.1f}"
+        lines.append(rewriting.line((f"`{name}`", *cells, mean, f"{seconds[len(seconds) // 2]:.1f}")))
     said = words.starts.format(labels=results[0]["labels"], seeds=results[0]["seeds"])
     return [said, "\n".join(lines)]
 
@@ -180,8 +183,13 @@ def _cited(results: Sequence[Result], words: Words) -> list[str]:
     for one in results:
         spread = "" if one["deviation"] is None else f" ± {one['deviation']:.1f}"
         cells = (words.groups[one["group"]], f"{one['accuracy']:.1f}{spread}", f"{one['bar']:.1f}")
-        lines.append(rewriting.line((*cells, words.met[one["met"]], f"`{one['chosen']}`")))
+        lines.append(rewriting.line((*cells, words.met[one["met"]], f"`{_brief(one['chosen'])}`")))
     return [words.citation.format(seeds=len(results[0]["seeds"])), "\n".join(lines)]
+
+
+def _brief(chosen: str) -> str:
+    """Leave out the loss, and the modules of classes."""
+    return re.sub(r"<class '[\w.]*\.(\w+)'>", r"\1", re.sub(r", loss=\w+\([^()]*\)", "", chosen))
 
 
 def _those(folder: Path, names: Any) -> list[Result]:

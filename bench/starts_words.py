@@ -12,6 +12,7 @@ class Words:
 
     starts: str
     start: str
+    mean: str
     before: str
     adapters: str
     columns: tuple[str, ...]
@@ -39,6 +40,7 @@ ENGLISH = Words(
         "pre-training, the median of the sets."
     ),
     start="start",
+    mean="mean gain",
     before="seconds",
     adapters=(
         "Pre-trained by attribute masking on one set, tuned on another with {labels} labels a class: "
@@ -104,6 +106,7 @@ CHINESE = Words(
         "*秒*为预训练所需，取各数据集的中位数。"
     ),
     start="初始化",
+    mean="平均收益",
     before="秒",
     adapters=(
         "在一个数据集上以属性遮盖预训练，在另一个上以每类 {labels} 个标签微调：测试行上的准确率（%），"
