@@ -5,7 +5,7 @@
 A GIN of the paper's width (300) is pre-trained by attribute masking on the texts of one data set, without a
 label, and tuned on another with 20 labels a class: wholly, by AdapterGNN, and its head alone. The packaged
 MiniLM makes the rows of both, similar texts are linked, or what the data set links. Test rows are nodes,
-their labels hidden, and are read once, for the figures; val rows choose the epoch.
+their labels hidden, and are read once, for the figures; val rows choose the epoch and the settings.
 """
 
 import sys
@@ -28,11 +28,12 @@ PAIRS = (
     ("dbpedia14k", "trec6"),
     ("subj", "cr"),
 )
-WAYS: dict[str, Strategy] = {
-    "full": Full(rate=1e-3, decay=5e-4, epochs=100),
-    # One step an epoch: the paper takes many, at 1e-3. Chosen on val rows of the first pair.
-    "adapters": AdapterGNN(scale=1.0, rate=0.03, epochs=100),
-    "probe": LinearProbe(rate=0.01, epochs=100),
+# A step reads the whole graph: where the paper takes many an epoch, larger rates are tried too. Of a way's
+# settings the best on val rows is taken, with every seed anew.
+WAYS: dict[str, tuple[Strategy, ...]] = {
+    "full": (Full(rate=1e-3, decay=5e-4, epochs=100), Full(rate=3e-4, decay=5e-4, epochs=100)),
+    "adapters": (AdapterGNN(rate=0.01, epochs=100), AdapterGNN(scale=1.0, rate=0.03, epochs=100)),
+    "probe": (LinearProbe(rate=0.01, epochs=100),),
 }
 _SHAPE, _OBJECTIVE = transfer.Shape(), Masking(epochs=50)
 _ENCODER, _SEEDS, _MOST, _LABELS = "minilm", 3, 3000, 20
@@ -56,8 +57,9 @@ def measured(source: str, target: str, rows: int | None, seeds: int) -> dict[str
     for seed in range(seeds):
         start, _ = transfer.pretrained(begun, _SHAPE, _OBJECTIVE, seed)
         task = corpus.labelled(_LABELS, seed)
-        for name, strategy in WAYS.items():
-            model, history = transfer.tuned(corpus, task, _SHAPE, start, strategy, seed)
+        for name, settings in WAYS.items():
+            tuned = [transfer.tuned(corpus, task, _SHAPE, start, one, seed) for one in settings]
+            model, history = max(tuned, key=lambda one: corpus.accuracy(one[0], task))
             scores[name].append(corpus.accuracy(model))
             learned[name] = history.phases[-1].learned
             seconds[name].append(history.seconds)

@@ -95,9 +95,9 @@ class Corpus:
             torch.from_numpy(val),
         )
 
-    def accuracy(self, model: Model) -> float:
-        """Return the accuracy on test rows, %."""
-        rows = protocols.labelled(self.table, "test")
+    def accuracy(self, model: Model, task: Task | None = None) -> float:
+        """Return the accuracy on test rows, or on those that judge a task, %."""
+        rows = protocols.labelled(self.table, "test") if task is None else task.val.numpy()
         with torch.no_grad():
             told = model.eval().logits(self.features, self.graph).argmax(1).numpy()
         return 100 * float((told[rows] == self.table.labels[rows]).mean())

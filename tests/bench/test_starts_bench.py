@@ -97,7 +97,8 @@ def test_networks_over_words_are_fitted_whole(tmp_path, monkeypatch, capsys):
 
 
 def test_adapters_learn_a_share_of_what_full_tuning_does(tmp_path, monkeypatch, capsys):
-    ways = {"full": Full(epochs=2), "adapters": AdapterGNN(epochs=2), "probe": LinearProbe(epochs=2)}
+    either = (AdapterGNN(epochs=2), AdapterGNN(epochs=3))
+    ways = {"full": (Full(epochs=2),), "adapters": either, "probe": (LinearProbe(epochs=2),)}
     monkeypatch.setattr(adapters, "WAYS", ways)
     monkeypatch.setattr(adapters, "PAIRS", (("citeseer", "cora"),))
     monkeypatch.setattr(adapters, "_SHAPE", transfer.Shape(width=10, hidden=12))
