@@ -87,6 +87,18 @@ def test_a_part_is_what_these_texts_alone_make_in_their_order():
     assert built(texts).part(np.zeros(0, dtype=np.int64)).graph.nodes == 0
 
 
+def test_every_place_is_at_the_node_of_its_word():
+    every = [*random_texts(20, seed=3), [], [7], [2, 2, 5]]
+    graphs = built(every)
+    words, starts = on_end(every)
+    places = graphs.places(words, starts)
+    assert np.array_equal(graphs.words[places], words)
+    text_of_node = np.repeat(np.arange(len(every)), graphs.sizes)
+    assert np.array_equal(text_of_node[places], np.repeat(np.arange(len(every)), np.diff(starts)))
+    none = built([[], []])
+    assert none.places(*on_end([[], []])).tolist() == []
+
+
 def test_the_adjacency_is_symmetric():
     dense = built(random_texts(10, seed=5)).graph.scipy().toarray()
     np.testing.assert_allclose(dense, dense.T, atol=1e-7)

@@ -1,5 +1,7 @@
 """The gated network over words: its steps against torch's own cell, its texts apart, its gradients."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -162,6 +164,15 @@ def test_a_digest_tells_what_differs():
     other = [*TEXTS[:-1], [1, 4, 3]]
     assert task().digest() == task().digest()
     assert len({one.digest() for one in (task(), task(other), task(val=1))}) == 3
+
+
+def test_rows_in_half_the_numbers_are_read_and_told_apart():
+    whole = task()
+    half = replace(whole, words=whole.words.bfloat16())
+    torch.testing.assert_close(
+        half.scores(network(), half.train), whole.scores(network(), whole.train), atol=0.02, rtol=0.02
+    )
+    assert half.digest() == replace(half, words=half.words.clone()).digest() != whole.digest()
 
 
 @pytest.mark.parametrize("setting", [{"dropout": 1.0}, {"dropout": -0.1}, {"steps": -1}])

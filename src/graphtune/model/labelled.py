@@ -45,5 +45,6 @@ def digest_of(settings: object, tensors: Iterable[Tensor | None]) -> bytes:
     digest = hashlib.blake2b(repr(settings).encode(), digest_size=16)
     for tensor in tensors:
         digest.update(b"none" if tensor is None else repr(tensor.shape).encode())
-        digest.update(b"" if tensor is None else tensor.contiguous().numpy().tobytes())
+        # As bytes: NumPy knows no bfloat16.
+        digest.update(b"" if tensor is None else tensor.contiguous().flatten().view(torch.uint8).numpy())
     return digest.digest()
