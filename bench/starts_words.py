@@ -87,7 +87,7 @@ ENGLISH = Words(
     },
     words=(
         "Networks over words, all training labels, means of {seeds} seeds; *seconds* are those of the "
-        "longest fit on {cores} cores, all included."
+        "longest fit, all included; cores: {cores}."
     ),
     read=("network", "protocol", "accuracy", "published", "bar", "seconds", "met"),
     within="{bar} within {seconds:g} s",
@@ -144,7 +144,7 @@ CHINESE = Words(
         "GraphControl": "从零放入的副本，读取一个条件",
         "GTuning": "重建每个邻域的图元",
     },
-    words="词上的网络，全部训练标签，{seeds} 个种子的均值；*秒*为 {cores} 核上最长一次拟合的总时间。",
+    words="词上的网络，全部训练标签，{seeds} 个种子的均值；*秒*为最长一次拟合的总时间；核数：{cores}。",
     read=("网络", "协议", "准确率", "已发表", "标准", "秒", "达标"),
     within="{bar}，{seconds:g} 秒以内",
     mlp=(
