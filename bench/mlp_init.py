@@ -36,7 +36,7 @@ from graphtune.table import Links, Table
 from graphtune.train import History, Training, train
 
 NAME = "mlp_init"
-BAR = 1.0  # times as fast: more, or it is not worth it
+BAR = 2.0  # times as fast, at least
 _ENCODER = "minilm"
 _SEEDS = 5
 _EPOCHS = 300  # of the network
@@ -69,7 +69,7 @@ def measured(rows: int | None, encoder: str, seeds: int, epochs: int) -> dict[st
         "median_s": {name: _known(seconds) for name, seconds in middle.items()},
         "ratio": _known(ratio),
         "bar": BAR,
-        "met": ratio > BAR,
+        "met": ratio >= BAR,
         "threads": torch.get_num_threads(),
         **surroundings.facts(),
     }
