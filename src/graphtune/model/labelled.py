@@ -45,6 +45,7 @@ def digest_of(settings: object, tensors: Iterable[Tensor | None]) -> bytes:
     digest = hashlib.blake2b(repr(settings).encode(), digest_size=16)
     for tensor in tensors:
         digest.update(b"none" if tensor is None else repr(tensor.shape).encode())
-        # As bytes: NumPy knows no bfloat16.
-        digest.update(b"" if tensor is None else tensor.contiguous().flatten().view(torch.uint8).numpy())
+        if tensor is not None and tensor.numel():
+            # As bytes: NumPy knows no bfloat16. A view of nothing as bytes can fail.
+            digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.digest()
