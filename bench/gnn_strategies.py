@@ -11,10 +11,8 @@ hidden, and are read once; val rows (a fifth of the training rows where there ar
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
-
-import numpy as np
 
 import protocols
 import recording
@@ -105,8 +103,7 @@ def measured(name: str, encoder: str, rows: int | None, seeds: int) -> dict[str,
         "objective": repr(_OBJECTIVE),
         "ways": {
             way: {
-                "accuracy": round(fmean(found), 2),
-                **_gain(found, accuracy[FULL]),
+                **transfer.gained(found, accuracy[FULL]),
                 "seconds": round(fmean(seconds[way]), 2) if way in seconds else None,
                 "learned": learned.get(way),
             }
@@ -123,14 +120,7 @@ def by_rows_alone(corpus: transfer.Corpus, task: Task) -> float:
     rows, tests = task.train.numpy(), protocols.labelled(corpus.table, "test")
     x, labels = corpus.features.numpy(), corpus.table.labels
     told = LogisticRegression(max_iter=2000).fit(x[rows], labels[rows]).predict(x[tests])
-    return 100 * float((told == labels[tests]).mean())
-
-
-def _gain(found: Sequence[float], full: Sequence[float]) -> dict[str, Any]:
-    """Return the mean gain on full tuning over the same seeds, and its standard deviation."""
-    gains = np.subtract(found, full)
-    deviation = round(stdev(gains.tolist()), 2) if len(gains) > 1 else None
-    return {"gain": round(float(gains.mean()), 2), "deviation": deviation}
+    return corpus.right(told, tests)
 
 
 def line(result: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import recording
@@ -85,7 +85,10 @@ def measured(name: str, encoder: str, rows: int | None, seeds: int) -> dict[str,
         "starts": {
             start: {
                 "seconds": round(mean(one.before for one in next(iter(ways.values()))), 2),
-                **{how: _figures(ones, found[RANDOM][how]) for how, ones in ways.items()},
+                **{
+                    how: transfer.gained(_accuracies(ones), _accuracies(found[RANDOM][how]))
+                    for how, ones in ways.items()
+                },
             }
             for start, ways in found.items()
         },
@@ -93,14 +96,8 @@ def measured(name: str, encoder: str, rows: int | None, seeds: int) -> dict[str,
     }
 
 
-def _figures(ones: Sequence[Tried], random: Sequence[Tried]) -> dict[str, Any]:
-    """Return the mean accuracy, and its gain on random weights over the same seeds with its spread."""
-    gains = [one.accuracy - other.accuracy for one, other in zip(ones, random, strict=True)]
-    return {
-        "accuracy": round(mean(one.accuracy for one in ones), 2),
-        "gain": round(mean(gains), 2),
-        "deviation": round(stdev(gains), 2) if len(gains) > 1 else None,
-    }
+def _accuracies(ones: Sequence[Tried]) -> list[float]:
+    return [one.accuracy for one in ones]
 
 
 def line(result: dict[str, Any]) -> str:

@@ -30,8 +30,6 @@ RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- starts:begin -->", "<!-- starts:end -->"
 Result = Mapping[str, Any]
 _CLEAR = 2.0  # standard errors of a mean gain from which it is told
-
-
 DOCUMENTS = (("gnn-strategies.md", ENGLISH), ("gnn-strategies.zh-CN.md", CHINESE))
 
 
@@ -118,12 +116,16 @@ def _words(results: Sequence[Result], words: Words) -> list[str]:
         return []
     lines = [rewriting.line(words.read), "|---|---|---:|---:|---|---:|---|"]
     for one in results:
-        spread = "" if one["deviation"] is None else f" ± {one['deviation']:.1f}"
         bar = one["bar"]
         asked = f"{bar['accuracy']}"
         if bar["seconds"] is not None:
             asked = words.within.format(bar=asked, seconds=bar["seconds"])
-        cells = (f"`{one['row']}`", one["protocol"], f"{one['accuracy']:.1f}{spread}", f"{one['published']}")
+        cells = (
+            f"`{one['row']}`",
+            one["protocol"],
+            f"{one['accuracy']:.1f}{_spread(one)}",
+            f"{one['published']}",
+        )
         lines.append(rewriting.line((*cells, asked, f"{one['longest_s']:.0f}", words.met[one["met"]])))
     cores = results[0]["hardware"]["cores"]
     return [words.words.format(seeds=len(results[0]["seeds"]), cores=cores), "\n".join(lines)]
@@ -149,11 +151,11 @@ def _starts(results: Sequence[Result], words: Words) -> list[str]:
     lines = [rewriting.line(head), "|---|" + "---:|" * (len(results) + 2)]
     for name in names:
         every = [one["starts"].get(name) for one in results]
-        seconds = sorted(ways["seconds"] for ways in every if ways)
+        seconds = median(ways["seconds"] for ways in every if ways)
         cells = [_gained(ways["Full"], plain=name == starts.RANDOM) if ways else "" for ways in every]
         gains = [ways["Full"]["gain"] for ways in every if ways]
         mean = "" if name == starts.RANDOM else f"{fmean(gains):+.1f}"
-        lines.append(rewriting.line((f"`{name}`", *cells, mean, f"{seconds[len(seconds) // 2]:.1f}")))
+        lines.append(rewriting.line((f"`{name}`", *cells, mean, f"{seconds:.1f}")))
     said = words.starts.format(labels=results[0]["labels"], seeds=results[0]["seeds"])
     return [said, "\n".join(lines)]
 
@@ -161,8 +163,11 @@ def _starts(results: Sequence[Result], words: Words) -> list[str]:
 def _gained(figures: Result, *, plain: bool) -> str:
     if plain:
         return f"{figures['accuracy']:.1f}"
-    spread = "" if figures["deviation"] is None else f" ± {figures['deviation']:.1f}"
-    return f"{figures['accuracy']:.1f} ({figures['gain']:+.1f}{spread})"
+    return f"{figures['accuracy']:.1f} ({figures['gain']:+.1f}{_spread(figures)})"
+
+
+def _spread(figures: Result) -> str:
+    return "" if figures["deviation"] is None else f" ± {figures['deviation']:.1f}"
 
 
 def _adapters(results: Sequence[Result], words: Words) -> list[str]:
@@ -181,8 +186,7 @@ def _cited(results: Sequence[Result], words: Words) -> list[str]:
         return []
     lines = [rewriting.line(words.cited), "|---|---:|---:|---|---|"]
     for one in results:
-        spread = "" if one["deviation"] is None else f" ± {one['deviation']:.1f}"
-        cells = (words.groups[one["group"]], f"{one['accuracy']:.1f}{spread}", f"{one['bar']:.1f}")
+        cells = (words.groups[one["group"]], f"{one['accuracy']:.1f}{_spread(one)}", f"{one['bar']:.1f}")
         lines.append(rewriting.line((*cells, words.met[one["met"]], f"`{_brief(one['chosen'])}`")))
     return [words.citation.format(seeds=len(results[0]["seeds"])), "\n".join(lines)]
 
