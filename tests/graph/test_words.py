@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from graphtune.errors import GraphError
+from graphtune.errors import GraphError, PlanError
 from graphtune.graph import BuiltGraph, GraphBuilder, Rows
 from graphtune.graph import words as words_module
 from graphtune.graph.words import Words, tokens
+from graphtune.plan import from_toml
 
 TEXTS = (
     "the cat sat on the mat",
@@ -129,6 +130,17 @@ def test_one_word_texts_and_a_word_that_every_text_has():
     assert (everywhere.vocabulary, everywhere.graph.edges) == (("red",), 0)
 
 
+def test_stop_words_are_left_out_before_windows_are_counted():
+    texts = ("the cat sat on a mat", "a cat on the mat sat", "the the the")
+    built = Words(window=2, stop_words="english").build(rows(texts))
+    assert built.vocabulary == ("cat", "mat", "sat")
+    # Of "cat sat mat" and "cat mat sat": without stop words each pair stands side by side in some window.
+    bare = Words(window=2).build(rows(("cat sat mat", "cat mat sat", "")))
+    assert edges(built) == pytest.approx(edges(bare))
+    attached = built.attach(rows(("the cat",)))
+    assert attached.stored.nnz == 1
+
+
 def test_no_new_texts():
     built = Words().build(rows())
     attached = built.attach(rows(()))
@@ -146,3 +158,9 @@ def test_tokens():
 def test_settings_out_of_range(wrong):
     with pytest.raises(GraphError, match="too small"):
         Words(**wrong)
+
+
+def test_an_unknown_list_of_stop_words_in_a_plan():
+    with pytest.raises(PlanError, match="stop_words") as caught:
+        from_toml(Words, 'stop_words = "klingon"', kinds={})
+    assert "english" in str(caught.value)

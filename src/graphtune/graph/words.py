@@ -1,14 +1,15 @@
 """A graph of texts and words: a text is linked to its words, a word to those it often stands near.
 
 Source: Yao et al., AAAI 2019, arXiv:1809.05679, section 3, eq. 2-5.
-Differs from the paper: there is no list of stop words; a word must occur in a number of texts, where the
-paper counts occurrences; no loops here, the layers add their own.
+Differs from the paper: stop words are kept unless told otherwise, and are then scikit-learn's; a word must
+occur in a number of texts, where the paper counts occurrences; no loops here, the layers add their own.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ import rjieba
 import scipy.sparse
 import torch
 from jaxtyping import Float64, Int64
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from torch import Tensor
 
 from graphtune.errors import GraphError
@@ -30,6 +32,9 @@ _MARKS = (
 )
 _LETTERS = f"(?:[^\\W_{_HAN}]|[{_MARKS}])+"
 _TOKEN = re.compile(f"([{_HAN}]+)|({_LETTERS}(?:['’]{_LETTERS})*)")
+
+StopWords = Literal["none", "english"]
+_STOPPED: dict[StopWords, frozenset[str]] = {"none": frozenset(), "english": ENGLISH_STOP_WORDS}
 
 _PAIRS_AT_ONCE = 4_000_000  # of words in one window; the memory of a step is bounded by it
 
@@ -60,11 +65,18 @@ class Words:
     window: int = 20  # words of a sliding window; a shorter text is one window
     min_count: int = 2  # texts in which a word must occur
     word_edges: bool = True
+    # Words that are left out whatever they are near: of a topic they say nothing, of a sentiment they may.
+    stop_words: StopWords = "none"
 
     def __post_init__(self) -> None:
         for name, least in (("window", 2), ("min_count", 1)):
             if getattr(self, name) < least:
                 raise GraphError(f"{name} = {getattr(self, name)} is too small.", fix=f"use {least} or more.")
+        if self.stop_words not in get_args(StopWords):
+            raise GraphError(
+                f"stop_words = {self.stop_words!r} is no list of words.",
+                fix=f"use one of {', '.join(map(repr, get_args(StopWords)))}.",
+            )
 
     def build(self, rows: Rows) -> "WordGraph":
         """Build the graph; vocabulary and inverse text frequencies come from ``rows`` alone.
@@ -96,7 +108,8 @@ class Words:
         words = encoded.indices.to_numpy().astype(np.int64)
         everything = np.array(encoded.dictionary.to_pylist(), dtype=object)
         present = np.bincount(_counts(words, starts, everything.size).indices, minlength=everything.size)
-        often = np.flatnonzero(present >= self.min_count)
+        stopped = np.isin(everything, list(_STOPPED[self.stop_words]))
+        often = np.flatnonzero((present >= self.min_count) & ~stopped)
         often = often[np.argsort(everything[often])]
         number = np.full(everything.size, -1, dtype=np.int64)
         number[often] = np.arange(often.size)
