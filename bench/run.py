@@ -5,8 +5,8 @@
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
 Without a NAME all are run but adapters, citation, class_names, comparison, compress, few_labels,
-gnn_strategies, million, mlp_init, multi_label, pruning, setfit, starts, trainer, tuning, unknown and
-word_networks, which take long and are run only where named.
+gnn_strategies, million, mlp_init, multi_label, pruning, setfit, smaller, starts, trainer, tuning, unknown
+and word_networks, which take long and are run only where named.
 """
 
 import argparse
@@ -32,6 +32,7 @@ import multi_label
 import nearest
 import pruning
 import sampling
+import smaller
 import starts
 import static
 import trainer
@@ -59,12 +60,23 @@ BENCHMARKS = (
         multi_label,
         nearest,
     ),
-    *(pruning, sampling, against_setfit, starts, static, trainer, tuning, unknown, word_graph),
+    *(pruning, sampling, against_setfit, smaller, starts, static, trainer, tuning, unknown, word_graph),
     word_networks,
 )
 _ONLY_NAMED = (
     *(adapters, citation, class_names, comparison, compress, few_labels, gnn_strategies, million),
-    *(mlp_init, multi_label, pruning, against_setfit, starts, trainer, tuning, unknown, word_networks),
+    *(
+        mlp_init,
+        multi_label,
+        pruning,
+        against_setfit,
+        smaller,
+        starts,
+        trainer,
+        tuning,
+        unknown,
+        word_networks,
+    ),
 )
 RESULTS = Path(__file__).parent / "results"
 
