@@ -1,0 +1,153 @@
+"""Put what tells the order of modules on sets and encoders never seen into the documents, as a table.
+
+    python bench/structure/selectors_page.py [--check]
+
+It stands between ``<!-- selectors:begin -->`` and ``<!-- selectors:end -->`` of docs/structure-plans.md and
+its Chinese twin; nothing else is touched. Gains are paired over what the texts are from: the mean over
+encoders of each, so that one that was read by many encoders counts once.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from scipy.stats import wilcoxon
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from corpora import corpus_of
+
+import rewriting
+from graphtune.structure.purpose import PURPOSES, Purpose
+from table import replaced
+
+ROOT = Path(__file__).parents[2]
+RESULT, DOCS = ROOT / "bench/results/structure/selectors.json", ROOT / "docs"
+BEGIN, END = "<!-- selectors:begin -->", "<!-- selectors:end -->"
+Result = Mapping[str, Any]
+BARS: Mapping[Purpose, float] = {"tune": 0.7, "prune": 0.8, "quantise": 0.7}
+_OWN, _BARE, _CHEAP = "StructureGNN", "without edges", "GradientNorm"
+_LEAST = 5  # pairs from which a test is told
+
+
+@dataclass(frozen=True)
+class Words:
+    """One language."""
+
+    head: tuple[str, ...]
+    said: str
+    gain: str
+    bar: str
+    met: Mapping[bool, str]
+    purposes: Mapping[Purpose, str]
+    comma: str
+    stop: str
+
+
+ENGLISH = Words(
+    head=(
+        "score",
+        "tune",
+        "prune",
+        "quantise",
+        "tune, new encoder",
+        "prune, new encoder",
+        "quantise, new encoder",
+    ),
+    said="Spearman's rank correlation with what was measured ({cases} pairs of encoder and set for "
+    "tuning, {harms} for both harms; {sets} sets; {encoders}), means over what was held out: each set with "
+    "all of the same texts, and each encoder with its variants. A network learned from the rest; modules "
+    "that were probed do not count.",
+    gain="`{own}` after {probes} probes against {other}: {told}.",
+    bar="Bars ({probes} probes, held-out set): {told}.",
+    met={True: "met", False: "not met"},
+    purposes={"tune": "tuning", "prune": "pruning", "quantise": "quantising"},
+    comma=", ",
+    stop="; ",
+)
+CHINESE = Words(
+    head=("评分", "微调", "剪枝", "量化", "微调，新编码器", "剪枝，新编码器", "量化，新编码器"),
+    said="与测得结果的 Spearman 秩相关（微调有 {cases} 对编码器与数据集，两种损害各有 {harms} 对；"
+    "{sets} 个数据集；{encoders}），为留出部分的均值：每次留出一个数据集连同所有同源文本的集合，"
+    "或一个编码器连同其变体，网络只从其余部分学习；被探测的模块不计。",
+    gain="`{own}` 在 {probes} 次探测后对比 {other}：{told}。",
+    bar="目标（{probes} 次探测，留出数据集）：{told}。",
+    met={True: "达到", False: "未达到"},
+    purposes={"tune": "微调", "prune": "剪枝", "quantise": "量化"},
+    comma="、",
+    stop="；",
+)
+DOCUMENTS = (("structure-plans.md", ENGLISH), ("structure-plans.zh-CN.md", CHINESE))
+
+
+def text(result: Result, words: Words) -> str:
+    """Return the table and what it comes to, in one language."""
+    by_set, by_encoder, probes = result["held_out_sets"], result["held_out_encoders"], result["probes"]
+    lines = [rewriting.line(words.head), "|---|" + "---:|" * 6]
+    for name in sorted(by_set, key=lambda one: -fmean(by_set[one][p] or 0.0 for p in PURPOSES)):
+        cells = [_cell(means[name][purpose]) for means in (by_set, by_encoder) for purpose in PURPOSES]
+        lines.append(rewriting.line([f"`{name}`" if name[0].isupper() else name, *cells]))
+    rows = result["cases"]["sets"]
+    own = f"{_OWN}, {probes} probes"
+    said = words.said.format(
+        cases=len(rows),
+        harms=sum(row["correlations"][_OWN]["prune"] is not None for row in rows),
+        sets=len(result["sets"]),
+        encoders=words.comma.join(result["encoders"]),
+    )
+    gains = [
+        words.gain.format(own=_OWN, probes=probes, other=f"`{other}`", told=_told(rows, own, other, words))
+        for other in (f"{_BARE}, {probes} probes", _CHEAP)
+    ]
+    bars = words.stop.join(
+        f"{words.purposes[p]} {_cell(by_set[own][p])} ({bar:g}): {words.met[(by_set[own][p] or 0.0) >= bar]}"
+        for p, bar in BARS.items()
+    )
+    return "\n\n".join([said, "\n".join(lines), *gains, words.bar.format(probes=probes, told=bars)])
+
+
+def paired(rows: Sequence[Result], name: str, other: str, purpose: Purpose) -> tuple[float, float | None]:
+    """Return the mean gain over what texts are from, and p of Wilcoxon's test; None of too few."""
+    by_corpus: dict[str, list[float]] = {}
+    for row in rows:
+        values = [row["correlations"][one][purpose] for one in (name, other)]
+        if None not in values:
+            by_corpus.setdefault(corpus_of(row["dataset"]), []).append(values[0] - values[1])
+    gains = [fmean(one) for one in by_corpus.values()]
+    if len(gains) < _LEAST or not any(gains):
+        return (fmean(gains) if gains else 0.0), None
+    return fmean(gains), float(wilcoxon(gains).pvalue)
+
+
+def _told(rows: Sequence[Result], name: str, other: str, words: Words) -> str:
+    said = []
+    for purpose in PURPOSES:
+        gain, chance = paired(rows, name, other, purpose)
+        known = "" if chance is None else f" (p = {chance:.2g})"
+        said.append(f"{words.purposes[purpose]} {gain:+.2f}{known}")
+    return words.comma.join(said)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rewrite the tables; with ``--check`` only say whether they are as they should be."""
+
+    def expected() -> dict[Path, str]:
+        result = json.loads(RESULT.read_text(encoding="utf-8"))
+        return {
+            DOCS / name: replaced((DOCS / name).read_text(encoding="utf-8"), text(result, words), BEGIN, END)
+            for name, words in DOCUMENTS
+        }
+
+    return rewriting.main(__doc__, expected, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
