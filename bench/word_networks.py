@@ -43,14 +43,14 @@ class Row:
     seconds: float | None = None  # of a fit, at most
 
 
-# Words as rare as the paper's, and those of news without stop words, as there.
-_OF_NEWS = (TextGCN(words=Words(min_count=5, stop_words="english"), own_rows=True),)
-_OF_REVIEWS = (TextGCN(words=Words(min_count=5), own_rows=True),)
+_TEXT_GCN = (TextGCN(words=Words(min_count=5), own_rows=True),)  # words as rare as the paper's
+_STOPPED = (TextGCN(words=Words(min_count=5, stop_words="english"), own_rows=True),)  # as there for news
 # The block and the rate were chosen on held-out training rows of MR.
 _WINDOW = (Window(block=4, strategy=Full(rate=1e-3, decay=5e-3, epochs=60)),)
 ROWS = {
-    "textgcn-r8": Row("r8", 96.9, 97.1, _OF_NEWS, transductive=True, seconds=_SECONDS),
-    "textgcn-mr": Row("mr", 76.0, 76.7, _OF_REVIEWS, transductive=True, seconds=_SECONDS),
+    "textgcn-r8": Row("r8", 96.9, 97.1, _TEXT_GCN, transductive=True, seconds=_SECONDS),
+    "textgcn-r8-stopped": Row("r8", 96.9, 97.1, _STOPPED, transductive=True, seconds=_SECONDS),
+    "textgcn-mr": Row("mr", 76.0, 76.7, _TEXT_GCN, transductive=True, seconds=_SECONDS),
     "window-r8": Row("r8", 97.3, 98.0, _WINDOW, encoder="minilm"),
     "window-mr": Row("mr", 79.0, 79.8, _WINDOW, encoder="minilm"),
 }

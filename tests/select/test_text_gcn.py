@@ -151,10 +151,16 @@ def test_weights_of_rows_count_and_a_strategy_that_learns_less_learns_the_head()
         TextGCN(),
         replace(QUICK, own_rows=True),
         TextGCN(Words(window=5, min_count=3, word_edges=False), width=7),
+        TextGCN(Words(stop_words="english")),
     ],
 )
 def test_round_trip_through_toml(candidate):
     a_plan_names_it(candidate)
+
+
+def test_stop_words_tell_candidates_apart():
+    assert "english stop words" in str(TextGCN(Words(stop_words="english")))
+    assert "stop words" not in str(TextGCN())
 
 
 @pytest.mark.parametrize(("field", "value"), [("width", 0), ("dropout", 1.0)])

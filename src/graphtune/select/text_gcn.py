@@ -100,7 +100,8 @@ class TextGCN(GraphFree):
         usual = "" if isinstance(self.strategy, Full) else f", {type(self.strategy).__name__}"
         alone = "" if self.words.word_edges else ", no word edges"
         own = ", texts with rows of their own" if self.own_rows else ""
-        return f"TextGCN(words within {self.words.window}, {self.width} wide{own}{alone}{usual})"
+        stopped = "" if self.words.stop_words == "none" else f", without {self.words.stop_words} stop words"
+        return f"TextGCN(words within {self.words.window}, {self.width} wide{own}{stopped}{alone}{usual})"
 
     def _model(self, words: int, classes: int, texts: int = 0) -> WordsNetwork:
         return WordsNetwork(words, classes, texts=texts, width=self.width, dropout=self.dropout).eval()
