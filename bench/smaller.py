@@ -37,7 +37,7 @@ NAME = "smaller"
 DATASETS = ("trec6", "cr", "banking77", "subj", "agnews_test7600")
 WHOLE, EXPORTED, INT8, PRUNED, BOTH = "whole", "onnx", "int8", "pruned", "pruned int8"
 WAYS = (EXPORTED, INT8, PRUNED, BOTH)
-_EXACT = " float32"  # behind the name of what torch runs in float32, whatever the processor has
+EXACT = " float32"  # behind the name of what torch runs in float32, whatever the processor has
 _SHARE, _MOST = 0.3, 100.0  # of the FLOPs that go; points that may be lost here
 _TRAIN, _TEST, _TIMED, _CALL = 2000, 2000, 512, 64  # texts, at most
 _RATE, _BLOCKS = 1e-4, 99  # step size; blocks that are tuned, which is all of them
@@ -168,11 +168,11 @@ def timings(table: Table, places: dict[str, Path], size: Size) -> dict[str, Any]
     asked = {
         f"{way}{exact}": (str(places[way]), calls, bool(exact))
         for way in (WHOLE, PRUNED)
-        for exact in ("", _EXACT)
+        for exact in ("", EXACT)
     }
     asked |= {way: (str(places[way]), calls, False) for way in (EXPORTED, INT8, BOTH)}
     found = contest([Way(name, predicts, told) for name, told in asked.items()], turns=size.turns)
-    whole = found[WHOLE + _EXACT]
+    whole = found[WHOLE + EXACT]
     return {
         "texts_per_second": {n: round(sum(map(len, calls)) / one.median, 1) for n, one in found.items()},
         "times_as_fast": {name: ratio(whole, one) for name, one in found.items() if one is not whole},
@@ -199,7 +199,7 @@ def _bytes(place: Path) -> int:
 def line(result: dict[str, Any]) -> str:
     """Say a result in one line."""
     fast = ", ".join(f"{way} {one['median']}" for way, one in result["times_as_fast"].items())
-    return f"{result['dataset']}: {_said(result['means'])}; times as fast as {WHOLE}{_EXACT}: {fast}"
+    return f"{result['dataset']}: {_said(result['means'])}; times as fast as {WHOLE}{EXACT}: {fast}"
 
 
 def _said(found: dict[str, Any]) -> str:
