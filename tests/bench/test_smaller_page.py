@@ -3,7 +3,7 @@ import smaller_page as page
 
 def planted(dataset: str, lost: float, fast: float) -> dict:
     own = {"points_lost": lost, "same_label": 99.0, "times_smaller": 3.6}
-    ways = {way: own for way in page.BARS}
+    ways = dict.fromkeys(page.BARS, own)
     timed = {name: {"median": fast} for name in (*page.BARS, "pruned float32")}
     return {
         "dataset": dataset,
