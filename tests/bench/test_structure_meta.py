@@ -132,3 +132,16 @@ def test_measured_columns_are_hidden_before_anything_is_measured(every):
     bare = every[0].bare
     for name in MEASURED_COLUMNS.values():
         assert all(math.isnan(value) for value in bare.column(name))
+
+
+def test_the_card_says_what_the_networks_are_and_how_well_they_tell(every, monkeypatch):
+    monkeypatch.setattr(meta, "_EPOCHS", 2)
+    means = {name: dict.fromkeys(meta.PURPOSES, 0.5) for name in ("StructureGNN", "without edges", "Fisher")}
+    means |= {
+        "StructureGNN, 8 probes": dict.fromkeys(meta.PURPOSES, 0.7),
+        "GradientNorm": dict.fromkeys(meta.PURPOSES),
+    }
+    result = {"sets": ["cr"], "encoders": ["minilm"], "held_out_sets": means, "held_out_encoders": means}
+    told = meta.card(result, meta.learned(every[:2], members=1))
+    assert "| StructureGNN, 8 probes | 0.70 | 0.70 | 0.70 | 0.70 | 0.70 | 0.70 |" in told
+    assert "sensitivities of minilm on cr" in told
