@@ -46,7 +46,7 @@ class WordRows:
         if isinstance(encoder, FittedTfidf):
             return cls(_scaled(encoder.components), _of_terms(encoder))
         raise EncoderError(
-            f"{type(encoder).__name__} has no rows of single words.",
+            f"{type(encoder).__name__.removeprefix('Fitted')} has no rows of single words.",
             fix="use a transformer, static or tfidf as the encoder.",
         )
 

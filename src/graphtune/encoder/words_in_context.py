@@ -34,7 +34,7 @@ class WordsInContext:
         """
         if not isinstance(encoder, Transformer):
             raise EncoderError(
-                f"{type(encoder).__name__} reads no word in its context.",
+                f"{type(encoder).__name__.removeprefix('Fitted')} reads no word in its context.",
                 fix="use a transformer as the encoder, or leave block out.",
             )
         states, ids = TokenStates.of(encoder, texts, block), TokenIds.of(encoder, texts)
