@@ -5,9 +5,10 @@
 All blocks of MiniLM are tuned on up to 2,000 training rows of each set, with three seeds. ``compress`` then
 exports the model; makes it integers; prunes 30 % of its FLOPs, with two minutes of teaching; and makes what
 was pruned integers. Nothing is refused, so that every loss is seen. Up to 2,000 test rows judge and decide
-nothing: what a step looks at are training rows. All is told beside the tuned model in float32. Texts a second
-are those of the first seed's models, of test texts in calls of 64, every way in turn and in a process of its
-own, without the cache on disk.
+nothing: what a step looks at are training rows. All is told beside the tuned model in float32; what torch
+runs, the pruned one among it, runs as it does for users: in bfloat16 where the processor has it. Texts a
+second are those of the first seed's models, of test texts in calls of 64, every way in turn and in a process
+of its own, without the cache on disk.
 """
 
 import sys

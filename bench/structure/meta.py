@@ -6,9 +6,9 @@ The sensitivities are those in ``bench/structure/results`` (`sensitivities.py`).
 with all encoders and all sets of the same texts (`corpora.py`), and then each encoder with all sets; networks
 that learned from the others say what is worth tuning, pruning and quantising in what is held out, before
 anything is measured there and after ``PROBES`` modules are. Rank correlations are over the modules that were
-not probed. The result is ``bench/results/structure/selectors.json``. ``--ship`` also writes the networks that
-learned from everything to the package; ``--check`` says whether the committed result is what the
-sensitivities give.
+not probed; what was held out counts alike in the means. The result is
+``bench/results/structure/selectors.json``. ``--ship`` also writes the networks that learned from everything
+to the package, and their card; ``--check`` says whether the committed result is what the sensitivities give.
 """
 
 import argparse
@@ -29,19 +29,21 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from corpora import corpus_of, family_of, seen_by
 
-from graphtune.artefact import write_json
+from graphtune.artefact import write_json, written
 from graphtune.sensitivity import EDITION
 from graphtune.structure import ModelGraph
 from graphtune.structure.gnn import INPUTS, StructureGNN, inputs, normal_scores, probes, refined, relations_of
 from graphtune.structure.gnn.reader import SHIPPED, Read, StructureReader, write_reader
 from graphtune.structure.purpose import PURPOSES, Purpose
 from graphtune.structure.rank_correlation import rank_correlation
-from graphtune.structure.scores import ALL, MEASURED_COLUMNS, Learned, Measured, Random
+from graphtune.structure.scores import ALL, MEASURED_COLUMNS, GradientNorm, Learned, Measured, Random
 from graphtune.structure.written import structure_of
 
 HERE = Path(__file__).parent
 SENSITIVITIES, RESULT = HERE / "results", HERE.parent / "results/structure/selectors.json"
 PROBES = 8
+OWN = "StructureGNN"
+BESIDE = f"GradientNorm, beside {PROBES} probes"  # over the modules that these leave
 MEMBERS = 3
 _WIDTH, _DEPTH, _EPOCHS, _RATE, _DECAY, _DROP = 24, 2, 300, 3e-3, 1e-2, 0.2
 _SEEDS = 20  # of the score that knows nothing
@@ -133,22 +135,26 @@ def held_out(every: Sequence[Case], by: str) -> Iterator[tuple[list[Case], list[
 
 
 def compared(every: Sequence[Case], by: str) -> tuple[Correlations, list[dict[str, Any]]]:
-    """Return mean correlations over what was held out, and those of each case."""
+    """Return mean correlations over what was held out, all of one value alike, and those of each case."""
     rows: list[dict[str, Any]] = []
     for rest, apart in held_out(every, by):
-        readers = {"StructureGNN": learned(rest), "without edges": learned(rest, edges=False)}
+        readers = {OWN: learned(rest), "without edges": learned(rest, edges=False)}
         for one in apart:
             found = _of_case(one, rest, readers)
             rows.append({"dataset": one.dataset, "encoder": one.encoder, "correlations": found})
     names = list(rows[0]["correlations"]) if rows else []
-    means: Correlations = {}
-    for name in names:
-        means[name] = {}
-        for purpose in PURPOSES:
-            values = [row["correlations"][name][purpose] for row in rows]
-            known = [value for value in values if value is not None]
-            means[name][purpose] = round(fmean(known), _DIGITS) if known else None
+    means: Correlations = {name: {p: _mean_of(rows, name, p, by) for p in PURPOSES} for name in names}
     return means, rows
+
+
+def _mean_of(rows: Sequence[Mapping[str, Any]], name: str, purpose: Purpose, by: str) -> float | None:
+    groups: dict[str, list[float]] = {}
+    for row in rows:
+        value = row["correlations"][name][purpose]
+        if value is not None:
+            group = corpus_of(row["dataset"]) if by == "corpus" else family_of(row["encoder"])
+            groups.setdefault(group, []).append(value)
+    return round(fmean(map(fmean, groups.values())), _DIGITS) if groups else None
 
 
 def _of_case(one: Case, rest: Sequence[Case], readers: Mapping[str, StructureReader]) -> Correlations:
@@ -173,6 +179,14 @@ def _of_case(one: Case, rest: Sequence[Case], readers: Mapping[str, StructureRea
         found[f"{name}, {PROBES} probes"] = {
             purpose: _known(_probed(read, one, purpose)) for purpose in PURPOSES
         }
+    # On the modules that the networks are judged by after their probes.
+    asked = readers[OWN].read(one.bare)
+    found[BESIDE] = {
+        purpose: _known(
+            rank_correlation(GradientNorm().of(one.bare, purpose), _parted(asked, one, purpose)[1])
+        )
+        for purpose in PURPOSES
+    }
     return found
 
 
@@ -186,16 +200,20 @@ def _carried(one: Case, rest: Sequence[Case], purpose: Purpose) -> list[float]:
 
 
 def _probed(read: Read, one: Case, purpose: Purpose) -> float:
-    truth = np.array(one.graph.column(MEASURED_COLUMNS[purpose]))
-    if not np.isfinite(truth).any():
-        return math.nan
     predicted = read.predicted[:, PURPOSES.index(purpose)]
-    chosen = probes(predicted, read.embedded, np.flatnonzero(np.isfinite(truth)), PROBES)
-    measured = np.full(len(truth), np.nan)
-    measured[chosen] = truth[chosen]
-    left = truth.copy()
-    left[chosen] = np.nan
-    return rank_correlation(tuple(refined(predicted, read.embedded, measured)), tuple(left))
+    measured, left = _parted(read, one, purpose)
+    return rank_correlation(tuple(refined(predicted, read.embedded, np.array(measured))), left)
+
+
+def _parted(read: Read, one: Case, purpose: Purpose) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what the probes say, and the truth about all other modules; NaN elsewhere."""
+    truth = np.array(one.graph.column(MEASURED_COLUMNS[purpose]))
+    measured, left = np.full(len(truth), np.nan), truth.copy()
+    able = np.flatnonzero(np.isfinite(truth))
+    if len(able):
+        chosen = probes(read.predicted[:, PURPOSES.index(purpose)], read.embedded, able, PROBES)
+        measured[chosen], left[chosen] = truth[chosen], np.nan
+    return tuple(measured), tuple(left)
 
 
 def _correlation(score: Sequence[float], one: Case, purpose: Purpose) -> float:
@@ -228,7 +246,9 @@ def result_of(every: Sequence[Case]) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, and with ``--ship`` write the networks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--ship", action="store_true", help="write the networks to the package")
+    parser.add_argument(
+        "--ship", action="store_true", help="write the networks and their card to the package"
+    )
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would")
     given = parser.parse_args(arguments)
     every = cases()
@@ -247,7 +267,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         facts = {"sets": ", ".join(result["sets"]), "encoders": ", ".join(result["encoders"])}
         reader = learned(every)
         write_reader(reader.members, facts, SHIPPED)
-        SHIPPED.with_suffix(".md").write_text(card(result, reader), encoding="utf-8")
+        with written(SHIPPED.with_suffix(".md")) as partial:
+            partial.write_text(card(result, reader), encoding="utf-8")
     return 0
 
 
@@ -255,7 +276,7 @@ def card(result: Mapping[str, Any], reader: StructureReader) -> str:
     """Return what is told of the networks that come with graphtune."""
     count = sum(parameter.numel() for member in reader.members for parameter in member.parameters())
     by_set, by_encoder = result["held_out_sets"], result["held_out_encoders"]
-    names = ("StructureGNN", f"StructureGNN, {PROBES} probes", "without edges", "Fisher", "GradientNorm")
+    names = (OWN, f"{OWN}, {PROBES} probes", "without edges", "Fisher", "GradientNorm")
     rows = []
     for name in names:
         told = [means[name][purpose] for means in (by_set, by_encoder) for purpose in PURPOSES]
@@ -279,8 +300,6 @@ def card(result: Mapping[str, Any], reader: StructureReader) -> str:
             f"| score | {' | '.join(heads)} |",
             "|---|---:|---:|---:|---:|---:|---:|",
             *rows,
-            "",
-            "- Limits: encoders of BERT's kind with 3 to 12 blocks, short texts, English and Chinese.",
             "",
         ]
     )

@@ -3,8 +3,8 @@
     python bench/structure/selectors_page.py [--check]
 
 It stands between ``<!-- selectors:begin -->`` and ``<!-- selectors:end -->`` of docs/structure-plans.md and
-its Chinese twin; nothing else is touched. Gains are paired over what the texts are from: the mean over
-encoders of each, so that one that was read by many encoders counts once.
+its Chinese twin; nothing else is touched. Gains are paired over what the texts are from, as means are: texts
+that were read by many encoders count once.
 """
 
 import json
@@ -20,6 +20,7 @@ from scipy.stats import wilcoxon
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from corpora import corpus_of
+from meta import BESIDE, OWN
 
 import rewriting
 from graphtune.structure.purpose import PURPOSES, Purpose
@@ -30,7 +31,7 @@ RESULT, DOCS = ROOT / "bench/results/structure/selectors.json", ROOT / "docs"
 BEGIN, END = "<!-- selectors:begin -->", "<!-- selectors:end -->"
 Result = Mapping[str, Any]
 BARS: Mapping[Purpose, float] = {"tune": 0.7, "prune": 0.8, "quantise": 0.7}
-_OWN, _BARE, _CHEAP = "StructureGNN", "without edges", "GradientNorm"
+_BARE = "without edges"
 _LEAST = 5  # pairs from which a test is told
 
 
@@ -44,8 +45,11 @@ class Words:
     bar: str
     met: Mapping[bool, str]
     purposes: Mapping[Purpose, str]
+    missing: str
+    none: str
     comma: str
     stop: str
+    colon: str
 
 
 ENGLISH = Words(
@@ -58,60 +62,73 @@ ENGLISH = Words(
         "prune, new encoder",
         "quantise, new encoder",
     ),
-    said="Spearman's rank correlation with what was measured ({cases} pairs of encoder and set for "
-    "tuning, {harms} for both harms; {sets} sets; {encoders}), means over what was held out: each set with "
-    "all of the same texts, and each encoder with its variants. A network learned from the rest; modules "
-    "that were probed do not count.",
-    gain="`{own}` after {probes} probes against {other}: {told}.",
+    said="Spearman's rank correlation with what was measured ({cases} pairs of encoder and set for tuning, "
+    "{harms} for both harms; {sets} sets; {encoders}). Held out was each set, with all of the same texts, "
+    "and each encoder, with its variants; each counts alike in the means. A network learned from the rest. "
+    "Of a score with probes, those modules that it had measured do not count, and no others.",
+    gain="`{own}` after {probes} probes against {other}, paired over sets: {told}.",
     bar="Bars ({probes} probes, held-out set): {told}.",
     met={True: "met", False: "not met"},
     purposes={"tune": "tuning", "prune": "pruning", "quantise": "quantising"},
+    missing="not measured",
+    none="Nothing is committed yet.",
     comma=", ",
     stop="; ",
+    colon=": ",
 )
 CHINESE = Words(
     head=("评分", "微调", "剪枝", "量化", "微调，新编码器", "剪枝，新编码器", "量化，新编码器"),
     said="与测得结果的 Spearman 秩相关（微调有 {cases} 对编码器与数据集，两种损害各有 {harms} 对；"
-    "{sets} 个数据集；{encoders}），为留出部分的均值：每次留出一个数据集连同所有同源文本的集合，"
-    "或一个编码器连同其变体，网络只从其余部分学习；被探测的模块不计。",
-    gain="`{own}` 在 {probes} 次探测后对比 {other}：{told}。",
+    "{sets} 个数据集；{encoders}）。每次留出一个数据集连同所有同源文本的集合，或一个编码器连同其变体，"
+    "求均值时各算一份；网络只从其余部分学习。有探测的评分，它测过的模块不计，其他评分的模块全部计入。",
+    gain="`{own}` 在 {probes} 次探测后对比 {other}，按数据集配对：{told}。",
     bar="目标（{probes} 次探测，留出数据集）：{told}。",
     met={True: "达到", False: "未达到"},
     purposes={"tune": "微调", "prune": "剪枝", "quantise": "量化"},
+    missing="未测",
+    none="还没有提交结果。",
     comma="、",
     stop="；",
+    colon="：",
 )
 DOCUMENTS = (("structure-plans.md", ENGLISH), ("structure-plans.zh-CN.md", CHINESE))
 
 
-def text(result: Result, words: Words) -> str:
+def text(result: Result | None, words: Words) -> str:
     """Return the table and what it comes to, in one language."""
+    if result is None:
+        return words.none
     by_set, by_encoder, probes = result["held_out_sets"], result["held_out_encoders"], result["probes"]
     lines = [rewriting.line(words.head), "|---|" + "---:|" * 6]
     for name in sorted(by_set, key=lambda one: -fmean(by_set[one][p] or 0.0 for p in PURPOSES)):
         cells = [_cell(means[name][purpose]) for means in (by_set, by_encoder) for purpose in PURPOSES]
         lines.append(rewriting.line([f"`{name}`" if name[0].isupper() else name, *cells]))
-    rows = result["cases"]["sets"]
-    own = f"{_OWN}, {probes} probes"
+    rows, own = result["cases"]["sets"], f"{OWN}, {probes} probes"
     said = words.said.format(
         cases=len(rows),
-        harms=sum(row["correlations"][_OWN]["prune"] is not None for row in rows),
+        harms=sum(row["correlations"][OWN]["prune"] is not None for row in rows),
         sets=len(result["sets"]),
         encoders=words.comma.join(result["encoders"]),
     )
     gains = [
-        words.gain.format(own=_OWN, probes=probes, other=f"`{other}`", told=_told(rows, own, other, words))
-        for other in (f"{_BARE}, {probes} probes", _CHEAP)
+        words.gain.format(own=OWN, probes=probes, other=f"`{other}`", told=_told(rows, own, other, words))
+        for other in (f"{_BARE}, {probes} probes", BESIDE)
     ]
-    bars = words.stop.join(
-        f"{words.purposes[p]} {_cell(by_set[own][p])} ({bar:g}): {words.met[(by_set[own][p] or 0.0) >= bar]}"
-        for p, bar in BARS.items()
-    )
+    bars = words.stop.join(_judged(by_set[own][p], p, words) for p in PURPOSES)
     return "\n\n".join([said, "\n".join(lines), *gains, words.bar.format(probes=probes, told=bars)])
 
 
-def paired(rows: Sequence[Result], name: str, other: str, purpose: Purpose) -> tuple[float, float | None]:
-    """Return the mean gain over what texts are from, and p of Wilcoxon's test; None of too few."""
+def _judged(reached: float | None, purpose: Purpose, words: Words) -> str:
+    bar = BARS[purpose]
+    if reached is None:
+        return f"{words.purposes[purpose]}{words.colon}{words.missing}"
+    return f"{words.purposes[purpose]} {reached:.3f} ({bar:g}){words.colon}{words.met[reached >= bar]}"
+
+
+def paired(
+    rows: Sequence[Result], name: str, other: str, purpose: Purpose
+) -> tuple[float | None, float | None]:
+    """Return the mean gain over what texts are from, and p of Wilcoxon's test; None of too few pairs."""
     by_corpus: dict[str, list[float]] = {}
     for row in rows:
         values = [row["correlations"][one][purpose] for one in (name, other)]
@@ -119,7 +136,7 @@ def paired(rows: Sequence[Result], name: str, other: str, purpose: Purpose) -> t
             by_corpus.setdefault(corpus_of(row["dataset"]), []).append(values[0] - values[1])
     gains = [fmean(one) for one in by_corpus.values()]
     if len(gains) < _LEAST or not any(gains):
-        return (fmean(gains) if gains else 0.0), None
+        return (fmean(gains) if gains else None), None
     return fmean(gains), float(wilcoxon(gains).pvalue)
 
 
@@ -127,9 +144,11 @@ def _told(rows: Sequence[Result], name: str, other: str, words: Words) -> str:
     said = []
     for purpose in PURPOSES:
         gain, chance = paired(rows, name, other, purpose)
+        if gain is None:
+            continue
         known = "" if chance is None else f" (p = {chance:.2g})"
         said.append(f"{words.purposes[purpose]} {gain:+.2f}{known}")
-    return words.comma.join(said)
+    return words.comma.join(said) or words.missing
 
 
 def _cell(value: float | None) -> str:
@@ -140,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite the tables; with ``--check`` only say whether they are as they should be."""
 
     def expected() -> dict[Path, str]:
-        result = json.loads(RESULT.read_text(encoding="utf-8"))
+        result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else None
         return {
             DOCS / name: replaced((DOCS / name).read_text(encoding="utf-8"), text(result, words), BEGIN, END)
             for name, words in DOCUMENTS

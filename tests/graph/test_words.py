@@ -137,8 +137,11 @@ def test_stop_words_are_left_out_before_windows_are_counted():
     # Of "cat sat mat" and "cat mat sat": without stop words each pair stands side by side in some window.
     bare = Words(window=2).build(rows(("cat sat mat", "cat mat sat", "")))
     assert edges(built) == pytest.approx(edges(bare))
-    attached = built.attach(rows(("the cat",)))
+    attached = built.attach(rows(("THE cat",)))
     assert attached.stored.nnz == 1
+    nothing = Words(stop_words="english").build(rows(("The the", "and THE", "and")))
+    assert (nothing.vocabulary, nothing.graph.edges) == ((), 0)
+    assert nothing.attach(rows(("the",))).stored.nnz == 0
 
 
 def test_no_new_texts():

@@ -65,7 +65,7 @@ class Words:
     window: int = 20  # words of a sliding window; a shorter text is one window
     min_count: int = 2  # texts in which a word must occur
     word_edges: bool = True
-    # Words that are left out whatever they are near: of a topic they say nothing, of a sentiment they may.
+    # Left out: they mostly say little of a topic; of a sentiment they may, for "not" and "no" are among them.
     stop_words: StopWords = "none"
 
     def __post_init__(self) -> None:
@@ -108,8 +108,9 @@ class Words:
         words = encoded.indices.to_numpy().astype(np.int64)
         everything = np.array(encoded.dictionary.to_pylist(), dtype=object)
         present = np.bincount(_counts(words, starts, everything.size).indices, minlength=everything.size)
-        stopped = np.isin(everything, list(_STOPPED[self.stop_words]))
-        often = np.flatnonzero((present >= self.min_count) & ~stopped)
+        stopped = _STOPPED[self.stop_words]
+        kept = np.fromiter((word not in stopped for word in everything), dtype=bool, count=everything.size)
+        often = np.flatnonzero((present >= self.min_count) & kept)
         often = often[np.argsort(everything[often])]
         number = np.full(everything.size, -1, dtype=np.int64)
         number[often] = np.arange(often.size)
