@@ -48,7 +48,7 @@ def test_the_order_of_the_nodes_does_not_matter(score):
 
 
 def test_all_names_every_score_once():
-    # `Learned` needs a file, and `Usual` is one of the others.
+    # `Learned` reads a file, and `Usual` is one of the others.
     others = {"ALL", "MEASURED_COLUMNS", "NAMED", "Purpose", "Score", "Learned", "Usual", "score_named"}
     assert sorted(cls.__name__ for cls in all_scores.ALL) == sorted(set(all_scores.__all__) - others)
     assert {type(score) for score in all_scores.NAMED.values()} == {
@@ -68,6 +68,22 @@ def test_by_hand():
     assert Measured().of(own, "quantise") == own.column("quantisation loss")
     assert Random(1).of(own, "tune") != Random(2).of(own, "tune")
     assert all(0 <= value < 1 for value in Random().of(own, "tune"))
+
+
+def test_the_usual_score_is_what_was_measured_else_top_blocks_and_the_network():
+    own = graph()
+    usual = all_scores.Usual()
+    assert all(isinstance(usual.chosen(own, purpose), Measured) for purpose in PURPOSES)
+    bare = graph_of(small_text_model(0))
+    assert [type(usual.chosen(bare, purpose)) for purpose in PURPOSES] == [
+        LastBlocks,
+        all_scores.Learned,
+        all_scores.Learned,
+    ]
+    # The networks that come with graphtune read even a graph without a task.
+    harms = usual.of(bare, "prune")
+    assert len(set(harms)) > 5
+    assert all(harm > 0 for harm in harms)
 
 
 def test_a_column_that_was_not_measured_is_told():
