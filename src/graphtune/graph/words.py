@@ -18,7 +18,6 @@ import rjieba
 import scipy.sparse
 import torch
 from jaxtyping import Float64, Int64
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from torch import Tensor
 
 from graphtune.errors import GraphError
@@ -34,7 +33,6 @@ _LETTERS = f"(?:[^\\W_{_HAN}]|[{_MARKS}])+"
 _TOKEN = re.compile(f"([{_HAN}]+)|({_LETTERS}(?:['’]{_LETTERS})*)")
 
 StopWords = Literal["none", "english"]
-_STOPPED: dict[StopWords, frozenset[str]] = {"none": frozenset(), "english": ENGLISH_STOP_WORDS}
 
 _PAIRS_AT_ONCE = 4_000_000  # of words in one window; the memory of a step is bounded by it
 
@@ -108,7 +106,7 @@ class Words:
         words = encoded.indices.to_numpy().astype(np.int64)
         everything = np.array(encoded.dictionary.to_pylist(), dtype=object)
         present = np.bincount(_counts(words, starts, everything.size).indices, minlength=everything.size)
-        stopped = _STOPPED[self.stop_words]
+        stopped = _stopped(self.stop_words)
         kept = np.fromiter((word not in stopped for word in everything), dtype=bool, count=everything.size)
         often = np.flatnonzero((present >= self.min_count) & kept)
         often = often[np.argsort(everything[often])]
@@ -145,6 +143,14 @@ class WordGraph:
         joined = bytearray("\n".join(self.vocabulary).encode())
         letters = torch.frombuffer(joined, dtype=torch.uint8) if joined else torch.zeros(0, dtype=torch.uint8)
         return {"vocabulary": letters, "idf": torch.from_numpy(self.idf)}
+
+
+def _stopped(of: StopWords) -> frozenset[str]:
+    if of == "none":
+        return frozenset()
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return ENGLISH_STOP_WORDS
 
 
 def _on_end(texts: Sequence[str]) -> tuple[pa.Array, Int64[np.ndarray, " _"]]:
