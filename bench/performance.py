@@ -17,7 +17,6 @@ import rewriting
 import speeds
 import static
 from speeds import Line, Ratio, Result
-from table import replaced
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
@@ -252,7 +251,7 @@ def expected(folder: Path, docs: Path) -> dict[Path, str | None]:
     found: dict[Path, str | None] = {docs / name: plot for name, plot in plotted(folder).items()}
     for name, words in DOCUMENTS:
         before = (docs / name).read_text(encoding="utf-8")
-        found[docs / name] = replaced(before, shown(folder, words), BEGIN, END)
+        found[docs / name] = rewriting.replaced(before, shown(folder, words), BEGIN, END)
     return found
 
 

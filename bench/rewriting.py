@@ -7,6 +7,8 @@ from typing import Any
 
 from graphtune.artefact import written
 
+DOCS = Path(__file__).parents[1] / "docs"
+
 
 def line(cells: Sequence[str]) -> str:
     """Return a line of a Markdown table."""
@@ -20,6 +22,26 @@ def made(circumstances: Mapping[str, Any]) -> str:
     device = hardware.get("device", "cpu")
     beside = "" if device == "cpu" else f" with a GPU ({device})"
     return f"{own}, {hardware['cores']} × {hardware['processor']}{beside}"
+
+
+def replaced(text: str, inner: str, begin: str, end: str) -> str:
+    """Return a document with ``inner`` between the markers.
+
+    Raises:
+        ValueError: the markers are not there once each, in order.
+    """
+    if (text.count(begin), text.count(end)) != (1, 1) or text.index(begin) > text.index(end):
+        raise ValueError(f"{begin} and {end} must stand there once each, in this order")
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n\n{inner}\n\n{end}{rest.split(end)[1]}"
+
+
+def documents(inner: Mapping[str, str], begin: str, end: str) -> dict[Path, str]:
+    """Return documents of docs/ by place, with what ``inner`` has for each name between the markers."""
+    return {
+        DOCS / name: replaced((DOCS / name).read_text(encoding="utf-8"), own, begin, end)
+        for name, own in inner.items()
+    }
 
 
 def main(

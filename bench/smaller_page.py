@@ -16,10 +16,8 @@ from typing import Any
 
 import rewriting
 import smaller
-from table import replaced
 
-ROOT = Path(__file__).parents[1]
-RESULTS, DOCS = Path(__file__).parent / "results" / smaller.NAME, ROOT / "docs"
+RESULTS = Path(__file__).parent / "results" / smaller.NAME
 BEGIN, END = "<!-- smaller:begin -->", "<!-- smaller:end -->"
 Result = Mapping[str, Any]
 
@@ -149,10 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def expected() -> dict[Path, str]:
         results = committed()
-        return {
-            DOCS / name: replaced((DOCS / name).read_text(encoding="utf-8"), text(results, words), BEGIN, END)
-            for name, words in DOCUMENTS
-        }
+        return rewriting.documents({name: text(results, words) for name, words in DOCUMENTS}, BEGIN, END)
 
     return rewriting.main(__doc__, expected, arguments)
 

@@ -23,9 +23,7 @@ import rewriting
 import starts
 import word_networks
 from starts_words import CHINESE, ENGLISH, Words
-from table import replaced
 
-ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- starts:begin -->", "<!-- starts:end -->"
 Result = Mapping[str, Any]
@@ -206,11 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def expected() -> dict[Path, str]:
         found = Found.read()
-        paths = {ROOT / "docs" / name: words for name, words in DOCUMENTS}
-        return {
-            path: replaced(path.read_text(encoding="utf-8"), text(found, words), BEGIN, END)
-            for path, words in paths.items()
-        }
+        return rewriting.documents({name: text(found, words) for name, words in DOCUMENTS}, BEGIN, END)
 
     return rewriting.main(__doc__, expected, arguments)
 

@@ -110,18 +110,6 @@ def table(results: list[dict[str, Any]], words: Words) -> str:
     return "\n\n".join([*parts, words.made_with.format(made="; ".join(_made(results)))])
 
 
-def replaced(text: str, inner: str, begin: str = BEGIN, end: str = END) -> str:
-    """Return a document with ``inner`` between the markers.
-
-    Raises:
-        ValueError: the markers are not there once each, in order.
-    """
-    if (text.count(begin), text.count(end)) != (1, 1) or text.index(begin) > text.index(end):
-        raise ValueError(f"{begin} and {end} must stand there once each, in this order")
-    before, rest = text.split(begin)
-    return f"{before}{begin}\n\n{inner}\n\n{end}{rest.split(end)[1]}"
-
-
 def _cells(result: dict[str, Any], words: Words) -> tuple[str, ...]:
     families = {run["family"] for run in result["seeds"]}
     deviation = "" if result["deviation"] is None else f" ± {result['deviation']:.2f}"
@@ -175,7 +163,8 @@ def main(arguments: list[str] | None = None) -> int:
     def expected() -> dict[Path, str]:
         results = committed()
         return {
-            path: replaced(path.read_text(encoding="utf-8"), table(results, words)) for path, words in READMES
+            path: rewriting.replaced(path.read_text(encoding="utf-8"), table(results, words), BEGIN, END)
+            for path, words in READMES
         }
 
     return rewriting.main(__doc__, expected, arguments)

@@ -280,7 +280,7 @@ def card(result: Mapping[str, Any], reader: StructureReader) -> str:
     rows = []
     for name in names:
         told = [means[name][purpose] for means in (by_set, by_encoder) for purpose in PURPOSES]
-        rows.append(f"| {name} | {' | '.join(map(_said, told))} |")
+        rows.append(f"| {name} | {' | '.join(map(cell, told))} |")
     heads = [f"{purpose}{where}" for where in ("", ", new encoder") for purpose in PURPOSES]
     return "\n".join(
         [
@@ -305,7 +305,8 @@ def card(result: Mapping[str, Any], reader: StructureReader) -> str:
     )
 
 
-def _said(value: float | None) -> str:
+def cell(value: float | None) -> str:
+    """Return a correlation as tables have it; nothing where there is none."""
     return "" if value is None else f"{value:.2f}"
 
 

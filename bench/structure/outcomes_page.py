@@ -20,10 +20,8 @@ from outcome_summary import Summary, bar, summary
 
 import rewriting
 from graphtune.structure.purpose import Purpose
-from table import replaced
 
-ROOT = Path(__file__).parents[2]
-RESULTS, DOCS = ROOT / "bench/results/structure", ROOT / "docs"
+RESULTS = Path(__file__).parents[1] / "results/structure"
 BEGIN, END = "<!-- outcomes:begin -->", "<!-- outcomes:end -->"
 Result = Mapping[str, Any]
 
@@ -199,10 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def expected() -> dict[Path, str]:
         results = committed()
-        return {
-            DOCS / name: replaced((DOCS / name).read_text(encoding="utf-8"), text(results, words), BEGIN, END)
-            for name, words in DOCUMENTS
-        }
+        return rewriting.documents({name: text(results, words) for name, words in DOCUMENTS}, BEGIN, END)
 
     return rewriting.main(__doc__, expected, arguments)
 

@@ -20,14 +20,12 @@ from scipy.stats import wilcoxon
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from corpora import corpus_of
-from meta import BESIDE, OWN
+from meta import BESIDE, OWN, cell
 
 import rewriting
 from graphtune.structure.purpose import PURPOSES, Purpose
-from table import replaced
 
-ROOT = Path(__file__).parents[2]
-RESULT, DOCS = ROOT / "bench/results/structure/selectors.json", ROOT / "docs"
+RESULT = Path(__file__).parents[1] / "results/structure/selectors.json"
 BEGIN, END = "<!-- selectors:begin -->", "<!-- selectors:end -->"
 Result = Mapping[str, Any]
 BARS: Mapping[Purpose, float] = {"tune": 0.7, "prune": 0.8, "quantise": 0.7}
@@ -101,7 +99,7 @@ def text(result: Result | None, words: Words) -> str:
     by_set, by_encoder, probes = result["held_out_sets"], result["held_out_encoders"], result["probes"]
     lines = [rewriting.line(words.head), "|---|" + "---:|" * 6]
     for name in sorted(by_set, key=lambda one: -fmean(by_set[one][p] or 0.0 for p in PURPOSES)):
-        cells = [_cell(means[name][purpose]) for means in (by_set, by_encoder) for purpose in PURPOSES]
+        cells = [cell(means[name][purpose]) for means in (by_set, by_encoder) for purpose in PURPOSES]
         lines.append(rewriting.line([f"`{name}`" if name[0].isupper() else name, *cells]))
     rows, own = result["cases"]["sets"], f"{OWN}, {probes} probes"
     said = words.said.format(
@@ -151,19 +149,12 @@ def _told(rows: Sequence[Result], name: str, other: str, words: Words) -> str:
     return words.comma.join(said) or words.missing
 
 
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite the tables; with ``--check`` only say whether they are as they should be."""
 
     def expected() -> dict[Path, str]:
         result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else None
-        return {
-            DOCS / name: replaced((DOCS / name).read_text(encoding="utf-8"), text(result, words), BEGIN, END)
-            for name, words in DOCUMENTS
-        }
+        return rewriting.documents({name: text(result, words) for name, words in DOCUMENTS}, BEGIN, END)
 
     return rewriting.main(__doc__, expected, arguments)
 

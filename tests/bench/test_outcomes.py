@@ -20,6 +20,7 @@ from carried_out import Corpus, Cutting, Rounding, Size, Tuning
 from levels import LEVELS
 
 import protocols
+import rewriting
 import surroundings
 from graphtune.structure.plans import BitPlan
 from graphtune.structure.plans.tuning_cost import TuningCost
@@ -287,7 +288,7 @@ def test_the_documents_hold_the_tables():
 def test_documents_show_the_command_and_what_it_takes_by_itself():
     lines = set()
     for name, _ in outcomes_page.DOCUMENTS:
-        document = (outcomes_page.DOCS / name).read_text(encoding="utf-8")
+        document = (rewriting.DOCS / name).read_text(encoding="utf-8")
         (line,) = [
             one for one in document.splitlines() if one.startswith("python bench/structure/plan_outcomes.py ")
         ]

@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+import rewriting
 import table
 
 SEED = {"family": "graph"}
@@ -88,15 +89,15 @@ def test_both_languages_hold_the_same_figures():
 
 def test_only_what_is_between_the_markers_is_replaced():
     before = f"# One\n\n{table.BEGIN}\nold\n{table.END}\n\nrest\n"
-    after = table.replaced(before, "new")
+    after = rewriting.replaced(before, "new", table.BEGIN, table.END)
     assert after == f"# One\n\n{table.BEGIN}\n\nnew\n\n{table.END}\n\nrest\n"
-    assert table.replaced(after, "new") == after
+    assert rewriting.replaced(after, "new", table.BEGIN, table.END) == after
 
 
 @pytest.mark.parametrize("text", ["", f"{table.END} {table.BEGIN}", f"{table.BEGIN}{table.END}{table.BEGIN}"])
 def test_markers_that_are_not_there_are_refused(text):
     with pytest.raises(ValueError, match="once each"):
-        table.replaced(text, "new")
+        rewriting.replaced(text, "new", table.BEGIN, table.END)
 
 
 def test_readmes_show_the_committed_results():
