@@ -1,5 +1,6 @@
 """Results on disk: one of each name whose data are there."""
 
+import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,3 +26,9 @@ def record(
         write_json(folder / f"{name}.json", result)
         if line is not None:
             print(line(result), flush=True)
+
+
+def recorded(folder: Path, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the results that are there, in the order of the names."""
+    files = [folder / f"{name}.json" for name in names]
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]

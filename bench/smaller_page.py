@@ -6,7 +6,6 @@ It stands between ``<!-- smaller:begin -->`` and ``<!-- smaller:end -->`` of doc
 twin; nothing else is touched.
 """
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import recording
 import rewriting
 import smaller
 
@@ -136,10 +136,9 @@ def _judged(name: str, reached: float, bar: float, words: Words, *, least: bool)
     return f"{name} {'≥' if least else '≤'} {bar:g}{words.colon}{words.met[is_met]}"
 
 
-def committed(folder: Path = RESULTS) -> list[Result]:
+def committed(folder: Path = RESULTS) -> Sequence[Result]:
     """Return the results that are there, in the benchmark's order."""
-    places = (folder / f"{name}.json" for name in smaller.DATASETS)
-    return [json.loads(place.read_text(encoding="utf-8")) for place in places if place.is_file()]
+    return recording.recorded(folder, smaller.DATASETS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,6 @@ They stand between ``<!-- starts:begin -->`` and ``<!-- starts:end -->`` of docs
 Chinese twin; nothing else is touched.
 """
 
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ import mlp_init
 import rewriting
 import starts
 import word_networks
+from recording import recorded
 from starts_words import CHINESE, ENGLISH, Words
 
 RESULTS = Path(__file__).parent / "results"
@@ -47,12 +47,12 @@ class Found:
         """Return the results that are there, each kind in its benchmark's order."""
         pairs = (f"{source}-{target}" for source, target in adapters.PAIRS)
         return cls(
-            _those(folder / starts.NAME, starts.SETS),
-            _those(folder / adapters.NAME, pairs),
-            _those(folder / citation.NAME, citation.GROUPS),
-            _those(folder / gnn_strategies.NAME, gnn_strategies.SETS),
-            _those(folder / word_networks.NAME, word_networks.ROWS),
-            _those(folder / mlp_init.NAME, ("debian",)),
+            recorded(folder / starts.NAME, starts.SETS),
+            recorded(folder / adapters.NAME, pairs),
+            recorded(folder / citation.NAME, citation.GROUPS),
+            recorded(folder / gnn_strategies.NAME, gnn_strategies.SETS),
+            recorded(folder / word_networks.NAME, word_networks.ROWS),
+            recorded(folder / mlp_init.NAME, ("debian",)),
         )
 
 
@@ -192,11 +192,6 @@ def _cited(results: Sequence[Result], words: Words) -> list[str]:
 def _brief(chosen: str) -> str:
     """Leave out the loss, and the modules of classes."""
     return re.sub(r"<class '[\w.]*\.(\w+)'>", r"\1", re.sub(r", loss=\w+\([^()]*\)", "", chosen))
-
-
-def _those(folder: Path, names: Any) -> list[Result]:
-    files = [folder / f"{name}.json" for name in names]
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
 
 
 def main(arguments: list[str] | None = None) -> int:

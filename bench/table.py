@@ -6,12 +6,12 @@ The table stands between the lines ``<!-- bars:begin -->`` and ``<!-- bars:end -
 README.zh-CN.md; nothing else is touched.
 """
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import recording
 import rewriting
 from bars import ROWS
 
@@ -91,8 +91,7 @@ READMES = ((ROOT / "README.md", ENGLISH), (ROOT / "README.zh-CN.md", CHINESE))
 
 def committed(folder: Path = RESULTS) -> list[dict[str, Any]]:
     """Return the results that are there, in the order of the rows."""
-    files = [folder / f"{row.name}.json" for row in ROWS]
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+    return recording.recorded(folder, (row.name for row in ROWS))
 
 
 def table(results: list[dict[str, Any]], words: Words) -> str:

@@ -170,8 +170,8 @@ def _of_case(one: Case, rest: Sequence[Case], readers: Mapping[str, StructureRea
     found["the same modules on other sets"] = {
         purpose: _known(_correlation(_carried(one, rest, purpose), one, purpose)) for purpose in PURPOSES
     }
-    for name, reader in readers.items():
-        read = reader.read(one.bare)
+    reads = {name: reader.read(one.bare) for name, reader in readers.items()}
+    for name, read in reads.items():
         found[name] = {
             purpose: _known(_correlation(read.predicted[:, at].tolist(), one, purpose))
             for at, purpose in enumerate(PURPOSES)
@@ -180,10 +180,9 @@ def _of_case(one: Case, rest: Sequence[Case], readers: Mapping[str, StructureRea
             purpose: _known(_probed(read, one, purpose)) for purpose in PURPOSES
         }
     # On the modules that the networks are judged by after their probes.
-    asked = readers[OWN].read(one.bare)
     found[BESIDE] = {
         purpose: _known(
-            rank_correlation(GradientNorm().of(one.bare, purpose), _parted(asked, one, purpose)[1])
+            rank_correlation(GradientNorm().of(one.bare, purpose), _parted(reads[OWN], one, purpose)[1])
         )
         for purpose in PURPOSES
     }
