@@ -45,10 +45,9 @@ class Found:
     @classmethod
     def read(cls, folder: Path = RESULTS) -> "Found":
         """Return the results that are there, each kind in its benchmark's order."""
-        pairs = (f"{source}-{target}" for source, target in adapters.PAIRS)
         return cls(
             recorded(folder / starts.NAME, starts.SETS),
-            recorded(folder / adapters.NAME, pairs),
+            recorded(folder / adapters.NAME, adapters.PAIRS),
             recorded(folder / citation.NAME, citation.GROUPS),
             recorded(folder / gnn_strategies.NAME, gnn_strategies.SETS),
             recorded(folder / word_networks.NAME, word_networks.ROWS),

@@ -100,11 +100,10 @@ def test_adapters_learn_a_share_of_what_full_tuning_does(tmp_path, monkeypatch, 
     either = (AdapterGNN(epochs=2), AdapterGNN(epochs=3))
     ways = {"full": (Full(epochs=2),), "adapters": either, "probe": (LinearProbe(epochs=2),)}
     monkeypatch.setattr(adapters, "WAYS", ways)
-    monkeypatch.setattr(adapters, "PAIRS", (("citeseer", "cora"),))
     monkeypatch.setattr(adapters, "_SHAPE", transfer.Shape(width=10, hidden=12))
     monkeypatch.setattr(adapters, "_OBJECTIVE", DGI(epochs=2))
     monkeypatch.setattr(adapters, "_SEEDS", 1)
-    adapters.run(tmp_path)
+    adapters.run(tmp_path, ("citeseer-cora",))
     result = json.loads((tmp_path / "adapters/citeseer-cora.json").read_text())
     learned = {name: way["learned"] for name, way in result["ways"].items()}
     wide, head = tiny().width, 10 * 3 + 3

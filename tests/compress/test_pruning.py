@@ -11,6 +11,7 @@ from transformers import BertConfig, BertModel
 
 from graphtune.compress import GroupScores, Pruning, prune
 from graphtune.compress.pruning_choice import flops, heads_and_units
+from graphtune.compress.pruning_objective import of_what_is_said
 from graphtune.compress.pruning_refit import cut_and_refit
 from graphtune.compress.pruning_scores import by_gates, magnitude
 from graphtune.encoder import Cache, Transformer
@@ -199,6 +200,32 @@ def test_what_does_not_fit_is_refused(tmp_path):
             prune(tiny(), TEXTS, scores=scores)
     with pytest.raises(EncoderError, match="neither a known name nor a directory"):
         prune(Transformer(str(tmp_path / "absent")), TEXTS)
+
+
+def test_a_head_without_labels_is_scored_by_its_fisher_information():
+    """Of two classes the four choices of signs can be summed up; the head says how likely each class is."""
+    head = LinearHead(
+        torch.randn(32, 2, generator=torch.Generator().manual_seed(1)), torch.tensor([0.5, -0.5])
+    )
+    rows, signs = torch.randn(1, 32, generator=torch.Generator().manual_seed(2)), []
+    squares = torch.zeros(1, 32)
+    for seed in range(40):
+        given = rows.clone().requires_grad_(True)
+        of_what_is_said(head, seed)(given, np.array([0])).backward()
+        signs.append(given.grad)
+    # The gradient is that of one of the four choices; crossed terms fall out on average over these.
+    different = torch.unique(torch.cat(signs).mul(1e4).round(), dim=0).div(1e4)
+    assert len(different) == 4
+    found = different.square().mean(dim=0)
+    for label in range(2):
+        given = rows.clone().requires_grad_(True)
+        told = torch.log_softmax(given @ head.weight + head.bias, dim=1)[0, label]
+        told.backward()
+        squares += told.detach().exp() * given.grad.square()
+    np.testing.assert_allclose(found.numpy(), squares[0].numpy(), atol=1e-3)
+    by_head = prune(tiny(), TEXTS, head=head, settings=Pruning(0.4)).report
+    assert not by_head.labelled
+    assert (by_head.scores, by_head.texts) == ("fisher", 48)
 
 
 def test_labels_that_are_all_unknown_are_none():

@@ -46,7 +46,7 @@ class RowMatching:
     temperature: float = 2.0  # at which they are compared
     rate: float = 2e-4  # AdamW step size
     decay: float = 0.01  # AdamW decoupled weight decay
-    epochs: int = 3  # at most
+    epochs: int = 8  # at most; of few texts, whatever time there is
     batch_rows: int = 32  # texts of a step
 
     def __post_init__(self) -> None:

@@ -51,7 +51,7 @@ class Prune:
             raise ModelError(
                 "An exported encoder cannot be pruned.", fix="prune the model that it was made of."
             )
-        left = prune(encoder, texts, settings=Pruning(self.share, self.way))
+        left = prune(encoder, texts, settings=Pruning(self.share, self.way), head=subject.head)
         if self.seconds:
             left = distilled(left, encoder, texts, head=subject.head, seconds=self.seconds)
         return subject.with_encoder(left.save(place))

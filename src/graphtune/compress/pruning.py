@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
-from torch import Tensor, nn
+from jaxtyping import Int64
+from torch import nn
 
 from graphtune.compress.pruned_encoder import PrunedEncoder
 from graphtune.compress.pruning_choice import (
@@ -27,9 +27,10 @@ from graphtune.compress.pruning_choice import (
     heads_and_units,
     units_alike,
 )
+from graphtune.compress.pruning_objective import of_labels, of_rows, of_what_is_said
 from graphtune.compress.pruning_refit import cut_and_refit
 from graphtune.compress.pruning_report import BlockReport, PruningReport
-from graphtune.compress.pruning_scores import GroupScores, Objective, Padded, by_gates, magnitude
+from graphtune.compress.pruning_scores import GroupScores, Padded, by_gates, magnitude
 from graphtune.encoder import Transformer
 from graphtune.encoder.block_parts import parts_of
 from graphtune.encoder.loading import load_model
@@ -102,12 +103,14 @@ def prune(
     Args:
         encoder: what is pruned.
         texts: such as it will read.
-        labels: of the texts, -1 where unknown; None or none known: what moves its rows least goes.
+        labels: of the texts, -1 where unknown; None or none known: what moves least what the head says goes,
+            or without a head what moves the rows least.
         settings: how much goes, and what.
         plan: what share of its heads and units each block keeps; the scores say which. The settings' share
             and way then count for nothing.
         scores: of its heads and units, where they were measured elsewhere.
-        head: with which the labels are predicted; None = logistic regression on the encoder's rows.
+        head: that classes are told by; None = logistic regression on the encoder's rows, where there are
+            labels.
         seed: of what is drawn.
 
     Raises:
@@ -240,36 +243,15 @@ def _scored(
 ) -> GroupScores:
     if settings.scores == "magnitude":
         return magnitude(model)
-    objective = _of_labels(given, head) if given.labelled else _of_rows(seed)
+    if given.labelled:
+        objective = of_labels(given.labels, _head(given) if head is None else head)
+    else:
+        objective = of_rows(seed) if head is None else of_what_is_said(head, seed)
     pooling = given.encoder.pooled_by
     return by_gates(model, given.batches(drawn), pooling, objective, _POWERS[settings.scores])
 
 
-def _of_labels(given: _Given, head: LinearHead | None) -> Objective:
+def _head(given: _Given) -> LinearHead:
     known = np.flatnonzero(given.labels >= 0)
-    if head is None:
-        rows = given.encoder.encode([given.texts[row] for row in known])
-        classes = int(given.labels.max()) + 1
-        head = LinearHead.fit(rows, given.labels[known], classes, strength=_STRENGTH)
-    weight, bias = head.weight, head.bias
-    if int(given.labels.max()) >= len(bias):
-        raise PlanError(
-            f"Label {int(given.labels.max())} is none of the head's {len(bias)} classes.",
-            fix="give the labels that the head was fitted on.",
-        )
-
-    def loss(rows: Float32[Tensor, "B F"], numbers: Int64[np.ndarray, " B"]) -> Tensor:
-        truth = torch.from_numpy(given.labels[numbers])
-        return nn.functional.cross_entropy(rows @ weight + bias, truth, reduction="sum")
-
-    return loss
-
-
-def _of_rows(seed: int) -> Objective:
-    generator = torch.Generator().manual_seed(seed)
-
-    def moved(rows: Float32[Tensor, "B F"], _: Int64[np.ndarray, " B"]) -> Tensor:
-        signs = torch.randint(0, 2, rows.shape, generator=generator) * 2 - 1
-        return (rows * signs).sum()
-
-    return moved
+    rows = given.encoder.encode([given.texts[row] for row in known])
+    return LinearHead.fit(rows, given.labels[known], int(given.labels.max()) + 1, strength=_STRENGTH)

@@ -5,8 +5,7 @@ Kwon et al., NeurIPS 2022, arXiv:2204.09656, section 3.2 (its square, the empiri
 A gate's gradient is the sum of gradient times weight over what the gate closes: the head's columns of the map
 that joins heads, or the unit's column of the second feed-forward map.
 Differs from the papers: gradients are taken text by text, and are not evened out over blocks. Absolute values
-add up to more over eight units than the eight are worth together; squares do not. Without labels the loss is
-the pooled row times random signs: the mean square is then how far the row moves, to first order.
+add up to more over eight units than the eight are worth together; squares do not.
 """
 
 from collections.abc import Callable, Iterable

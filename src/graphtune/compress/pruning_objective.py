@@ -1,0 +1,62 @@
+"""What heads and units are scored by: the sum of some texts' losses, from their pooled rows.
+
+Source: Kunstner, Balles & Hennig, NeurIPS 2019, arXiv:1905.12558, section 2 (Fisher information, where labels
+are as likely as the model says, against the empirical one, where they are given).
+Differs from the paper: no label is drawn; random signs make crossed terms fall out on average.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor, nn
+
+from graphtune.compress.pruning_scores import Objective
+from graphtune.errors import PlanError
+from graphtune.select.linear import LinearHead
+
+Pooled = Float32[Tensor, "B F"]
+Numbers = Int64[np.ndarray, " B"]  # of the texts
+
+
+def of_labels(labels: Int64[np.ndarray, " T"], head: LinearHead) -> Objective:
+    """Return the cross-entropy of known labels.
+
+    Raises:
+        PlanError: a label is none of the head's.
+    """
+    if int(labels.max()) >= len(head.bias):
+        raise PlanError(
+            f"Label {int(labels.max())} is none of the head's {len(head.bias)} classes.",
+            fix="give the labels that the head was fitted on.",
+        )
+
+    def loss(rows: Pooled, numbers: Numbers) -> Tensor:
+        truth = torch.from_numpy(labels[numbers])
+        return nn.functional.cross_entropy(rows @ head.weight + head.bias, truth, reduction="sum")
+
+    return loss
+
+
+def of_what_is_said(head: LinearHead, seed: int) -> Objective:
+    """Return a loss whose squared gradient is on average the Fisher information of what the head says."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def moved(rows: Pooled, _: Numbers) -> Tensor:
+        told = torch.log_softmax(rows @ head.weight + head.bias, dim=1)
+        return (told * told.detach().mul(0.5).exp() * _signs(told, generator)).sum()
+
+    return moved
+
+
+def of_rows(seed: int) -> Objective:
+    """Return a loss whose squared gradient is on average how far the rows move, to first order."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def moved(rows: Pooled, _: Numbers) -> Tensor:
+        return (rows * _signs(rows, generator)).sum()
+
+    return moved
+
+
+def _signs(like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randint(0, 2, like.shape, generator=generator) * 2 - 1
