@@ -3,7 +3,7 @@
     python bench/smaller.py [DATASET...] [--rows N]
 
 All blocks of MiniLM are tuned on up to 2,000 training rows of each set, with three seeds. ``compress`` then
-exports the model; makes it integers; prunes 30 % of its FLOPs, with two minutes of teaching; and makes what
+exports the model; makes it integers; prunes 30 % of its FLOPs, with a minute of teaching; and makes what
 was pruned integers. Nothing is refused, so that every loss is seen. Up to 2,000 test rows judge and decide
 nothing: what a step looks at are training rows. All is told beside the tuned model in float32; what torch
 runs, the pruned one among it, runs as it does for users: in bfloat16 where the processor has it. Texts a
@@ -51,8 +51,8 @@ class Size:
 
     rows: int | None = None  # None = as many as the limits allow
     seeds: int = 3
-    epochs: int = 5
-    seconds: float = 120.0
+    epochs: int = 3
+    seconds: float = 60.0
     turns: int = 7
     encoder: str = "minilm"
 

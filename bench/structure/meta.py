@@ -32,7 +32,16 @@ from corpora import corpus_of, family_of, seen_by
 from graphtune.artefact import write_json, written
 from graphtune.sensitivity import EDITION
 from graphtune.structure import ModelGraph
-from graphtune.structure.gnn import INPUTS, StructureGNN, inputs, normal_scores, probes, refined, relations_of
+from graphtune.structure.gnn import (
+    INPUTS,
+    Likeness,
+    StructureGNN,
+    inputs,
+    mended,
+    normal_scores,
+    relations_of,
+    told_most_by,
+)
 from graphtune.structure.gnn.reader import SHIPPED, Read, StructureReader, write_reader
 from graphtune.structure.purpose import PURPOSES, Purpose
 from graphtune.structure.rank_correlation import rank_correlation
@@ -44,7 +53,15 @@ SENSITIVITIES, RESULT = HERE / "results", HERE.parent / "results/structure/selec
 PROBES = 8
 OWN = "StructureGNN"
 BESIDE = f"GradientNorm, beside {PROBES} probes"  # over the modules that these leave
-MEMBERS = 3
+APART = f"{OWN}, {PROBES} probes, likeness chosen on the others"
+GRID = tuple(
+    Likeness(seen, both, far, noise)
+    for seen in (1.0, 2.0, 3.0)
+    for both in (0.0, 1.0, 2.0)
+    for far in (0.2, 0.3, 0.4, 0.6)
+    for noise in (0.1, 0.3)
+)
+MEMBERS = 5
 _WIDTH, _DEPTH, _EPOCHS, _RATE, _DECAY, _DROP = 24, 2, 300, 3e-3, 1e-2, 0.2
 _SEEDS = 20  # of the score that knows nothing
 _DIGITS = 4
@@ -137,14 +154,37 @@ def held_out(every: Sequence[Case], by: str) -> Iterator[tuple[list[Case], list[
 def compared(every: Sequence[Case], by: str) -> tuple[Correlations, list[dict[str, Any]]]:
     """Return mean correlations over what was held out, all of one value alike, and those of each case."""
     rows: list[dict[str, Any]] = []
+    tried: list[list[float]] = []  # by row and setting
     for rest, apart in held_out(every, by):
         readers = {OWN: learned(rest), "without edges": learned(rest, edges=False)}
         for one in apart:
             found = _of_case(one, rest, readers)
             rows.append({"dataset": one.dataset, "encoder": one.encoder, "correlations": found})
+            read = readers[OWN].read(one.bare)
+            tried.append([_probed(read, one, "tune", how) for how in GRID])
+    # Each setting was chosen without what is held out: what choosing the usual one on the same sets gained.
+    for row, best in zip(rows, _chosen_apart(rows, tried, by), strict=True):
+        row["correlations"][APART] = {"tune": best, "prune": None, "quantise": None}
     names = list(rows[0]["correlations"]) if rows else []
     means: Correlations = {name: {p: _mean_of(rows, name, p, by) for p in PURPOSES} for name in names}
     return means, rows
+
+
+def _chosen_apart(
+    rows: Sequence[Mapping[str, Any]], tried: Sequence[Sequence[float]], by: str
+) -> list[float | None]:
+    """Return each row's correlation by the setting of `GRID` that is best for tuning in all other groups."""
+    groups = np.array([_group(row, by) for row in rows])
+    values, found = np.array(tried), []
+    means = {name: np.nanmean(values[groups == name], axis=0) for name in dict.fromkeys(groups)}
+    for group, own in zip(groups, values, strict=True):
+        others = [mean for name, mean in means.items() if name != group]
+        found.append(_known(own[int(np.argmax(np.mean(others, axis=0)))]) if others else None)
+    return found
+
+
+def _group(row: Mapping[str, Any], by: str) -> str:
+    return corpus_of(row["dataset"]) if by == "corpus" else family_of(row["encoder"])
 
 
 def _mean_of(rows: Sequence[Mapping[str, Any]], name: str, purpose: Purpose, by: str) -> float | None:
@@ -152,8 +192,7 @@ def _mean_of(rows: Sequence[Mapping[str, Any]], name: str, purpose: Purpose, by:
     for row in rows:
         value = row["correlations"][name][purpose]
         if value is not None:
-            group = corpus_of(row["dataset"]) if by == "corpus" else family_of(row["encoder"])
-            groups.setdefault(group, []).append(value)
+            groups.setdefault(_group(row, by), []).append(value)
     return round(fmean(map(fmean, groups.values())), _DIGITS) if groups else None
 
 
@@ -198,20 +237,22 @@ def _carried(one: Case, rest: Sequence[Case], purpose: Purpose) -> list[float]:
     return [float(value) for value in np.mean(every, axis=0)]
 
 
-def _probed(read: Read, one: Case, purpose: Purpose) -> float:
-    predicted = read.predicted[:, PURPOSES.index(purpose)]
-    measured, left = _parted(read, one, purpose)
-    return rank_correlation(tuple(refined(predicted, read.embedded, np.array(measured))), left)
+def _probed(read: Read, one: Case, purpose: Purpose, how: Likeness = Likeness()) -> float:  # noqa: B008
+    measured, left = _parted(read, one, purpose, how)
+    return rank_correlation(tuple(mended(read, one.graph, purpose, np.array(measured), how)), left)
 
 
-def _parted(read: Read, one: Case, purpose: Purpose) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _parted(
+    read: Read,
+    one: Case,
+    purpose: Purpose,
+    how: Likeness = Likeness(),  # noqa: B008 - it cannot be changed
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return what the probes say, and the truth about all other modules; NaN elsewhere."""
     truth = np.array(one.graph.column(MEASURED_COLUMNS[purpose]))
     measured, left = np.full(len(truth), np.nan), truth.copy()
-    able = np.flatnonzero(np.isfinite(truth))
-    if len(able):
-        chosen = probes(read.predicted[:, PURPOSES.index(purpose)], read.embedded, able, PROBES)
-        measured[chosen], left[chosen] = truth[chosen], np.nan
+    chosen = told_most_by(read, one.graph, PROBES, how)  # the same for all purposes
+    measured[chosen], left[chosen] = truth[chosen], np.nan
     return tuple(measured), tuple(left)
 
 

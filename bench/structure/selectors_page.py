@@ -20,7 +20,7 @@ from scipy.stats import wilcoxon
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from corpora import corpus_of
-from meta import BESIDE, OWN, cell
+from meta import APART, BESIDE, OWN, cell
 
 import rewriting
 from graphtune.structure.purpose import PURPOSES, Purpose
@@ -41,6 +41,7 @@ class Words:
     said: str
     gain: str
     bar: str
+    time: str
     met: Mapping[bool, str]
     purposes: Mapping[Purpose, str]
     missing: str
@@ -65,7 +66,11 @@ ENGLISH = Words(
     "and each encoder, with its variants; each counts alike in the means. A network learned from the rest. "
     "Of a score with probes, those modules that it had measured do not count, and no others.",
     gain="`{own}` after {probes} probes against {other}, paired over sets: {told}.",
-    bar="Bars ({probes} probes, held-out set): {told}.",
+    bar="Bars ({probes} probes, held-out set): {told}. The settings that say how alike modules are, and so "
+    "what is probed and what follows it, were chosen for tuning on these same sets; of `{apart}` for each "
+    "set on the others alone.",
+    time="{probes} probes of {encoder} take {share:.1%} of the time that those of all its modules take, "
+    "head and statistics included (the median of {sets} sets; bar {bar:.0%}: {met}).",
     met={True: "met", False: "not met"},
     purposes={"tune": "tuning", "prune": "pruning", "quantise": "quantising"},
     missing="not measured",
@@ -80,7 +85,10 @@ CHINESE = Words(
     "{sets} 个数据集；{encoders}）。每次留出一个数据集连同所有同源文本的集合，或一个编码器连同其变体，"
     "求均值时各算一份；网络只从其余部分学习。有探测的评分，它测过的模块不计，其他评分的模块全部计入。",
     gain="`{own}` 在 {probes} 次探测后对比 {other}，按数据集配对：{told}。",
-    bar="目标（{probes} 次探测，留出数据集）：{told}。",
+    bar="目标（{probes} 次探测，留出数据集）：{told}。模块之间有多相似决定探测哪些、哪些随之而变，"
+    "其设置是为微调在这些数据集上选定的；`{apart}` 的设置则对每个数据集只在其余数据集上选择。",
+    time="{encoder} 的 {probes} 次探测连同分类头与统计量所用的时间，是探测其全部模块的 {share:.1%}"
+    "（{sets} 个数据集的中位数；目标 {bar:.0%}：{met}）。",
     met={True: "达到", False: "未达到"},
     purposes={"tune": "微调", "prune": "剪枝", "quantise": "量化"},
     missing="未测",
@@ -92,8 +100,8 @@ CHINESE = Words(
 DOCUMENTS = (("structure-plans.md", ENGLISH), ("structure-plans.zh-CN.md", CHINESE))
 
 
-def text(result: Result | None, words: Words) -> str:
-    """Return the table and what it comes to, in one language."""
+def text(result: Result | None, words: Words, times: Sequence[Result] = ()) -> str:
+    """Return the table and what it comes to, in one language; ``times`` are those of probes."""
     if result is None:
         return words.none
     by_set, by_encoder, probes = result["held_out_sets"], result["held_out_encoders"], result["probes"]
@@ -113,7 +121,16 @@ def text(result: Result | None, words: Words) -> str:
         for other in (f"{_BARE}, {probes} probes", BESIDE)
     ]
     bars = words.stop.join(_judged(by_set[own][p], p, words) for p in PURPOSES)
-    return "\n\n".join([said, "\n".join(lines), *gains, words.bar.format(probes=probes, told=bars)])
+    judged = words.bar.format(probes=probes, told=bars, apart=APART)
+    took = [_took(one, words) for one in times]
+    return "\n\n".join([said, "\n".join(lines), *gains, judged, *took])
+
+
+def _took(one: Result, words: Words) -> str:
+    told = {name: one[name] for name in ("probes", "encoder", "bar")}
+    return words.time.format(
+        **told, share=one["median_share"], sets=len(one["sets"]), met=words.met[one["met"]]
+    )
 
 
 def _judged(reached: float | None, purpose: Purpose, words: Words) -> str:
@@ -154,7 +171,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def expected() -> dict[Path, str]:
         result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else None
-        return rewriting.documents({name: text(result, words) for name, words in DOCUMENTS}, BEGIN, END)
+        files = sorted(RESULT.parent.glob("probe_seconds-*.json"))
+        times = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        return rewriting.documents(
+            {name: text(result, words, times) for name, words in DOCUMENTS}, BEGIN, END
+        )
 
     return rewriting.main(__doc__, expected, arguments)
 

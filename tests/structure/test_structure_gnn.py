@@ -13,7 +13,18 @@ from safetensors.torch import load_file, save_file
 from graphtune.errors import ModelError
 from graphtune.graph import propagate
 from graphtune.structure import KINDS, ModelEdge, ModelGraph, ModuleNode
-from graphtune.structure.gnn import INPUTS, StructureGNN, inputs, normal_scores, probes, refined, relations_of
+from graphtune.structure.gnn import (
+    INPUTS,
+    StructureGNN,
+    inputs,
+    likeness,
+    mended,
+    normal_scores,
+    probes,
+    refined,
+    relations_of,
+    to_probe,
+)
 from graphtune.structure.gnn.reader import StructureReader, read_reader, write_reader
 from graphtune.structure.purpose import PURPOSES
 from graphtune.structure.scores import MEASURED_COLUMNS, Learned
@@ -106,31 +117,67 @@ def test_each_relation_is_a_mean_over_neighbours():
 def test_without_probes_predictions_stay_and_their_scale_is_that_of_the_probes():
     made = StructureReader((network(),)).read(graph())
     predicted, nothing = made.predicted[:, 0], np.full(10, np.nan)
-    np.testing.assert_array_equal(refined(predicted, made.embedded, nothing), predicted)
+    alike = likeness(graph(), made.embedded)
+    np.testing.assert_array_equal(refined(predicted, alike, nothing), predicted)
     some = nothing.copy()
     some[[0, 4, 7]] = [0.3, 0.1, 0.2]
-    once = refined(predicted, made.embedded, some)
-    np.testing.assert_allclose(refined(predicted, made.embedded, 5 * some), 5 * once, atol=1e-9)
-    np.testing.assert_allclose(refined(predicted, made.embedded, some + 1), once + 1, atol=1e-9)
+    once = refined(predicted, alike, some)
+    np.testing.assert_allclose(refined(predicted, alike, 5 * some), 5 * once, atol=1e-9)
+    np.testing.assert_allclose(refined(predicted, alike, some + 1), once + 1, atol=1e-9)
+
+
+def test_harm_is_mended_by_its_logarithm_and_stays_above_nothing():
+    whole = graph()
+    made = StructureReader((network(),)).read(whole)
+    some = np.full(10, np.nan)
+    some[[0, 4, 7]] = [3e-1, 1e-4, 2e-2]
+    once = mended(made, whole, "prune", some)
+    assert (once > 0).all()
+    np.testing.assert_allclose(mended(made, whole, "prune", 1e3 * some), 1e3 * once, rtol=1e-9)
+    none = np.where(np.isnan(some), np.nan, 0.0)
+    assert np.isfinite(mended(made, whole, "quantise", none)).all()
 
 
 def test_probes_mend_a_wrong_prediction():
     made = StructureReader((network(),)).read(graph())
     truth = made.embedded[:, 0] - made.embedded[:, 3]
     wrong = np.zeros(10)
-    chosen = probes(wrong, made.embedded, np.arange(10), 6)
+    alike = likeness(graph(), made.embedded)
+    chosen = probes(alike, np.ones(10), np.arange(10), 6)
     assert len(set(chosen.tolist())) == 6
     measured = np.full(10, np.nan)
     measured[chosen] = truth[chosen]
     left = np.setdiff1d(np.arange(10), chosen)
-    found = refined(wrong, made.embedded, measured)
+    found = refined(wrong, alike, measured)
     assert np.abs(found - truth)[left].mean() < np.abs(truth - truth[chosen].mean())[left].mean()
 
 
-def test_probes_are_of_the_modules_that_can_be_measured():
-    made = StructureReader((network(),)).read(graph())
+def test_modules_are_alike_by_kind_and_depth():
+    alike = likeness(graph(), np.zeros((10, 2)))
+    np.testing.assert_array_equal(alike, alike.T)
+    np.testing.assert_allclose(np.diag(alike), 1.0)
+    assert np.linalg.eigvalsh(alike).min() > -1e-9
+    query, beside, above, last = alike[1, 1], alike[1, 2], alike[1, 4], alike[1, 7]
+    assert query > above > last > 0  # the same kind, one and two blocks on
+    assert above > beside  # another kind of the same block
+
+
+def test_probes_are_of_the_modules_that_can_be_measured_and_tell_most_for_their_cost():
     able = np.array([1, 2, 5])
-    assert set(probes(made.predicted[:, 0], made.embedded, able, 8).tolist()) == {1, 2, 5}
+    whole = likeness(graph(), np.zeros((10, 2)))
+    assert set(probes(whole, np.ones(10), able, 8).tolist()) == {1, 2, 5}
+    # Two that are as good as one, and one by itself: by one of each all is known.
+    alike = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    assert set(probes(alike, np.array([2.0, 1.0, 1.0]), np.arange(3), 2).tolist()) == {1, 2}
+    assert probes(alike, np.array([1.0, 1.0, 9.0]), np.arange(3), 1).tolist() == [0]
+
+
+def test_modules_to_probe_are_named_and_have_weights():
+    whole = graph()
+    names = to_probe(whole, 4)
+    assert len(set(names)) == 4
+    assert set(names) <= {node.name for node in whole.nodes}
+    assert len(to_probe(whole, 99)) == 10
 
 
 def test_a_file_gives_back_what_was_written(tmp_path):

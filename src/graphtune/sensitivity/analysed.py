@@ -19,7 +19,8 @@ from graphtune.model import TextModel, TextTask
 from graphtune.sensitivity.head import fit_head
 from graphtune.sensitivity.measure import measured, with_measured
 from graphtune.sensitivity.settings import Probing
-from graphtune.structure.model_graph import ModelGraph, ModuleNode
+from graphtune.structure.gnn import to_probe
+from graphtune.structure.model_graph import ModelGraph
 from graphtune.structure.task_columns import with_task_columns
 
 TRAIN_ROWS, VAL_ROWS = 1000, 256  # at most
@@ -109,7 +110,7 @@ def analysed(
         graph: of the model.
         model: with nothing frozen.
         task: as `prepared` makes it.
-        probes: how many modules are measured, spread over blocks and kinds; None = all.
+        probes: how many modules are measured, those that tell most of the others (`to_probe`); None = all.
         settings: of the probes.
         into: directory of what was measured before.
 
@@ -125,17 +126,8 @@ def analysed(
     seconds = {"head": fitted - start, "statistics": counted - fitted}
     if probes == 0:
         return Analysed(graph, None, seconds)
-    only = () if probes is None else spread(graph, probes)
+    only = () if probes is None else to_probe(graph, probes)
     found = measured(graph, model, task, settings, only=only, into=into)
     seconds["probes"] = sum(probe.seconds for probe in found.values())
     start_loss = found[""].start
     return Analysed(with_measured(graph, found), None if math.isnan(start_loss) else start_loss, seconds)
-
-
-def spread(graph: ModelGraph, count: int) -> tuple[str, ...]:
-    """Return the names of so many modules with weights, at equal steps through all by block and kind."""
-    able: list[ModuleNode] = [node for node in graph.nodes if node.parameters and node.kind != "head"]
-    able.sort(key=lambda node: (node.block, node.kind))
-    count = min(count, len(able))
-    places = ((np.arange(count) + 0.5) * (len(able) / max(1, count))).astype(np.int64)
-    return tuple(able[at].name for at in places)
