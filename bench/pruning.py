@@ -2,9 +2,10 @@
 
     python bench/pruning.py [DATASET...] [--rows N] [--seconds S] [--turns T] [--ways WAY...] [--shares S...]
 
-MiniLM loses so large a share of its FLOPs: heads and units by labels or by its rows alone, units alike in
-all blocks, or top blocks. Logistic regression on the frozen rows is judged on test rows, before and after the
-whole encoder has taught what is left. Speed is timed in turn, in a process each, without the cache on disk.
+MiniLM loses so large a share of its FLOPs: heads and units by labels, by what a head says or by its rows
+alone, units alike in all blocks, or top blocks. Logistic regression on the frozen rows is judged on test
+rows, before and after the whole encoder has taught what is left. Speed is timed in turn, in a process each,
+without the cache on disk.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -50,15 +51,16 @@ class Cut:
     """One way to prune, and to teach what is left."""
 
     settings: Pruning
-    labelled: bool  # whether labels choose what goes, and a head is taught beside the rows
+    by: Literal["labels", "head", "rows"]  # whose change says what goes
 
 
 WAYS = {
-    "groups-by-labels": Cut(Pruning(), True),
-    "groups-by-rows": Cut(Pruning(), False),
-    "taylor-not-refitted": Cut(Pruning(scores="taylor", refit=0), True),
-    "units-alike": Cut(Pruning(way="units"), True),
-    "top-blocks": Cut(Pruning(way="blocks"), True),
+    "groups-by-labels": Cut(Pruning(), "labels"),
+    "groups-by-head": Cut(Pruning(), "head"),
+    "groups-by-rows": Cut(Pruning(), "rows"),
+    "taylor-not-refitted": Cut(Pruning(scores="taylor", refit=0), "labels"),
+    "units-alike": Cut(Pruning(way="units"), "labels"),
+    "top-blocks": Cut(Pruning(way="blocks"), "labels"),
 }
 
 
@@ -156,13 +158,15 @@ def _pruned(
     whole: Transformer, data: Data, way: str, share: float, head: LinearHead, seconds: float
 ) -> tuple[dict[str, Any], PrunedEncoder]:
     cut = WAYS[way]
-    labels = data.labels if cut.labelled else None
     student = prune(
-        whole, data.probed, labels, settings=replace(cut.settings, share=share), head=head, seed=_SEED
+        whole,
+        data.probed,
+        data.labels if cut.by == "labels" else None,
+        settings=replace(cut.settings, share=share),
+        head=None if cut.by == "rows" else head,
+        seed=_SEED,
     )
-    taught = distilled(
-        student, whole, data.taught, head=head if cut.labelled else None, seconds=seconds, seed=_SEED
-    )
+    taught = distilled(student, whole, data.taught, seconds=seconds, seed=_SEED)
     assert taught.taught is not None
     report = student.report
     facts = {

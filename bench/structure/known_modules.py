@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -20,9 +19,9 @@ from graphtune.encoder.loading import load_model
 from graphtune.model import TextModel, TextTask
 from graphtune.sensitivity import Analysed, analysed, measured, prepared, with_measured
 from graphtune.structure import ModelGraph
-from graphtune.structure.gnn import probes
+from graphtune.structure.gnn import told_most_by
 from graphtune.structure.gnn.reader import read_reader, write_reader
-from graphtune.structure.purpose import PURPOSES, Purpose
+from graphtune.structure.purpose import Purpose
 from graphtune.structure.scores import (
     Fisher,
     GradientNorm,
@@ -110,7 +109,7 @@ class Known:
             return self.bare, _UNTOLD[selector](self.corpus.seed).of(self.bare, purpose), 0.0
         if selector in LEARNED:
             path = self._network(edges=LEARNED[selector])
-            found = self._probed(path, purpose) if selector == "learned-probed" else self.told
+            found = self._probed(path) if selector == "learned-probed" else self.told
             return found.graph, Learned(str(path)).of(found.graph, purpose), sum(found.seconds.values())
         score = Measured() if selector == "measured" else _TOLD[selector]
         if selector == "usual" and isinstance(Usual().chosen(self.bare, purpose), LastBlocks):
@@ -118,13 +117,11 @@ class Known:
         found = self.measured if selector == "measured" else self.told
         return found.graph, score.of(found.graph, purpose), sum(found.seconds.values())
 
-    def _probed(self, network: Path, purpose: Purpose) -> Analysed:
+    def _probed(self, network: Path) -> Analysed:
         """Return what `told` has, and what those few modules do that networks want to know of."""
         told = self.told
         read = read_reader(network).read(told.graph)
-        able = np.flatnonzero([node.parameters > 0 for node in told.graph.nodes])
-        asked = probes(read.predicted[:, PURPOSES.index(purpose)], read.embedded, able, meta.PROBES)
-        names = [told.graph.nodes[int(at)].name for at in asked]
+        names = [told.graph.nodes[at].name for at in told_most_by(read, told.graph, meta.PROBES)]
         found = measured(told.graph, *self._subject, only=names, into=self._probes)
         seconds = {**told.seconds, "probes": sum(probe.seconds for probe in found.values())}
         return Analysed(with_measured(told.graph, found), None, seconds)

@@ -42,6 +42,7 @@ from graphtune.structure.gnn import (
     relations_of,
     told_most_by,
 )
+from graphtune.structure.gnn.likeness import USUAL
 from graphtune.structure.gnn.reader import SHIPPED, Read, StructureReader, write_reader
 from graphtune.structure.purpose import PURPOSES, Purpose
 from graphtune.structure.rank_correlation import rank_correlation
@@ -162,7 +163,7 @@ def compared(every: Sequence[Case], by: str) -> tuple[Correlations, list[dict[st
             rows.append({"dataset": one.dataset, "encoder": one.encoder, "correlations": found})
             read = readers[OWN].read(one.bare)
             tried.append([_probed(read, one, "tune", how) for how in GRID])
-    # Each setting was chosen without what is held out: what choosing the usual one on the same sets gained.
+    # No set chose its own setting, though the networks that others chose by had learned from it.
     for row, best in zip(rows, _chosen_apart(rows, tried, by), strict=True):
         row["correlations"][APART] = {"tune": best, "prune": None, "quantise": None}
     names = list(rows[0]["correlations"]) if rows else []
@@ -176,10 +177,14 @@ def _chosen_apart(
     """Return each row's correlation by the setting of `GRID` that is best for tuning in all other groups."""
     groups = np.array([_group(row, by) for row in rows])
     values, found = np.array(tried), []
-    means = {name: np.nanmean(values[groups == name], axis=0) for name in dict.fromkeys(groups)}
+    told = np.isfinite(values).any(axis=1)  # of the others tuning gains were not measured
+    means = {
+        name: np.nanmean(values[told & (groups == name)], axis=0) for name in dict.fromkeys(groups[told])
+    }
     for group, own in zip(groups, values, strict=True):
         others = [mean for name, mean in means.items() if name != group]
-        found.append(_known(own[int(np.argmax(np.mean(others, axis=0)))]) if others else None)
+        mean = np.nanmean(others, axis=0) if others else np.array([np.nan])
+        found.append(_known(float(own[int(np.nanargmax(mean))])) if np.isfinite(mean).any() else None)
     return found
 
 
@@ -237,7 +242,7 @@ def _carried(one: Case, rest: Sequence[Case], purpose: Purpose) -> list[float]:
     return [float(value) for value in np.mean(every, axis=0)]
 
 
-def _probed(read: Read, one: Case, purpose: Purpose, how: Likeness = Likeness()) -> float:  # noqa: B008
+def _probed(read: Read, one: Case, purpose: Purpose, how: Likeness = USUAL) -> float:
     measured, left = _parted(read, one, purpose, how)
     return rank_correlation(tuple(mended(read, one.graph, purpose, np.array(measured), how)), left)
 
@@ -246,7 +251,7 @@ def _parted(
     read: Read,
     one: Case,
     purpose: Purpose,
-    how: Likeness = Likeness(),  # noqa: B008 - it cannot be changed
+    how: Likeness = USUAL,
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return what the probes say, and the truth about all other modules; NaN elsewhere."""
     truth = np.array(one.graph.column(MEASURED_COLUMNS[purpose]))

@@ -67,10 +67,10 @@ ENGLISH = Words(
     "Of a score with probes, those modules that it had measured do not count, and no others.",
     gain="`{own}` after {probes} probes against {other}, paired over sets: {told}.",
     bar="Bars ({probes} probes, held-out set): {told}. The settings that say how alike modules are, and so "
-    "what is probed and what follows it, were chosen for tuning on these same sets; of `{apart}` for each "
-    "set on the others alone.",
+    "what is probed and what follows it, were chosen for tuning on these same sets; of `{apart}`, the second "
+    "number, for each set on the others alone.",
     time="{probes} probes of {encoder} take {share:.1%} of the time that those of all its modules take, "
-    "head and statistics included (the median of {sets} sets; bar {bar:.0%}: {met}).",
+    "head and statistics included in both (the median of {sets} sets; bar {bar:.0%}: {met}).",
     met={True: "met", False: "not met"},
     purposes={"tune": "tuning", "prune": "pruning", "quantise": "quantising"},
     missing="not measured",
@@ -87,7 +87,7 @@ CHINESE = Words(
     gain="`{own}` 在 {probes} 次探测后对比 {other}，按数据集配对：{told}。",
     bar="目标（{probes} 次探测，留出数据集）：{told}。模块之间有多相似决定探测哪些、哪些随之而变，"
     "其设置是为微调在这些数据集上选定的；`{apart}` 的设置则对每个数据集只在其余数据集上选择。",
-    time="{encoder} 的 {probes} 次探测连同分类头与统计量所用的时间，是探测其全部模块的 {share:.1%}"
+    time="{encoder} 的 {probes} 次探测所用的时间是探测其全部模块的 {share:.1%}，二者均含分类头与统计量"
     "（{sets} 个数据集的中位数；目标 {bar:.0%}：{met}）。",
     met={True: "达到", False: "未达到"},
     purposes={"tune": "微调", "prune": "剪枝", "quantise": "量化"},
@@ -106,7 +106,7 @@ def text(result: Result | None, words: Words, times: Sequence[Result] = ()) -> s
         return words.none
     by_set, by_encoder, probes = result["held_out_sets"], result["held_out_encoders"], result["probes"]
     lines = [rewriting.line(words.head), "|---|" + "---:|" * 6]
-    for name in sorted(by_set, key=lambda one: -fmean(by_set[one][p] or 0.0 for p in PURPOSES)):
+    for name in sorted(by_set, key=lambda one: -_mean(by_set[one])):
         cells = [cell(means[name][purpose]) for means in (by_set, by_encoder) for purpose in PURPOSES]
         lines.append(rewriting.line([f"`{name}`" if name[0].isupper() else name, *cells]))
     rows, own = result["cases"]["sets"], f"{OWN}, {probes} probes"
@@ -120,10 +120,17 @@ def text(result: Result | None, words: Words, times: Sequence[Result] = ()) -> s
         words.gain.format(own=OWN, probes=probes, other=f"`{other}`", told=_told(rows, own, other, words))
         for other in (f"{_BARE}, {probes} probes", BESIDE)
     ]
-    bars = words.stop.join(_judged(by_set[own][p], p, words) for p in PURPOSES)
+    # Met only where what was chosen on the sets themselves is, and what was chosen on others.
+    reached = {p: [v for v in (by_set[own][p], by_set[APART][p]) if v is not None] for p in PURPOSES}
+    bars = words.stop.join(_judged(reached[p], p, words) for p in PURPOSES)
     judged = words.bar.format(probes=probes, told=bars, apart=APART)
     took = [_took(one, words) for one in times]
     return "\n\n".join([said, "\n".join(lines), *gains, judged, *took])
+
+
+def _mean(found: Mapping[str, float | None]) -> float:
+    """Return the mean of those correlations that there are; 0 of none."""
+    return fmean([value for value in found.values() if value is not None] or [0.0])
 
 
 def _took(one: Result, words: Words) -> str:
@@ -133,11 +140,12 @@ def _took(one: Result, words: Words) -> str:
     )
 
 
-def _judged(reached: float | None, purpose: Purpose, words: Words) -> str:
+def _judged(reached: Sequence[float], purpose: Purpose, words: Words) -> str:
     bar = BARS[purpose]
-    if reached is None:
+    if not reached:
         return f"{words.purposes[purpose]}{words.colon}{words.missing}"
-    return f"{words.purposes[purpose]} {reached:.3f} ({bar:g}){words.colon}{words.met[reached >= bar]}"
+    told = " / ".join(f"{value:.3f}" for value in reached)
+    return f"{words.purposes[purpose]} {told} ({bar:g}){words.colon}{words.met[min(reached) >= bar]}"
 
 
 def paired(

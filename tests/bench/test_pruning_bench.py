@@ -36,7 +36,7 @@ def small(tmp_path, monkeypatch):
 def test_every_way_is_pruned_taught_and_timed(small, tmp_path, monkeypatch, capsys):
     usual = pruning.measured
     monkeypatch.setattr(pruning, "measured", lambda name, size: usual(name, size, small))
-    ways = ("groups-by-labels", "groups-by-rows", "units-alike", "top-blocks")
+    ways = ("groups-by-labels", "groups-by-head", "groups-by-rows", "units-alike", "top-blocks")
     pruning.run(tmp_path / "out", ("sst2",), pruning.Size(40, 0.2, 2, ways, (0.3, 0.6)))
     result = json.loads((tmp_path / "out/pruning/sst2.json").read_text())
     tried = [(row["way"], row["share"]) for row in result["pruned"]]

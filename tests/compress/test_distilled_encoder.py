@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,8 +38,9 @@ def head() -> LinearHead:
 @pytest.mark.parametrize("with_head", [False, True])
 def test_rows_and_what_a_head_says_come_nearer(with_head, student):
     own = head() if with_head else None
+    settings = replace(SHORT, share=0.5)
     before = {name: tensor.clone() for name, tensor in student.model.state_dict().items()}
-    found = distilled(student, tiny(), [*TEXTS, "", TEXTS[0]], head=own, settings=SHORT)
+    found = distilled(student, tiny(), [*TEXTS, "", TEXTS[0]], head=own, settings=settings)
     taught = found.taught
     assert taught is not None
     assert (taught.texts, taught.epochs, taught.with_head) == (len(set(TEXTS)), 12, with_head)
@@ -57,6 +59,17 @@ def test_rows_and_what_a_head_says_come_nearer(with_head, student):
     assert same == {name for name in before if name.startswith("embeddings.")}
     assert json.loads(json.dumps(taught.facts()))["texts"] == taught.texts
     assert "cosine" in str(taught)
+
+
+def test_probabilities_are_taught_where_they_are_asked_for(student):
+    rows, both = (replace(SHORT, epochs=2, share=share) for share in (0.0, 0.5))
+    alone = distilled(student, tiny(), TEXTS, settings=rows)
+    found = distilled(student, tiny(), TEXTS, head=head(), settings=rows)
+    assert found.taught is not None
+    assert not found.taught.with_head
+    torch.testing.assert_close(found.rows(TEXTS), alone.rows(TEXTS))
+    asked = distilled(student, tiny(), TEXTS, head=head(), settings=both)
+    assert torch.dist(asked.rows(TEXTS), alone.rows(TEXTS)) > 1e-4
 
 
 def test_what_was_taught_is_saved_and_read(student, tmp_path):

@@ -11,7 +11,7 @@ from test_compress import fitted, listing, rows
 
 from graphtune.cli.app import main
 from graphtune.cli.compress import _pruning
-from graphtune.compress import Prune, Subject, compress
+from graphtune.compress import Prune, Subject, compress, prune_step
 from graphtune.compress.checked import size_of
 from graphtune.encoder import Transformer, from_name
 from graphtune.errors import ModelError, OutputError, PlanError
@@ -109,7 +109,10 @@ def test_no_model_is_lost_for_an_encoder(tiny_bert, tmp_path):
         compress(str(tiny_bert), place, steps=[Prune(seconds=0.0)], table=rows(), timing=False)
 
 
-def test_a_tuned_model_reads_texts_by_what_is_left_of_its_encoder(tiny_bert, tmp_path):
+def test_a_tuned_model_reads_texts_by_what_is_left_of_its_encoder(tiny_bert, tmp_path, monkeypatch):
+    asked = []
+    usual = prune_step.prune
+    monkeypatch.setattr(prune_step, "prune", lambda *a, **more: asked.append(more) or usual(*a, **more))
     candidate = Tuned(blocks=1, strategy=EncoderTuning(epochs=1), texts=40)
     before = Subject.of(str(fitted(str(tiny_bert), candidate, tmp_path / "model")))
     after = Prune(0.3, "units", seconds=0.5).apply(before, texts(60), tmp_path / "pruned")
@@ -118,6 +121,7 @@ def test_a_tuned_model_reads_texts_by_what_is_left_of_its_encoder(tiny_bert, tmp
     assert isinstance(after.model.predictor, FittedTuned)
     assert isinstance(before.encoder, Transformer)
     assert after.encoder.parameters < before.encoder.parameters
+    assert [given["head"] for given in asked] == [before.head]
     assert before.head is not None
     assert after.head is not None
     np.testing.assert_array_equal(after.head.weight.numpy(), before.head.weight.numpy())

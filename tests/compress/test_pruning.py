@@ -11,7 +11,7 @@ from transformers import BertConfig, BertModel
 
 from graphtune.compress import GroupScores, Pruning, prune
 from graphtune.compress.pruning_choice import flops, heads_and_units
-from graphtune.compress.pruning_objective import of_what_is_said
+from graphtune.compress.pruning_objective import of_labels, of_what_is_said
 from graphtune.compress.pruning_refit import cut_and_refit
 from graphtune.compress.pruning_scores import by_gates, magnitude
 from graphtune.encoder import Cache, Transformer
@@ -49,7 +49,8 @@ def test_the_flops_that_are_left_are_those_that_torch_counts(labels, scores):
     assert 0.4 <= report.saved < 0.45
     assert report.parameters == sum(p.numel() for p in found.model.parameters()) < report.parameters_before
     assert all(1 <= one.heads <= 4 and one.units in range(16, 65, 8) for one in report.blocks)
-    assert report.labelled == (labels is not None and scores != "magnitude")
+    wanted = "none" if scores == "magnitude" else "rows" if labels is None else "labels"
+    assert report.counted == wanted
     assert report.texts == (0 if scores == "magnitude" else 48)
     assert json.loads(json.dumps(report.facts()))["saved"] == report.saved
     assert "fewer FLOPs at 11 tokens" in str(report)
@@ -194,6 +195,8 @@ def test_what_does_not_fit_is_refused(tmp_path):
         prune(tiny(), TEXTS, LABELS[:2])
     with pytest.raises(PlanError, match="Label 2 is none of the head's 2"):
         prune(tiny(), TEXTS, LABELS, head=LinearHead(torch.zeros(32, 2), torch.zeros(2)))
+    with pytest.raises(PlanError, match="reads rows of 8 numbers; the encoder's have 32"):
+        prune(tiny(), TEXTS, head=LinearHead(torch.zeros(8, 3), torch.zeros(3)))
     for bad in (np.ones(3), np.full(4, np.nan)):
         scores = GroupScores((bad, bad, bad), (np.ones(64),) * 3)
         with pytest.raises(PlanError, match="scores are for"):
@@ -224,13 +227,36 @@ def test_a_head_without_labels_is_scored_by_its_fisher_information():
         squares += told.detach().exp() * given.grad.square()
     np.testing.assert_allclose(found.numpy(), squares[0].numpy(), atol=1e-3)
     by_head = prune(tiny(), TEXTS, head=head, settings=Pruning(0.4)).report
-    assert not by_head.labelled
-    assert (by_head.scores, by_head.texts) == ("fisher", 48)
+    assert (by_head.counted, by_head.scores, by_head.texts) == ("head", "fisher", 48)
+
+
+def test_a_head_of_classes_by_themselves_is_scored_by_theirs():
+    head = LinearHead(torch.tensor([[1.0], [2.0]]), torch.tensor([0.3]), each=True)
+    rows = torch.tensor([[0.4, -0.1]], requires_grad=True)
+    of_what_is_said(head, 0)(rows, np.array([0])).backward()
+    share = torch.sigmoid(torch.tensor(0.4 - 0.2 + 0.3))
+    wanted = (share * (1 - share)).sqrt() * torch.tensor([[1.0, 2.0]])
+    torch.testing.assert_close(rows.grad.abs(), wanted)
+    assert of_labels(np.array([0]), head)(rows, np.array([0])).item() == pytest.approx(-float(share.log()))
+
+
+def test_what_a_head_reads_stays():
+    """It reads one number of a row: what only moves the others goes."""
+    weight = torch.zeros(32, 2)
+    weight[3] = torch.tensor([20.0, -20.0])
+    settings = Pruning(0.4, refit=0)
+    by_head = prune(tiny(), TEXTS, head=LinearHead(weight, torch.zeros(2)), settings=settings).rows(TEXTS)
+    by_rows = prune(tiny(), TEXTS, settings=settings).rows(TEXTS)
+    whole = tiny().encode(TEXTS)
+    assert torch.dist(by_head[:, 3], whole[:, 3]) < torch.dist(by_rows[:, 3], whole[:, 3])
+    # Of one class out of one a head says the same of all texts.
+    alone = LinearHead(torch.ones(32, 1), torch.zeros(1))
+    torch.testing.assert_close(prune(tiny(), TEXTS, head=alone, settings=settings).rows(TEXTS), by_rows)
 
 
 def test_labels_that_are_all_unknown_are_none():
     found = prune(tiny(), TEXTS, np.full(48, -1), settings=Pruning(0.3))
-    assert not found.report.labelled
+    assert found.report.counted == "rows"
 
 
 def test_what_is_saved_can_be_tuned_and_exported(tmp_path):

@@ -53,5 +53,5 @@ class Prune:
             )
         left = prune(encoder, texts, settings=Pruning(self.share, self.way), head=subject.head)
         if self.seconds:
-            left = distilled(left, encoder, texts, head=subject.head, seconds=self.seconds)
+            left = distilled(left, encoder, texts, seconds=self.seconds)
         return subject.with_encoder(left.save(place))

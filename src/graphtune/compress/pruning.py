@@ -29,7 +29,7 @@ from graphtune.compress.pruning_choice import (
 )
 from graphtune.compress.pruning_objective import of_labels, of_rows, of_what_is_said
 from graphtune.compress.pruning_refit import cut_and_refit
-from graphtune.compress.pruning_report import BlockReport, PruningReport
+from graphtune.compress.pruning_report import BlockReport, Counted, PruningReport
 from graphtune.compress.pruning_scores import GroupScores, Padded, by_gates, magnitude
 from graphtune.encoder import Transformer
 from graphtune.encoder.block_parts import parts_of
@@ -115,9 +115,14 @@ def prune(
 
     Raises:
         EncoderError: the encoder is not complete, or of an architecture whose parts are not known.
-        PlanError: there is no text, labels, scores or the plan do not fit, or not so much can go.
+        PlanError: there is no text, labels, head, scores or the plan do not fit, or not so much can go.
     """
     start = time.monotonic()
+    if head is not None and len(head.weight) != encoder.width:
+        raise PlanError(
+            f"The head reads rows of {len(head.weight)} numbers; the encoder's have {encoder.width}.",
+            fix="give a head that was fitted on this encoder's rows.",
+        )
     given = _Given.of(encoder, texts, labels)
     drawn = given.drawn(settings.texts, seed)
     model = load_model(encoder.directory, torch.float32).eval().requires_grad_(False)
@@ -141,7 +146,7 @@ def prune(
     report = PruningReport(
         way=way,
         scores=told,
-        labelled=told in _POWERS and given.labelled,
+        counted=given.counted(head) if told in _POWERS else "none",
         texts=len(drawn) if told in _POWERS else 0,
         refit=0 if way == "blocks" else min(settings.refit, len(given.texts)),
         tokens=tokens,
@@ -216,6 +221,12 @@ class _Given:
         """Whether there is a label."""
         return bool((self.labels >= 0).any())
 
+    def counted(self, head: LinearHead | None) -> Counted:
+        """Return whose change is counted."""
+        if self.labelled:
+            return "labels"
+        return "rows" if head is None else "head"
+
     def drawn(self, count: int, seed: int) -> Int64[np.ndarray, " M"]:
         """Return the rows of some texts, of those with a label where there are such."""
         able = np.flatnonzero(self.labels >= 0) if self.labelled else np.arange(len(self.texts))
@@ -244,11 +255,11 @@ def _scored(
     if settings.scores == "magnitude":
         return magnitude(model)
     if given.labelled:
-        objective = of_labels(given.labels, _head(given) if head is None else head)
+        loss = of_labels(given.labels, _head(given) if head is None else head)
     else:
-        objective = of_rows(seed) if head is None else of_what_is_said(head, seed)
+        loss = of_rows(seed) if head is None else of_what_is_said(head, seed)
     pooling = given.encoder.pooled_by
-    return by_gates(model, given.batches(drawn), pooling, objective, _POWERS[settings.scores])
+    return by_gates(model, given.batches(drawn), pooling, loss, _POWERS[settings.scores])
 
 
 def _head(given: _Given) -> LinearHead:

@@ -1,4 +1,4 @@
-"""What heads and units are scored by: the sum of some texts' losses, from their pooled rows.
+"""What heads and units are scored by: from pooled rows, the sum of the losses of their texts.
 
 Source: Kunstner, Balles & Hennig, NeurIPS 2019, arXiv:1905.12558, section 2 (Fisher information, where labels
 are as likely as the model says, against the empirical one, where they are given).
@@ -8,7 +8,8 @@ Differs from the paper: no label is drawn; random signs make crossed terms fall 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
 from graphtune.compress.pruning_scores import Objective
 from graphtune.errors import PlanError
@@ -31,19 +32,33 @@ def of_labels(labels: Int64[np.ndarray, " T"], head: LinearHead) -> Objective:
         )
 
     def loss(rows: Pooled, numbers: Numbers) -> Tensor:
-        truth = torch.from_numpy(labels[numbers])
-        return nn.functional.cross_entropy(rows @ head.weight + head.bias, truth, reduction="sum")
+        scores, truth = rows @ head.weight + head.bias, torch.from_numpy(labels[numbers])
+        if not head.each:
+            return functional.cross_entropy(scores, truth, reduction="sum")
+        targets = functional.one_hot(truth, len(head.bias)).to(scores.dtype)
+        return functional.binary_cross_entropy_with_logits(scores, targets, reduction="sum")
 
     return loss
 
 
 def of_what_is_said(head: LinearHead, seed: int) -> Objective:
-    """Return a loss whose squared gradient is on average the Fisher information of what the head says."""
+    """Return a loss whose squared gradient is on average the Fisher information of what the head says.
+
+    A head of one class out of one always says the same; of it the rows count.
+    """
+    if len(head.bias) < 2 and not head.each:
+        return of_rows(seed)
     generator = torch.Generator().manual_seed(seed)
 
     def moved(rows: Pooled, _: Numbers) -> Tensor:
-        told = torch.log_softmax(rows @ head.weight + head.bias, dim=1)
-        return (told * told.detach().mul(0.5).exp() * _signs(told, generator)).sum()
+        scores = rows @ head.weight + head.bias
+        if head.each:
+            told, share = scores, torch.sigmoid(scores.detach())
+            weights = (share * (1.0 - share)).sqrt()
+        else:
+            told = torch.log_softmax(scores, dim=1)
+            weights = told.detach().mul(0.5).exp()
+        return (told * weights * _signs(told, generator)).sum()
 
     return moved
 

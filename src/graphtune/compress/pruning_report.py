@@ -1,7 +1,9 @@
 """What pruning an encoder, and teaching it afterwards, came to."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
+
+Counted = Literal["labels", "head", "rows", "none"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class PruningReport:
 
     way: str
     scores: str  # by which was chosen
-    labelled: bool  # whether labels took part
+    counted: Counted  # whose change the scores are of
     texts: int  # that scores are from
     refit: int  # that what is left was fitted on
     tokens: int  # of the one text that FLOPs are told for

@@ -116,6 +116,7 @@ def analysed(
 
     Raises:
         PlanError, TrainError, OutputError: as `measured`.
+        PlanError, ModelError: as `to_probe`.
     """
     start = time.monotonic()
     fit_head(model, task)

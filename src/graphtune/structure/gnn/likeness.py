@@ -10,17 +10,31 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float64
 
+from graphtune.errors import PlanError
 from graphtune.structure.model_graph import ModelGraph
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """What makes modules alike; kind and depth count 1 each."""
+    """What makes modules alike; kind and depth count 1 each.
+
+    Raises:
+        PlanError: a value is out of its range.
+    """
 
     seen: float = 2.0  # what the embedding counts
     both: float = 1.0  # and kind and depth at once
     far: float = 0.3  # of the depth, at which two modules are alike by 1 / e
     noise: float = 0.3  # variance of what a probe measures, as a share of what is left unexplained
+
+    def __post_init__(self) -> None:
+        least = {"seen": self.seen >= 0, "both": self.both >= 0, "far": self.far > 0, "noise": self.noise > 0}
+        for name, right in least.items():
+            if not right:
+                raise PlanError(
+                    f"{name} = {getattr(self, name)!r} is out of range.",
+                    fix="use 0 or more." if name in ("seen", "both") else "use more than 0.",
+                )
 
 
 USUAL: Final = Likeness()
