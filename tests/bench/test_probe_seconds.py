@@ -24,15 +24,20 @@ def _small(tmp_path, monkeypatch):
     monkeypatch.setattr(probe_seconds, "RESULTS", tmp_path)
 
 
-def test_few_probes_are_held_against_all(capsys):
+def test_few_probes_are_held_against_all(monkeypatch, capsys):
+    asked = []
+
+    def analysed(*given, probes, settings):
+        asked.append(probes)
+        clock.append(clock[-1] + (2.0 if probes else 10.0))
+
+    clock = [0.0]
+    monkeypatch.setattr(probe_seconds, "analysed", analysed)
+    monkeypatch.setattr(probe_seconds.time, "monotonic", lambda: clock[-1])
     result = probe_seconds.result_of(["one", "other"], tiny().name, 8)
-    assert list(result["sets"]) == ["one", "other"]
-    for one in result["sets"].values():
-        assert one["share"] == pytest.approx(one["few_s"] / one["all_s"], abs=0.05)
-        assert 0 < one["few_s"] < one["all_s"]
-    shares = [one["share"] for one in result["sets"].values()]
-    assert result["median_share"] == pytest.approx(sum(shares) / 2)
-    assert result["met"] == (result["median_share"] <= 0.15)
+    assert asked == [8, None, None, 8]
+    assert result["sets"] == {name: {"few_s": 2.0, "all_s": 10.0, "share": 0.2} for name in ("one", "other")}
+    assert (result["median_share"], result["met"]) == (0.2, False)
     assert probe_seconds.line(result).startswith(f"8 probes of {result['encoder']} take ")
     assert "one: " in capsys.readouterr().out
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from graphtune.errors import ModelError
+from graphtune.errors import ModelError, PlanError
 from graphtune.graph import propagate
 from graphtune.structure import KINDS, ModelEdge, ModelGraph, ModuleNode
 from graphtune.structure.gnn import (
     INPUTS,
+    Likeness,
     StructureGNN,
     inputs,
     likeness,
@@ -135,7 +136,11 @@ def test_harm_is_mended_by_its_logarithm_and_stays_above_nothing():
     assert (once > 0).all()
     np.testing.assert_allclose(mended(made, whole, "prune", 1e3 * some), 1e3 * once, rtol=1e-9)
     none = np.where(np.isnan(some), np.nan, 0.0)
-    assert np.isfinite(mended(made, whole, "quantise", none)).all()
+    np.testing.assert_array_equal(
+        mended(made, whole, "quantise", none), np.exp(made.predicted[:, PURPOSES.index("quantise")])
+    )
+    some[9] = 0.0  # no harm has no logarithm, and is still the least
+    assert mended(made, whole, "prune", some)[9] < mended(made, whole, "prune", some)[[0, 7]].min()
 
 
 def test_probes_mend_a_wrong_prediction():
@@ -173,11 +178,23 @@ def test_probes_are_of_the_modules_that_can_be_measured_and_tell_most_for_their_
 
 
 def test_modules_to_probe_are_named_and_have_weights():
-    whole = graph()
+    small = graph()
+    bare = replace(small.nodes[3], name="bare", parameters=0)
+    head = replace(small.nodes[9], name="head", kind="head")
+    whole = replace(small, nodes=(*small.nodes[:3], bare, *small.nodes[4:9], head))
     names = to_probe(whole, 4)
     assert len(set(names)) == 4
-    assert set(names) <= {node.name for node in whole.nodes}
-    assert len(to_probe(whole, 99)) == 10
+    assert set(to_probe(whole, 99)) == {node.name for node in whole.nodes} - {"bare", "head"}
+    with pytest.raises(PlanError, match="0 modules cannot"):
+        to_probe(whole, 0)
+    with pytest.raises(PlanError, match="No module"):
+        to_probe(replace(whole, nodes=(bare, head), edges=(), columns={}), 2)
+
+
+@pytest.mark.parametrize("wrong", [{"seen": -1.0}, {"both": -0.5}, {"far": 0.0}, {"noise": 0.0}])
+def test_a_likeness_out_of_range_is_refused(wrong):
+    with pytest.raises(PlanError, match=next(iter(wrong))):
+        Likeness(**wrong)
 
 
 def test_a_file_gives_back_what_was_written(tmp_path):
