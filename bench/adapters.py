@@ -22,6 +22,7 @@ from graphtune.initial import Masking
 from graphtune.strategy import AdapterGNN, Full, LinearProbe, Strategy
 
 NAME = "adapters"
+LEAST, MOST = -0.3, 10.0  # bars: points against full tuning on the mean; % of its numbers
 PAIRS = {
     f"{source}-{target}": (source, target)
     for source, target in (

@@ -175,7 +175,15 @@ def _adapters(results: Sequence[Result], words: Words) -> list[str]:
         ways = one["ways"]
         figures = [f"{ways[name]['accuracy']:.1f}" for name in ("full", "adapters", "probe")]
         lines.append(rewriting.line((one["source"], one["target"], *figures, f"{one['share']:.1f} %")))
-    return [words.adapters.format(labels=results[0]["labels"]), "\n".join(lines)]
+    gain = fmean(one["ways"]["adapters"]["accuracy"] - one["ways"]["full"]["accuracy"] for one in results)
+    share = max(one["share"] for one in results)
+    met = gain >= adapters.LEAST and share <= adapters.MOST and len(results) == len(adapters.PAIRS)
+    told = {"pairs": len(results), "gain": gain, "share": share, "met": words.met[met]}
+    return [
+        words.adapters.format(labels=results[0]["labels"], seeds=results[0]["seeds"]),
+        "\n".join(lines),
+        words.adapted.format(least=adapters.LEAST, most=adapters.MOST, **told),
+    ]
 
 
 def _cited(results: Sequence[Result], words: Words) -> list[str]:

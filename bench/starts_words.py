@@ -15,6 +15,7 @@ class Words:
     mean: str
     before: str
     adapters: str
+    adapted: str
     columns: tuple[str, ...]
     citation: str
     cited: tuple[str, ...]
@@ -44,9 +45,11 @@ ENGLISH = Words(
     before="seconds",
     adapters=(
         "Pre-trained by attribute masking on one set, tuned on another with {labels} labels a class: "
-        "accuracy on test rows in percent, and how many numbers adapters learn of those that full tuning "
-        "does."
+        "accuracy on test rows in percent over {seeds} seeds, settings chosen on val rows, and how many "
+        "numbers adapters learn of those that full tuning does."
     ),
+    adapted="Adapters against full tuning, the mean of {pairs} pairs: {gain:+.1f} points (at least "
+    "{least:+.1f}); numbers, at most: {share:.1f} % ({most:.0f} %). Met: {met}.",
     columns=("pre-trained on", "tuned on", "full", "adapters", "head alone", "numbers"),
     citation=(
         "cora with the 140 labels of the Planetoid split, {seeds} seeds, settings chosen on val rows alone: "
@@ -109,9 +112,11 @@ CHINESE = Words(
     mean="平均收益",
     before="秒",
     adapters=(
-        "在一个数据集上以属性遮盖预训练，在另一个上以每类 {labels} 个标签微调：测试行上的准确率（%），"
-        "以及适配器学习的数字占整体微调的比例。"
+        "在一个数据集上以属性遮盖预训练，在另一个上以每类 {labels} 个标签微调：{seeds} 个种子下测试行上的"
+        "准确率（%），设置在验证行上选定；以及适配器学习的数字占整体微调的比例。"
     ),
+    adapted="适配器对比整体微调，{pairs} 对的平均：{gain:+.1f} 分（至少 {least:+.1f}）；"
+    "数字至多 {share:.1f} %（{most:.0f} %）。达标：{met}。",
     columns=("预训练于", "微调于", "整体", "适配器", "仅分类头", "数字"),
     citation=(
         "cora，Planetoid 划分的 140 个标签，{seeds} 个种子，设置仅在验证行上选定：测试行上的准确率（%）。"

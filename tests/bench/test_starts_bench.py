@@ -223,6 +223,7 @@ def test_tables_show_every_figure_in_both_languages():
                 "target": "cora",
                 "labels": 20,
                 "share": 5.04,
+                "seeds": 5,
                 "ways": {name: {"accuracy": 80.0} for name in ("full", "adapters", "probe")},
                 **CIRCUMSTANCES,
             }
@@ -270,6 +271,11 @@ def test_tables_show_every_figure_in_both_languages():
         assert "| `Usual` | 80.0 | 80.0 |  | 0.0 |" in told
         assert "| `DGI` | 81.2 (+1.2 ± 0.5) | 81.2 (+1.2 ± 0.5) | +1.2 | 3.0 |" in told
         assert "| citeseer | cora | 80.0 | 80.0 | 80.0 | 5.0 % |" in told
+        # One pair of five tells of no mean.
+        assert (
+            words.adapted.format(pairs=1, gain=0, share=5.04, least=-0.3, most=10, met=words.met[False])
+            in told
+        )
         assert "| 81.3 ± 0.4 | 81.0 |" in told
         assert "`Own(Full(rate=0.1), layer=GCN)`" in told
         assert f"| `GPF` | {words.ideas['GPF']} | 10 % | 50 % | banking77 +2.0 | cora -1.5 | +0.3 |" in told
