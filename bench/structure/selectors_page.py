@@ -69,8 +69,8 @@ ENGLISH = Words(
     bar="Bars ({probes} probes, held-out set): {told}. The settings that say how alike modules are, and so "
     "what is probed and what follows it, were chosen for tuning on these same sets; of `{apart}`, the second "
     "number, for each set on the others alone.",
-    time="{probes} probes of {encoder} take {share:.1%} of the time that those of all its modules take, "
-    "head and statistics included in both (the median of {sets} sets; bar {bar:.0%}: {met}).",
+    time="{probes} probes of {encoder} take {share:.1%} of the time that those of all its modules take (the "
+    "median of {sets} sets; bar {bar:.0%}: {met}); with head and statistics in both, {whole:.1%}.",
     met={True: "met", False: "not met"},
     purposes={"tune": "tuning", "prune": "pruning", "quantise": "quantising"},
     missing="not measured",
@@ -87,8 +87,8 @@ CHINESE = Words(
     gain="`{own}` 在 {probes} 次探测后对比 {other}，按数据集配对：{told}。",
     bar="目标（{probes} 次探测，留出数据集）：{told}。模块之间有多相似决定探测哪些、哪些随之而变，"
     "其设置是为微调在这些数据集上选定的；`{apart}` 的设置则对每个数据集只在其余数据集上选择。",
-    time="{encoder} 的 {probes} 次探测所用的时间是探测其全部模块的 {share:.1%}，二者均含分类头与统计量"
-    "（{sets} 个数据集的中位数；目标 {bar:.0%}：{met}）。",
+    time="{encoder} 的 {probes} 次探测所用的时间是探测其全部模块的 {share:.1%}（{sets} 个数据集的中位数；"
+    "目标 {bar:.0%}：{met}）；二者均含分类头与统计量时为 {whole:.1%}。",
     met={True: "达到", False: "未达到"},
     purposes={"tune": "微调", "prune": "剪枝", "quantise": "量化"},
     missing="未测",
@@ -136,7 +136,11 @@ def _mean(found: Mapping[str, float | None]) -> float:
 def _took(one: Result, words: Words) -> str:
     told = {name: one[name] for name in ("probes", "encoder", "bar")}
     return words.time.format(
-        **told, share=one["median_share"], sets=len(one["sets"]), met=words.met[one["met"]]
+        **told,
+        share=one["median_share"],
+        whole=one["median_share_of_whole"],
+        sets=len(one["sets"]),
+        met=words.met[one["met"]],
     )
 
 

@@ -1,5 +1,6 @@
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,14 +31,19 @@ def test_few_probes_are_held_against_all(monkeypatch, capsys):
     def analysed(*given, probes, settings):
         asked.append(probes)
         clock.append(clock[-1] + (2.0 if probes else 10.0))
+        return SimpleNamespace(seconds={"probes": 1.0 if probes else 8.0})
 
     clock = [0.0]
     monkeypatch.setattr(probe_seconds, "analysed", analysed)
     monkeypatch.setattr(probe_seconds.time, "monotonic", lambda: clock[-1])
     result = probe_seconds.result_of(["one", "other"], tiny().name, 8)
     assert asked == [8, None, None, 8]
-    assert result["sets"] == {name: {"few_s": 2.0, "all_s": 10.0, "share": 0.2} for name in ("one", "other")}
-    assert (result["median_share"], result["met"]) == (0.2, False)
+    both = {
+        "probes": {"few_s": 1.0, "all_s": 8.0, "share": 0.125},
+        "whole": {"few_s": 2.0, "all_s": 10.0, "share": 0.2},
+    }
+    assert result["sets"] == {name: both for name in ("one", "other")}
+    assert (result["median_share"], result["median_share_of_whole"], result["met"]) == (0.125, 0.2, True)
     assert probe_seconds.line(result).startswith(f"8 probes of {result['encoder']} take ")
     assert "one: " in capsys.readouterr().out
 
