@@ -80,8 +80,8 @@ def line(result: dict[str, Any]) -> str:
     """Say a result in one line."""
     return (
         f"{result['probes']} probes of {result['encoder']} take {result['median_share']:.1%} of the time of "
-        f"all, the median of {len(result['sets'])} sets (bar {result['bar']:.0%}), and with head and statistics "
-        f"{result['median_share_of_whole']:.1%}"
+        f"all, the median of {len(result['sets'])} sets (bar {result['bar']:.0%}), and with head and "
+        f"statistics {result['median_share_of_whole']:.1%}"
     )
 
 

@@ -42,7 +42,7 @@ def test_few_probes_are_held_against_all(monkeypatch, capsys):
         "probes": {"few_s": 1.0, "all_s": 8.0, "share": 0.125},
         "whole": {"few_s": 2.0, "all_s": 10.0, "share": 0.2},
     }
-    assert result["sets"] == {name: both for name in ("one", "other")}
+    assert result["sets"] == dict.fromkeys(("one", "other"), both)
     assert (result["median_share"], result["median_share_of_whole"], result["met"]) == (0.125, 0.2, True)
     assert probe_seconds.line(result).startswith(f"8 probes of {result['encoder']} take ")
     assert "one: " in capsys.readouterr().out
