@@ -19,13 +19,16 @@ from scipy.stats import wilcoxon
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import probe_seconds
 from corpora import corpus_of
 from meta import APART, BESIDE, OWN, cell
 
+import recording
 import rewriting
 from graphtune.structure.purpose import PURPOSES, Purpose
 
-RESULT = Path(__file__).parents[1] / "results/structure/selectors.json"
+RESULTS = Path(__file__).parents[1] / "results"
+RESULT = RESULTS / "structure/selectors.json"
 BEGIN, END = "<!-- selectors:begin -->", "<!-- selectors:end -->"
 Result = Mapping[str, Any]
 BARS: Mapping[Purpose, float] = {"tune": 0.7, "prune": 0.8, "quantise": 0.7}
@@ -70,7 +73,7 @@ ENGLISH = Words(
     "what is probed and what follows it, were chosen for tuning on these same sets; of `{apart}`, the second "
     "number, for each set on the others alone.",
     time="{probes} probes of {encoder} take {share:.1%} of the time that those of all its modules take (the "
-    "median of {sets} sets; bar {bar:.0%}: {met}); with head and statistics in both, {whole:.1%}.",
+    "median of {sets} sets; bar {bar:.0%}: {met}); with head and statistics in both, {share_of_whole:.1%}.",
     met={True: "met", False: "not met"},
     purposes={"tune": "tuning", "prune": "pruning", "quantise": "quantising"},
     missing="not measured",
@@ -88,7 +91,7 @@ CHINESE = Words(
     bar="目标（{probes} 次探测，留出数据集）：{told}。模块之间有多相似决定探测哪些、哪些随之而变，"
     "其设置是为微调在这些数据集上选定的；`{apart}` 的设置则对每个数据集只在其余数据集上选择。",
     time="{encoder} 的 {probes} 次探测所用的时间是探测其全部模块的 {share:.1%}（{sets} 个数据集的中位数；"
-    "目标 {bar:.0%}：{met}）；二者均含分类头与统计量时为 {whole:.1%}。",
+    "目标 {bar:.0%}：{met}）；二者均含分类头与统计量时为 {share_of_whole:.1%}。",
     met={True: "达到", False: "未达到"},
     purposes={"tune": "微调", "prune": "剪枝", "quantise": "量化"},
     missing="未测",
@@ -124,7 +127,7 @@ def text(result: Result | None, words: Words, times: Sequence[Result] = ()) -> s
     reached = {p: [v for v in (by_set[own][p], by_set[APART][p]) if v is not None] for p in PURPOSES}
     bars = words.stop.join(_judged(reached[p], p, words) for p in PURPOSES)
     judged = words.bar.format(probes=probes, told=bars, apart=APART)
-    took = [_took(one, words) for one in times]
+    took = [_took(times, words)] if times else []
     return "\n\n".join([said, "\n".join(lines), *gains, judged, *took])
 
 
@@ -133,15 +136,10 @@ def _mean(found: Mapping[str, float | None]) -> float:
     return fmean([value for value in found.values() if value is not None] or [0.0])
 
 
-def _took(one: Result, words: Words) -> str:
-    told = {name: one[name] for name in ("probes", "encoder", "bar")}
-    return words.time.format(
-        **told,
-        share=one["median_share"],
-        whole=one["median_share_of_whole"],
-        sets=len(one["sets"]),
-        met=words.met[one["met"]],
-    )
+def _took(times: Sequence[Result], words: Words) -> str:
+    told = probe_seconds.summed(times)
+    encoder, probes = times[0]["encoder"], times[0]["few"]
+    return words.time.format(**told | {"met": words.met[told["met"]]}, encoder=encoder, probes=probes)
 
 
 def _judged(reached: Sequence[float], purpose: Purpose, words: Words) -> str:
@@ -183,8 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def expected() -> dict[Path, str]:
         result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else None
-        files = sorted(RESULT.parent.glob("probe_seconds-*.json"))
-        times = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        times = recording.recorded(RESULTS / probe_seconds.NAME, probe_seconds.SETS)
         return rewriting.documents(
             {name: text(result, words, times) for name, words in DOCUMENTS}, BEGIN, END
         )

@@ -10,22 +10,23 @@ import probe_seconds
 import sensitivities
 
 import protocols
+import recording
 from graphtune.table import from_lists
 from small_structure import graph_of
 from text_tasks import texts, tiny
 
 
 @pytest.fixture(autouse=True)
-def _small(tmp_path, monkeypatch):
+def _small(monkeypatch):
     found, labels = texts()
     names = [f"class {label}" for label in labels.tolist()]
     table = from_lists(found, names, split=["train"] * 36 + ["test"] * 12)
     monkeypatch.setattr(protocols, "read", lambda *_: (table, None))
     monkeypatch.setattr(sensitivities, "graph_of", graph_of)
-    monkeypatch.setattr(probe_seconds, "RESULTS", tmp_path)
+    monkeypatch.setattr(probe_seconds, "ENCODER", tiny().name)
 
 
-def test_few_probes_are_held_against_all(monkeypatch, capsys):
+def test_few_probes_are_held_against_all(tmp_path, monkeypatch, capsys):
     asked = []
 
     def analysed(*given, probes, settings):
@@ -36,25 +37,17 @@ def test_few_probes_are_held_against_all(monkeypatch, capsys):
     clock = [0.0]
     monkeypatch.setattr(probe_seconds, "analysed", analysed)
     monkeypatch.setattr(probe_seconds.time, "monotonic", lambda: clock[-1])
-    result = probe_seconds.result_of(["one", "other"], tiny().name, 8)
+    probe_seconds.run(tmp_path, ("trec6", "cr"))
     assert asked == [8, None, None, 8]
-    both = {
-        "probes": {"few_s": 1.0, "all_s": 8.0, "share": 0.125},
-        "whole": {"few_s": 2.0, "all_s": 10.0, "share": 0.2},
-    }
-    assert result["sets"] == dict.fromkeys(("one", "other"), both)
-    assert (result["median_share"], result["median_share_of_whole"], result["met"]) == (0.125, 0.2, True)
-    assert probe_seconds.line(result).startswith(f"8 probes of {result['encoder']} take ")
-    assert "one: " in capsys.readouterr().out
+    found = recording.recorded(tmp_path / probe_seconds.NAME, probe_seconds.SETS)
+    for one in found:
+        assert one["probes"] == {"few_s": 1.0, "all_s": 8.0, "share": 0.125}
+        assert one["whole"] == {"few_s": 2.0, "all_s": 10.0, "share": 0.2}
+    told = {"sets": 2, "share": 0.125, "share_of_whole": 0.2, "bar": 0.15, "met": True}
+    assert probe_seconds.summed(found) == told
+    assert "trec6: 8 probes of " in capsys.readouterr().out
 
 
-def test_a_try_writes_nothing_and_a_wrong_set_is_told(tmp_path, monkeypatch, capsys):
-    assert probe_seconds.main(["one", "--encoder", tiny().name, "--rows", "8"]) == 0
-    assert list(tmp_path.iterdir()) == []
-
-    def absent(*_):
-        raise protocols.AbsentDataError("set GRAPHTUNE_DATA.")
-
-    monkeypatch.setattr(protocols, "read", absent)
-    assert probe_seconds.main(["one", "--encoder", tiny().name]) == 2
-    assert "GRAPHTUNE_DATA" in capsys.readouterr().err
+def test_a_try_measures_both():
+    found = probe_seconds.measured("trec6", 8)
+    assert 0.0 < found["probes"]["few_s"] < found["whole"]["few_s"]

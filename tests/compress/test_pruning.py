@@ -251,7 +251,11 @@ def test_what_a_head_reads_stays():
     assert torch.dist(by_head[:, 3], whole[:, 3]) < torch.dist(by_rows[:, 3], whole[:, 3])
     # Of one class out of one a head says the same of all texts.
     alone = LinearHead(torch.ones(32, 1), torch.zeros(1))
-    torch.testing.assert_close(prune(tiny(), TEXTS, head=alone, settings=settings).rows(TEXTS), by_rows)
+    told = prune(tiny(), TEXTS, head=alone, settings=settings)
+    torch.testing.assert_close(told.rows(TEXTS), by_rows)
+    assert told.report.counted == "rows"
+    with pytest.raises(PlanError, match="score by rows"):
+        of_what_is_said(alone, 0)
 
 
 def test_labels_that_are_all_unknown_are_none():

@@ -27,7 +27,7 @@ from graphtune.compress.pruning_choice import (
     heads_and_units,
     units_alike,
 )
-from graphtune.compress.pruning_objective import of_labels, of_rows, of_what_is_said
+from graphtune.compress.pruning_objective import of_labels, of_rows, of_what_is_said, tells_apart
 from graphtune.compress.pruning_refit import cut_and_refit
 from graphtune.compress.pruning_report import BlockReport, Counted, PruningReport
 from graphtune.compress.pruning_scores import GroupScores, Padded, by_gates, magnitude
@@ -225,7 +225,7 @@ class _Given:
         """Return whose change is counted."""
         if self.labelled:
             return "labels"
-        return "rows" if head is None else "head"
+        return "head" if head is not None and tells_apart(head) else "rows"
 
     def drawn(self, count: int, seed: int) -> Int64[np.ndarray, " M"]:
         """Return the rows of some texts, of those with a label where there are such."""
@@ -254,10 +254,14 @@ def _scored(
 ) -> GroupScores:
     if settings.scores == "magnitude":
         return magnitude(model)
-    if given.labelled:
-        loss = of_labels(given.labels, _head(given) if head is None else head)
+    counted = given.counted(head)
+    if counted == "labels":
+        loss = of_labels(given.labels, head or _head(given))
+    elif counted == "head":
+        assert head is not None
+        loss = of_what_is_said(head, seed)
     else:
-        loss = of_rows(seed) if head is None else of_what_is_said(head, seed)
+        loss = of_rows(seed)
     pooling = given.encoder.pooled_by
     return by_gates(model, given.batches(drawn), pooling, loss, _POWERS[settings.scores])
 

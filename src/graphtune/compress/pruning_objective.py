@@ -44,10 +44,13 @@ def of_labels(labels: Int64[np.ndarray, " T"], head: LinearHead) -> Objective:
 def of_what_is_said(head: LinearHead, seed: int) -> Objective:
     """Return a loss whose squared gradient is on average the Fisher information of what the head says.
 
-    A head of one class out of one always says the same; of it the rows count.
+    Raises:
+        PlanError: the head says the same of every text.
     """
-    if len(head.bias) < 2 and not head.each:
-        return of_rows(seed)
+    if not tells_apart(head):
+        raise PlanError(
+            "A head of one class says the same of every text; nothing moves it.", fix="score by rows instead."
+        )
     generator = torch.Generator().manual_seed(seed)
 
     def moved(rows: Pooled, _: Numbers) -> Tensor:
@@ -61,6 +64,11 @@ def of_what_is_said(head: LinearHead, seed: int) -> Objective:
         return (told * weights * _signs(told, generator)).sum()
 
     return moved
+
+
+def tells_apart(head: LinearHead) -> bool:
+    """Return whether a head can say one thing of one text and another of another."""
+    return head.each or len(head.bias) > 1
 
 
 def of_rows(seed: int) -> Objective:
