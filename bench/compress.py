@@ -5,11 +5,16 @@
 ``speed``: texts of 16, 64 and 128 tokens, one and 64 at a time, every way in turn, in a process each. A data
 set: the accuracy of logistic regression on each way's rows, how near they are to those in float32, and the
 size. Nothing is kept in float32 for the sake of quality, so that each way shows what it does by itself.
+Where torchao is installed (``pip install --no-deps torchao==0.18.0``), its int8 is timed beside them, as
+torch runs it without compiling.
 """
 
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +27,9 @@ import smoke
 import surroundings
 from contest import Timed, Way, contest
 from graphtune import progress
+from graphtune.encoder import Transformer
 from graphtune.encoder.directory import MINILM
+from graphtune.encoder.loading import LoadedTransformer
 
 NAME = "compress"
 JUDGED = {
@@ -32,7 +39,7 @@ JUDGED = {
 }
 SPEED = "speed"
 ALL = (SPEED, *JUDGED)
-TORCH, EXACT = "torch", "torch float32"
+TORCH, EXACT, TORCHAO = "torch", "torch float32", "torchao int8"
 QUANTISED: dict[str, Any] = {"int8 token": "token", "int8 batch": "batch", "int8 calibrated": "calibrated"}
 EXPORTED = ("onnx float32", *QUANTISED)
 SHAPES = tuple((texts, tokens) for tokens in (16, 64, 128) for texts in (1, 64))
@@ -58,11 +65,27 @@ def measured(name: str, rows: int | None, turns: int, encoder: str = MINILM) -> 
     return {"piece": name, **found, **surroundings.facts("onnx", "onnxruntime", "onnxscript")}
 
 
+@dataclass(frozen=True)
+class InTorchAo(Transformer):
+    """An encoder whose linear maps have int8 weights, and int8 inputs with a scale for each token."""
+
+    @cached_property
+    def loaded(self) -> LoadedTransformer:
+        """Its tokenizer and weights in memory."""
+        from torchao.quantization import (  # type: ignore[import-not-found]
+            Int8DynamicActivationInt8WeightConfig,
+            quantize_,
+        )
+
+        found = replace(super().loaded, fused=None)
+        quantize_(found.model, Int8DynamicActivationInt8WeightConfig())
+        return found
+
+
 def made(encoder: str, texts: Sequence[str], folder: Path) -> dict[str, str]:
     """Export an encoder and quantise it in every way; return the directory of each."""
     from graphtune.compress import Int8
     from graphtune.compress.exported import export
-    from graphtune.encoder import Transformer
 
     whole = export(Transformer(encoder), folder / "float32")
     places = {EXPORTED[0]: whole.name}
@@ -77,6 +100,8 @@ def speed(encoder: str, folder: Path, turns: int) -> dict[str, Any]:
     places = made(encoder, [some[0] for some in texts], folder)
     ways = [Way(TORCH, asked, (encoder, "auto", texts)), Way(EXACT, asked, (encoder, "float32", texts))]
     ways += [Way(name, asked, (place, "", texts)) for name, place in places.items()]
+    if find_spec("torchao"):
+        ways.append(Way(TORCHAO, asked, (encoder, TORCHAO, texts)))
     found = contest(ways, turns=turns * len(SHAPES), warm=len(SHAPES))
     return {
         "encoder": encoder,
@@ -96,10 +121,13 @@ def rate(found: Timed, shape: int) -> float:
 
 def asked(encoder: str, precision: str, texts: Sequence[Sequence[str]]) -> Callable[[], int]:
     """Prepare an encoder; each call encodes the next of the shapes, without the cache on disk."""
-    from graphtune.encoder import Onnx, Transformer
+    from graphtune.encoder import Onnx
 
-    # An exported one has its precision in its files.
-    reader = Transformer(encoder, precision=precision) if precision else Onnx(encoder)  # type: ignore[arg-type]
+    reader: Transformer | Onnx
+    if precision == TORCHAO:
+        reader = InTorchAo(encoder, precision="float32")
+    else:  # an exported one has its precision in its files
+        reader = Transformer(encoder, precision=precision) if precision else Onnx(encoder)  # type: ignore[arg-type]
     reader.encode(["to load the weights"])
     turn = count()
     return lambda: len(reader.encode(texts[next(turn) % len(texts)]))
@@ -107,8 +135,6 @@ def asked(encoder: str, precision: str, texts: Sequence[Sequence[str]]) -> Calla
 
 def worded(encoder: str, shapes: Sequence[tuple[int, int]]) -> list[list[str]]:
     """Return texts of so many tokens for every shape: of words that are one token each."""
-    from graphtune.encoder import Transformer
-
     vocabulary = Transformer(encoder).loaded.tokenizer.get_vocab()
     words = sorted(word for word in vocabulary if word.isascii() and word.isalpha() and len(word) > 2)
     random = np.random.default_rng(0)
@@ -120,7 +146,7 @@ def worded(encoder: str, shapes: Sequence[tuple[int, int]]) -> list[list[str]]:
 def quality(name: str, encoder: str, folder: Path, rows: int | None) -> dict[str, Any]:
     """Judge every way's rows of one data set."""
     from graphtune.compress.row_likeness import overlap
-    from graphtune.encoder import Onnx, Transformer
+    from graphtune.encoder import Onnx
 
     table, _ = protocols.read(JUDGED[name], 0)
     random = np.random.default_rng(0)

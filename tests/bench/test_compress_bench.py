@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 
@@ -42,3 +43,18 @@ def test_a_run_writes_what_it_measured(tmp_path, monkeypatch, capsys):
     result = json.loads((tmp_path / "compress/speed.json").read_text())
     assert result["texts_per_second"]["64 × 16 tokens"]["int8 token"] == 128.0
     assert "64 × 16 tokens: torch 128.0 texts/s" in capsys.readouterr().out
+
+
+def test_torchao_is_timed_where_it_is_installed(bert, tmp_path, monkeypatch):
+    ways = []
+    monkeypatch.setattr(compress, "worded", lambda *_: [["the cat"]] * len(compress.SHAPES))
+    monkeypatch.setattr(compress, "made", lambda *_: {})
+    monkeypatch.setattr(compress, "contest", lambda given, **_: ways.extend(given) or {})
+    for found in (None, object()):
+        monkeypatch.setattr(compress, "find_spec", lambda _, found=found: found)
+        compress.speed(bert, tmp_path, 1)
+    names = [way.name for way in ways]
+    assert names == [compress.TORCH, compress.EXACT] * 2 + [compress.TORCHAO]
+    monkeypatch.setitem(sys.modules, "torchao", None)
+    with pytest.raises(ModuleNotFoundError, match="torchao"):
+        compress.asked(*ways[-1].arguments)

@@ -46,9 +46,9 @@ def test_every_way_is_judged_beside_the_whole_model_in_float32(quick, tmp_path, 
         assert one["onnx"]["same_label"] == 100.0
         assert one["onnx"]["points_lost"] == 0.0
         assert one["int8"]["times_smaller"] > one["onnx"]["times_smaller"]
-        assert one["pruned int8"]["times_smaller"] > one["pruned"]["times_smaller"] > 1.0
-    lost = [one["pruned"]["points_lost"] for one in result["seeds"]]
-    assert result["means"]["pruned"]["points_lost"] == pytest.approx(sum(lost) / 2, abs=1e-3)
+        assert one[smaller.BOTH]["times_smaller"] > one[smaller.PRUNED]["times_smaller"] > 1.0
+    lost = [one[smaller.PRUNED]["points_lost"] for one in result["seeds"]]
+    assert result["means"][smaller.PRUNED]["points_lost"] == pytest.approx(sum(lost) / 2, abs=1e-3)
     assert {one["median"] for one in result["times_as_fast"].values()} == {2.0}
     assert "whole float32" not in result["times_as_fast"]
     assert result["texts_per_second"]["int8"] == 32.0

@@ -1,9 +1,10 @@
+import smaller
 import smaller_page as page
 
 
 def planted(dataset: str, lost: float, fast: float) -> dict:
     own = {"points_lost": lost, "same_label": 99.0, "times_smaller": 3.6}
-    ways = dict.fromkeys(("onnx", "int8", "pruned", "pruned int8"), own)
+    ways = dict.fromkeys(smaller.WAYS, own)
     timed = {name: {"median": fast} for name in page.BARS}
     return {
         "dataset": dataset,
@@ -24,8 +25,8 @@ def test_means_and_the_worst_set_are_told_and_bars_judged_by_means():
     rows = {line.split("|")[1].strip(): line for line in told.splitlines() if line.startswith("| ")}
     assert "points lost ≤ 0.3: **missed**" in rows["int8"]
     assert "times as fast ≥ 2: met" in rows["int8"]
-    assert "points lost ≤ 0.5: met" in rows["pruned"]
-    assert "times as fast ≥ 3.5: **missed**" in rows["pruned int8"]
+    assert "points lost ≤ 0.5: met" in rows[smaller.PRUNED]
+    assert "times as fast ≥ 3.5: **missed**" in rows[smaller.BOTH]
     assert "same label, % ≥ 100: **missed**" in rows["onnx"]
     assert "whole" in rows
     assert "+0.20 |" in page.text(results[:1], page.ENGLISH)
