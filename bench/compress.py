@@ -12,14 +12,14 @@ torch runs it without compiling.
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import protocols
 import recording
@@ -30,6 +30,7 @@ from graphtune import progress
 from graphtune.encoder import Transformer
 from graphtune.encoder.directory import MINILM
 from graphtune.encoder.loading import LoadedTransformer
+from graphtune.encoder.transformer import encoded
 
 NAME = "compress"
 JUDGED = {
@@ -62,24 +63,8 @@ def measured(name: str, rows: int | None, turns: int, encoder: str = MINILM) -> 
             found = speed(encoder, Path(folder), turns)
         else:
             found = quality(name, encoder, Path(folder), rows)
-    return {"piece": name, **found, **surroundings.facts("onnx", "onnxruntime", "onnxscript")}
-
-
-@dataclass(frozen=True)
-class InTorchAo(Transformer):
-    """An encoder whose linear maps have int8 weights, and int8 inputs with a scale for each token."""
-
-    @cached_property
-    def loaded(self) -> LoadedTransformer:
-        """Its tokenizer and weights in memory."""
-        from torchao.quantization import (  # type: ignore[import-not-found]
-            Int8DynamicActivationInt8WeightConfig,
-            quantize_,
-        )
-
-        found = replace(super().loaded, fused=None)
-        quantize_(found.model, Int8DynamicActivationInt8WeightConfig())
-        return found
+    packages = ("onnx", "onnxruntime", "onnxscript", *(["torchao"] if find_spec("torchao") else []))
+    return {"piece": name, **found, **surroundings.facts(*packages)}
 
 
 def made(encoder: str, texts: Sequence[str], folder: Path) -> dict[str, str]:
@@ -101,7 +86,7 @@ def speed(encoder: str, folder: Path, turns: int) -> dict[str, Any]:
     ways = [Way(TORCH, asked, (encoder, "auto", texts)), Way(EXACT, asked, (encoder, "float32", texts))]
     ways += [Way(name, asked, (place, "", texts)) for name, place in places.items()]
     if find_spec("torchao"):
-        ways.append(Way(TORCHAO, asked, (encoder, TORCHAO, texts)))
+        ways.append(Way(TORCHAO, asked_of_torchao, (encoder, texts)))
     found = contest(ways, turns=turns * len(SHAPES), warm=len(SHAPES))
     return {
         "encoder": encoder,
@@ -123,14 +108,33 @@ def asked(encoder: str, precision: str, texts: Sequence[Sequence[str]]) -> Calla
     """Prepare an encoder; each call encodes the next of the shapes, without the cache on disk."""
     from graphtune.encoder import Onnx
 
-    reader: Transformer | Onnx
-    if precision == TORCHAO:
-        reader = InTorchAo(encoder, precision="float32")
-    else:  # an exported one has its precision in its files
-        reader = Transformer(encoder, precision=precision) if precision else Onnx(encoder)  # type: ignore[arg-type]
+    # An exported one has its precision in its files.
+    reader = Transformer(encoder, precision=precision) if precision else Onnx(encoder)  # type: ignore[arg-type]
     reader.encode(["to load the weights"])
     turn = count()
     return lambda: len(reader.encode(texts[next(turn) % len(texts)]))
+
+
+def asked_of_torchao(encoder: str, texts: Sequence[Sequence[str]]) -> Callable[[], int]:
+    """Prepare an encoder with int8 weights, and int8 inputs with a scale for each token; else as `asked`."""
+    from torchao.quantization import (  # type: ignore[import-not-found]
+        Int8DynamicActivationInt8WeightConfig,
+        quantize_,
+    )
+
+    settings = Transformer(encoder, precision="float32")
+    loaded = LoadedTransformer.load(settings.directory, torch.device("cpu"), torch.float32)
+    loaded = replace(loaded, fused=None)
+    quantize_(loaded.model, Int8DynamicActivationInt8WeightConfig())
+    turn = count()
+
+    def work() -> int:
+        some = texts[next(turn) % len(texts)]
+        return sum(
+            len(rows) for rows, _ in encoded(loaded, settings, some, range(len(some)), (settings.depth,))
+        )
+
+    return work
 
 
 def worded(encoder: str, shapes: Sequence[tuple[int, int]]) -> list[list[str]]:

@@ -36,7 +36,7 @@ from graphtune.table import Table, from_lists
 
 NAME = "smaller"
 DATASETS = ("trec6", "cr", "banking77", "subj", "snips")
-WHOLE, EXPORTED, INT8, PRUNED, BOTH = "whole", "onnx", "int8", "pruned 30 %", "pruned 40 %, int8"
+WHOLE, EXPORTED, INT8, PRUNED, BOTH = "whole", "onnx", "int8", "pruned 30 %", "pruned 40 % int8"
 WAYS = (EXPORTED, INT8, PRUNED, BOTH)
 EXACT = " float32"  # behind the name of what torch runs in float32, whatever the processor has
 _SHARES = {PRUNED: 0.3, BOTH: 0.4}  # of the FLOPs that go

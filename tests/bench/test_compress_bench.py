@@ -57,4 +57,4 @@ def test_torchao_is_timed_where_it_is_installed(bert, tmp_path, monkeypatch):
     assert names == [compress.TORCH, compress.EXACT] * 2 + [compress.TORCHAO]
     monkeypatch.setitem(sys.modules, "torchao", None)
     with pytest.raises(ModuleNotFoundError, match="torchao"):
-        compress.asked(*ways[-1].arguments)
+        ways[-1].prepare(*ways[-1].arguments)
