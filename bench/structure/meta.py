@@ -1,6 +1,6 @@
 """Learn from measured sensitivities what modules are worth, and say how well that tells of what it never saw.
 
-    python bench/structure/meta.py [--ship] [--check]
+    python bench/structure/meta.py [--ship] [--check] [--processes N]
 
 The sensitivities are those in ``bench/structure/results`` (`sensitivities.py`). Each set is held out in turn,
 with all encoders and all sets of the same texts (`corpora.py`), and then each encoder with all sets; networks
@@ -16,8 +16,10 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -28,21 +30,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from corpora import corpus_of, family_of, seen_by
+from lessons import HOW, PROBES, Lesson, taught
 
 from graphtune.artefact import write_json, written
 from graphtune.sensitivity import EDITION
 from graphtune.structure import ModelGraph
-from graphtune.structure.gnn import (
-    INPUTS,
-    Likeness,
-    StructureGNN,
-    inputs,
-    mended,
-    normal_scores,
-    relations_of,
-    told_most_by,
-)
-from graphtune.structure.gnn.likeness import USUAL
+from graphtune.structure.gnn import INPUTS, mended, normal_scores, told_most_by
 from graphtune.structure.gnn.reader import SHIPPED, Read, StructureReader, write_reader
 from graphtune.structure.purpose import PURPOSES, Purpose
 from graphtune.structure.rank_correlation import rank_correlation
@@ -51,22 +44,13 @@ from graphtune.structure.written import structure_of
 
 HERE = Path(__file__).parent
 SENSITIVITIES, RESULT = HERE / "results", HERE.parent / "results/structure/selectors.json"
-PROBES = 8
 OWN = "StructureGNN"
 BESIDE = f"GradientNorm, beside {PROBES} probes"  # over the modules that these leave
-APART = f"{OWN}, {PROBES} probes, likeness chosen on the others"
-GRID = tuple(
-    Likeness(seen, both, far, noise)
-    for seen in (1.0, 2.0, 3.0)
-    for both in (0.0, 1.0, 2.0)
-    for far in (0.2, 0.3, 0.4, 0.6)
-    for noise in (0.1, 0.3)
-)
 MEMBERS = 5
-_WIDTH, _DEPTH, _EPOCHS, _RATE, _DECAY, _DROP = 24, 2, 300, 3e-3, 1e-2, 0.2
 _SEEDS = 20  # of the score that knows nothing
 _DIGITS = 4
 
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]  # as `map` is
 Correlations = dict[str, dict[str, float | None]]  # by score, then by purpose
 
 
@@ -104,43 +88,16 @@ def cases(directory: Path = SENSITIVITIES) -> list[Case]:
 
 def digest_of(every: Sequence[Case]) -> str:
     """Return what changes with what networks learn from: sets, all that was measured, and how is learned."""
-    how = (_WIDTH, _DEPTH, _EPOCHS, _RATE, _DECAY, _DROP, MEMBERS, PROBES, INPUTS)
+    how = (HOW, MEMBERS, INPUTS)
     told = sorted((one.corpus, one.dataset, one.encoder, str(one.graph)) for one in every)
     return hashlib.blake2b(repr((how, told)).encode(), digest_size=8).hexdigest()
 
 
 def learned(from_: Sequence[Case], *, edges: bool = True, members: int | None = None) -> StructureReader:
-    """Return networks that learned the normal scores of what was measured, all cases in each step."""
-    x, relations = torch.cat([inputs(one.bare) for one in from_]), relations_of(*(one.graph for one in from_))
-    models = torch.arange(len(from_)).repeat_interleave(torch.tensor([len(one.graph.nodes) for one in from_]))
-    every = [_targets(one.graph) for one in from_]
-    target, shares = torch.cat(every), _shares(every)
-    known = target.isfinite()
-    made = []
-    for seed in range(MEMBERS if members is None else members):
-        with torch.random.fork_rng(devices=()):
-            torch.manual_seed(seed)
-            network = StructureGNN(len(INPUTS), _WIDTH, _DEPTH, edges=edges).train()
-            optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=_DECAY)
-            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _EPOCHS)
-            for _ in range(_EPOCHS):
-                optimiser.zero_grad()
-                off = (network(x, relations, _DROP, models) - target)[known]
-                (off.square() * shares[known]).sum().backward()
-                optimiser.step()
-                schedule.step()
-            made.append(network.eval())
-    return StructureReader(tuple(made))
-
-
-def _targets(graph: ModelGraph) -> torch.Tensor:
-    every = [normal_scores(graph.column(MEASURED_COLUMNS[purpose])) for purpose in PURPOSES]
-    return torch.from_numpy(np.column_stack(every).astype(np.float32))
-
-
-def _shares(targets: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return what each number counts: every case alike, however many it has, and what is NaN nothing."""
-    return torch.cat([one.isfinite() / one.isfinite().sum().clamp(min=1) / len(targets) for one in targets])
+    """Return networks that learned from what was measured, each from another random start."""
+    every = [Lesson.of(one.graph, one.bare) for one in from_]
+    seeds = range(MEMBERS if members is None else members)
+    return StructureReader(tuple(taught(every, seed, edges=edges) for seed in seeds))
 
 
 def held_out(every: Sequence[Case], by: str) -> Iterator[tuple[list[Case], list[Case]]]:
@@ -152,39 +109,22 @@ def held_out(every: Sequence[Case], by: str) -> Iterator[tuple[list[Case], list[
             yield rest, apart
 
 
-def compared(every: Sequence[Case], by: str) -> tuple[Correlations, list[dict[str, Any]]]:
+def compared(every: Sequence[Case], by: str, each: Each = map) -> tuple[Correlations, list[dict[str, Any]]]:
     """Return mean correlations over what was held out, all of one value alike, and those of each case."""
-    rows: list[dict[str, Any]] = []
-    tried: list[list[float]] = []  # by row and setting
-    for rest, apart in held_out(every, by):
-        readers = {OWN: learned(rest), "without edges": learned(rest, edges=False)}
-        for one in apart:
-            found = _of_case(one, rest, readers)
-            rows.append({"dataset": one.dataset, "encoder": one.encoder, "correlations": found})
-            read = readers[OWN].read(one.bare)
-            tried.append([_probed(read, one, "tune", how) for how in GRID])
-    # No set chose its own setting, though the networks that others chose by had learned from it.
-    for row, best in zip(rows, _chosen_apart(rows, tried, by), strict=True):
-        row["correlations"][APART] = {"tune": best, "prune": None, "quantise": None}
+    rows = [row for found in each(_of_fold, held_out(every, by)) for row in found]
     names = list(rows[0]["correlations"]) if rows else []
     means: Correlations = {name: {p: _mean_of(rows, name, p, by) for p in PURPOSES} for name in names}
     return means, rows
 
 
-def _chosen_apart(
-    rows: Sequence[Mapping[str, Any]], tried: Sequence[Sequence[float]], by: str
-) -> list[float | None]:
-    """Return each row's correlation by the setting of `GRID` that is best for tuning in all other groups."""
-    groups = np.array([_group(row, by) for row in rows])
-    values, found = np.array(tried), []
-    told = np.isfinite(values).any(axis=1)  # of the others tuning gains were not measured
-    means = {
-        name: np.nanmean(values[told & (groups == name)], axis=0) for name in dict.fromkeys(groups[told])
-    }
-    for group, own in zip(groups, values, strict=True):
-        others = [mean for name, mean in means.items() if name != group]
-        mean = np.nanmean(others, axis=0) if others else np.array([np.nan])
-        found.append(_known(float(own[int(np.nanargmax(mean))])) if np.isfinite(mean).any() else None)
+def _of_fold(fold: tuple[Sequence[Case], Sequence[Case]]) -> list[dict[str, Any]]:
+    rest, apart = fold
+    readers = {OWN: learned(rest), "without edges": learned(rest, edges=False)}
+    found = [
+        {"dataset": one.dataset, "encoder": one.encoder, "correlations": _of_case(one, rest, readers)}
+        for one in apart
+    ]
+    print(", ".join(dict.fromkeys(one.dataset for one in apart)), "held out", file=sys.stderr, flush=True)
     return found
 
 
@@ -242,21 +182,16 @@ def _carried(one: Case, rest: Sequence[Case], purpose: Purpose) -> list[float]:
     return [float(value) for value in np.mean(every, axis=0)]
 
 
-def _probed(read: Read, one: Case, purpose: Purpose, how: Likeness = USUAL) -> float:
-    measured, left = _parted(read, one, purpose, how)
-    return rank_correlation(tuple(mended(read, one.graph, purpose, np.array(measured), how)), left)
+def _probed(read: Read, one: Case, purpose: Purpose) -> float:
+    measured, left = _parted(read, one, purpose)
+    return rank_correlation(tuple(mended(read, purpose, np.array(measured))), left)
 
 
-def _parted(
-    read: Read,
-    one: Case,
-    purpose: Purpose,
-    how: Likeness = USUAL,
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _parted(read: Read, one: Case, purpose: Purpose) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return what the probes say, and the truth about all other modules; NaN elsewhere."""
     truth = np.array(one.graph.column(MEASURED_COLUMNS[purpose]))
     measured, left = np.full(len(truth), np.nan), truth.copy()
-    chosen = told_most_by(read, one.graph, PROBES, how)  # the same for all purposes
+    chosen = told_most_by(read, one.graph, PROBES)  # the same for all purposes
     measured[chosen], left[chosen] = truth[chosen], np.nan
     return tuple(measured), tuple(left)
 
@@ -274,10 +209,10 @@ def _known(value: float) -> float | None:
     return round(value, _DIGITS) if math.isfinite(value) else None
 
 
-def result_of(every: Sequence[Case]) -> dict[str, Any]:
-    """Return what is committed."""
-    by_set, rows = compared(every, "corpus")
-    by_encoder, others = compared(every, "family")
+def result_of(every: Sequence[Case], each: Each = map) -> dict[str, Any]:
+    """Return what is committed; ``each`` may spread what is held out over processes."""
+    by_set, rows = compared(every, "corpus", each)
+    by_encoder, others = compared(every, "family", each)
     return {
         "sets": sorted({one.dataset for one in every}),
         "encoders": sorted({one.encoder for one in every}),
@@ -295,12 +230,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--ship", action="store_true", help="write the networks and their card to the package"
     )
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would")
+    parser.add_argument("--processes", type=int, default=1, help="that share what is held out")
     given = parser.parse_args(arguments)
     every = cases()
     if not every:
         print("There are no sensitivities yet: run bench/structure/sensitivities.py.", file=sys.stderr)
         return 2
-    result = result_of(every)
+    if given.processes > 1:
+        with ProcessPoolExecutor(given.processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+            result = result_of(every, pool.map)
+    else:
+        result = result_of(every)
     if given.check:
         return int(not RESULT.is_file() or json.loads(RESULT.read_text(encoding="utf-8")) != result)
     write_json(RESULT, result)
@@ -356,4 +296,5 @@ def cell(value: float | None) -> str:
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)  # so that sums do not depend on how many processes there are
     sys.exit(main())

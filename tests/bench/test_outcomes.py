@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench/structure"))
 
 import known_modules
+import lessons
 import meta
 import outcome_summary
 import outcomes_page
@@ -197,7 +198,8 @@ def test_networks_learn_from_other_sets_alone_and_ask_for_probes(tmp_path, monke
     truth = dict.fromkeys(MEASURED_COLUMNS.values(), order)
     case = meta.Case("another", "tiny", graph.with_columns(truth))
     same = replace(case, dataset="small")
-    for name, value in (("_EPOCHS", 2), ("MEMBERS", 1), ("PROBES", 2)):
+    monkeypatch.setattr(lessons, "EPOCHS", 2)
+    for name, value in (("MEMBERS", 1), ("PROBES", 2)):
         monkeypatch.setattr(meta, name, value)
     learned_from = []
     usual = meta.learned
@@ -232,8 +234,8 @@ def test_networks_that_can_learn_from_more_are_asked_again(tmp_path, monkeypatch
     graph = known_of().told.graph
     worth = [float(at) for at in range(len(graph.nodes))]
     first = meta.Case("another", "tiny", graph.with_columns(dict.fromkeys(MEASURED_COLUMNS.values(), worth)))
-    for name, value in (("_EPOCHS", 2), ("MEMBERS", 1)):
-        monkeypatch.setattr(meta, name, value)
+    monkeypatch.setattr(lessons, "EPOCHS", 2)
+    monkeypatch.setattr(meta, "MEMBERS", 1)
     monkeypatch.setattr(plan_outcomes, "carried_out", seconds_of_nothing)
     monkeypatch.setattr(meta, "cases", lambda: [first])
     asked = replace(ASKED, selectors=("last-k", "learned"))

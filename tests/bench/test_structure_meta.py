@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench/structure"))
 sys.path.append(str(Path(__file__).parents[1] / "structure"))
 
 import corpora
+import lessons
 import meta
 from test_structure_gnn import graph
 
@@ -43,7 +44,7 @@ def every():
 
 
 def test_what_only_edges_tell_is_learned_by_edges(every, monkeypatch):
-    monkeypatch.setattr(meta, "_EPOCHS", 120)
+    monkeypatch.setattr(lessons, "EPOCHS", 120)
     rest, apart = next(meta.held_out(every, "corpus"))
     assert {one.dataset for one in apart} == {"set 0"}
     assert not {one.dataset for one in rest} & {"set 0"}
@@ -54,6 +55,32 @@ def test_what_only_edges_tell_is_learned_by_edges(every, monkeypatch):
         found[edges] = sum(told) / len(told)
     assert found[True] > 0.7
     assert found[True] > found[False] + 0.3
+
+
+def test_what_was_not_measured_teaches_nothing_and_a_few_probes_tell_the_rest(every, monkeypatch):
+    monkeypatch.setattr(lessons, "EPOCHS", 40)
+    rest, apart = next(meta.held_out(every, "corpus"))
+    unknown = (MEASURED_COLUMNS["prune"], MEASURED_COLUMNS["quantise"])
+    some = [
+        dataclasses.replace(
+            one, graph=one.graph.with_columns({name: [math.nan] * len(one.graph.nodes) for name in unknown})
+        )
+        for one in rest
+    ]
+    reader = meta.learned(some, members=1)
+    assert all(parameter.isfinite().all() for parameter in reader.members[0].parameters())
+    # Weight decay alone is what maps to the harms have seen: they stay what they were drawn as.
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        drawn = lessons.StructureGNN(len(lessons.INPUTS), 24).leave.weight
+    found = reader.members[0].leave.weight
+    shrunk = found / drawn
+    assert (shrunk[1:] - shrunk[1, 0]).abs().max() < 1e-3
+    assert (found[0] - drawn[0] * shrunk[1, 0]).abs().max() > 1e-2
+    assert meta._probed(reader.read(apart[0].bare), apart[0], "tune") > 0.5
+    # Likeness learned, too.
+    start = lessons.StructureGNN(1).likeness.logarithms
+    assert (reader.members[0].likeness.logarithms - start).abs().max() > 0.01
 
 
 def test_sets_of_the_same_texts_are_held_out_together(every):
@@ -83,12 +110,12 @@ def test_a_cut_or_tuned_encoder_is_held_out_with_the_one_it_was_made_from(every)
 def test_every_case_counts_alike_and_what_is_not_known_counts_nothing():
     one, two = torch.ones(3, 2), torch.ones(5, 2)
     two[0, 0] = two[4] = torch.nan
-    shares = meta._shares([one, two])
+    shares = lessons.shares_of([one, two])
     assert shares[:3].sum() == pytest.approx(0.5)
     known = torch.cat([one, two]).isfinite()
     assert shares[known][6:].sum() == pytest.approx(0.5)
     assert not shares[~known].any()
-    assert not meta._shares([torch.full((2, 2), torch.nan), one])[:2].any()
+    assert not lessons.shares_of([torch.full((2, 2), torch.nan), one])[:2].any()
 
 
 def test_what_networks_learn_from_is_told_apart(every, monkeypatch):
@@ -97,12 +124,13 @@ def test_what_networks_learn_from_is_told_apart(every, monkeypatch):
     assert meta.digest_of(every[:2]) != digest
     again = dataclasses.replace(every[0], graph=every[2].graph)
     assert meta.digest_of([again, *every[1:3]]) != digest
-    monkeypatch.setattr(meta, "_EPOCHS", 7)
+    assert {lessons.EPOCHS, lessons.PROBES, lessons._LIKENESS_RATE} <= set(meta.HOW)
+    monkeypatch.setattr(meta, "HOW", ())
     assert meta.digest_of(every[:3]) != digest
 
 
 def test_the_result_has_every_rival_and_is_checked(every, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(meta, "_EPOCHS", 2)
+    monkeypatch.setattr(lessons, "EPOCHS", 2)
     monkeypatch.setattr(meta, "MEMBERS", 1)
     folder = tmp_path / "sensitivities"
     folder.mkdir()
@@ -135,7 +163,7 @@ def test_measured_columns_are_hidden_before_anything_is_measured(every):
 
 
 def test_the_card_says_what_the_networks_are_and_how_well_they_tell(every, monkeypatch):
-    monkeypatch.setattr(meta, "_EPOCHS", 2)
+    monkeypatch.setattr(lessons, "EPOCHS", 2)
     means = {name: dict.fromkeys(meta.PURPOSES, 0.5) for name in ("StructureGNN", "without edges", "Fisher")}
     means |= {
         "StructureGNN, 8 probes": dict.fromkeys(meta.PURPOSES, 0.7),

@@ -16,9 +16,10 @@ from graphtune.structure import KINDS, ModelEdge, ModelGraph, ModuleNode
 from graphtune.structure.gnn import (
     INPUTS,
     Likeness,
+    Places,
     StructureGNN,
+    comparable,
     inputs,
-    likeness,
     mended,
     normal_scores,
     probes,
@@ -115,53 +116,103 @@ def test_each_relation_is_a_mean_over_neighbours():
     assert along[1, 0] == 1.0  # the second module receives from the first
 
 
-def test_without_probes_predictions_stay_and_their_scale_is_that_of_the_probes():
+def test_what_is_mended_has_the_scale_of_the_probes():
     made = StructureReader((network(),)).read(graph())
-    predicted, nothing = made.predicted[:, 0], np.full(10, np.nan)
-    alike = likeness(graph(), made.embedded)
-    np.testing.assert_array_equal(refined(predicted, alike, nothing), predicted)
-    some = nothing.copy()
+    some = np.full(10, np.nan)
     some[[0, 4, 7]] = [0.3, 0.1, 0.2]
-    once = refined(predicted, alike, some)
-    np.testing.assert_allclose(refined(predicted, alike, 5 * some), 5 * once, atol=1e-9)
-    np.testing.assert_allclose(refined(predicted, alike, some + 1), once + 1, atol=1e-9)
+    once = mended(made, "tune", some)
+    np.testing.assert_allclose(mended(made, "tune", 5 * some), 5 * once, atol=1e-9)
+    np.testing.assert_allclose(mended(made, "tune", some + 1), once + 1, atol=1e-9)
+    # One alone tells no scale.
+    some[[4, 7]] = np.nan
+    np.testing.assert_array_equal(mended(made, "tune", some), np.exp(made.predicted[:, 0]))
+
+
+def test_measured_modules_all_alike_are_mended_to_one_number_but_for_the_order():
+    made = StructureReader((network(),)).read(graph())
+    same = np.full(10, np.nan)
+    same[[1, 5, 9]] = 0.25
+    assert np.isfinite(mended(made, "tune", same)).all()
+    flat = replace(made, predicted=np.zeros((10, 3)))
+    np.testing.assert_allclose(mended(flat, "tune", same), 0.25)
 
 
 def test_harm_is_mended_by_its_logarithm_and_stays_above_nothing():
-    whole = graph()
-    made = StructureReader((network(),)).read(whole)
+    made = StructureReader((network(),)).read(graph())
     some = np.full(10, np.nan)
     some[[0, 4, 7]] = [3e-1, 1e-4, 2e-2]
-    once = mended(made, whole, "prune", some)
+    once = mended(made, "prune", some)
     assert (once > 0).all()
-    np.testing.assert_allclose(mended(made, whole, "prune", 1e3 * some), 1e3 * once, rtol=1e-9)
+    np.testing.assert_allclose(mended(made, "prune", 1e3 * some), 1e3 * once, rtol=1e-9)
     none = np.where(np.isnan(some), np.nan, 0.0)
     np.testing.assert_array_equal(
-        mended(made, whole, "quantise", none), np.exp(made.predicted[:, PURPOSES.index("quantise")])
+        mended(made, "quantise", none), np.exp(made.predicted[:, PURPOSES.index("quantise")])
     )
     some[9] = 0.0  # no harm has no logarithm, and is still the least
-    assert mended(made, whole, "prune", some)[9] < mended(made, whole, "prune", some)[[0, 7]].min()
+    assert mended(made, "prune", some)[9] < mended(made, "prune", some)[[0, 7]].min()
 
 
 def test_probes_mend_a_wrong_prediction():
-    made = StructureReader((network(),)).read(graph())
-    truth = made.embedded[:, 0] - made.embedded[:, 3]
-    wrong = np.zeros(10)
-    alike = likeness(graph(), made.embedded)
-    chosen = probes(alike, np.ones(10), np.arange(10), 6)
+    whole = graph()
+    made = replace(StructureReader((network(),)).read(whole), predicted=np.zeros((10, 3)))
+    truth = np.array([float(node.kind == "query") + 0.1 * node.block for node in whole.nodes])
+    chosen = probes(made.alike, np.ones(10), np.arange(10), 6, made.noise)
     assert len(set(chosen.tolist())) == 6
     measured = np.full(10, np.nan)
     measured[chosen] = truth[chosen]
     left = np.setdiff1d(np.arange(10), chosen)
-    found = refined(wrong, alike, measured)
+    found = mended(made, "tune", measured)
     assert np.abs(found - truth)[left].mean() < np.abs(truth - truth[chosen].mean())[left].mean()
 
 
+def test_two_measured_modules_by_hand():
+    """Nothing is predicted: the mean, and of what is left a share that the kernel and the noise give."""
+    alike = torch.tensor([[1.0, 0.0, 0.5], [0.0, 1.0, 0.0], [0.5, 0.0, 1.0]], dtype=torch.float64)
+    noise, belief = (torch.tensor(value, dtype=torch.float64) for value in (0.25, 2.0))
+    at, measured = torch.tensor([0, 1]), torch.tensor([3.0, 1.0], dtype=torch.float64)
+    found = refined(torch.zeros(3, dtype=torch.float64), alike, at, measured, noise, belief)
+    np.testing.assert_allclose(found.numpy(), [2 + 1 / 1.25, 2 - 1 / 1.25, 2 + 0.5 / 1.25])
+    # What is predicted is followed, here with the very slope that both the probes and their spread give.
+    order = torch.tensor([1.0, -1.0, 0.0]).double()
+    np.testing.assert_allclose(refined(order, alike, at, measured, noise, 0 * belief), [3.0, 1.0, 2.0])
+    # Probes that say the contrary bend the slope to nothing, and belief keeps it up.
+    against = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    none = refined(order, alike, at, against, noise, 0 * belief)
+    np.testing.assert_allclose(none, [2 - 1 / 1.25, 2 + 1 / 1.25, 2 - 0.5 / 1.25])
+    kept = refined(order, alike, at, against, noise, torch.tensor(1e9, dtype=torch.float64))
+    slope = 1.0 / (2 / 3) ** 0.5  # the spread of the measured over that of the predicted
+    left = 1 + slope
+    wanted = [2 + slope - left / 1.25, 2 - slope + left / 1.25, 2 - 0.5 * left / 1.25]
+    np.testing.assert_allclose(kept, wanted, rtol=1e-6)
+
+
+def test_what_makes_modules_alike_learns_from_what_is_mended():
+    made = network().train()
+    whole = graph()
+    states = made.embedded(inputs(whole), relations_of(whole))
+    alike = made.likeness(states, Places.of(whole))
+    at, measured = torch.tensor([1, 4, 8]), torch.tensor([0.3, 0.1, 0.2])
+    said = made.leave(states)[:, 0]
+    refined(said, alike, at, measured, made.likeness["noise"], made.likeness["belief"])[2].backward()
+    assert made.likeness.logarithms.grad.abs().min() > 0
+    assert made.enter.weight.grad.abs().sum() > 0
+
+
+def test_harm_is_comparable_by_its_logarithm():
+    np.testing.assert_allclose(comparable(np.array([0.0, 1e-2, 1.0]), "prune"), np.log([1e-3, 1e-2, 1.0]))
+    np.testing.assert_array_equal(comparable(np.array([-1.0, 2.0]), "tune"), [-1.0, 2.0])
+
+
+def alike_by_places() -> np.ndarray:
+    with torch.no_grad():
+        return Likeness()(torch.zeros(10, 2), Places.of(graph())).double().numpy()
+
+
 def test_modules_are_alike_by_kind_and_depth():
-    alike = likeness(graph(), np.zeros((10, 2)))
+    alike = alike_by_places()
     np.testing.assert_array_equal(alike, alike.T)
-    np.testing.assert_allclose(np.diag(alike), 1.0)
-    assert np.linalg.eigvalsh(alike).min() > -1e-9
+    np.testing.assert_allclose(np.diag(alike), 1.0, rtol=1e-6)
+    assert np.linalg.eigvalsh(alike).min() > -1e-6
     query, beside, above, last = alike[1, 1], alike[1, 2], alike[1, 4], alike[1, 7]
     assert query > above > last > 0  # the same kind, one and two blocks on
     assert above > beside  # another kind of the same block
@@ -169,12 +220,11 @@ def test_modules_are_alike_by_kind_and_depth():
 
 def test_probes_are_of_the_modules_that_can_be_measured_and_tell_most_for_their_cost():
     able = np.array([1, 2, 5])
-    whole = likeness(graph(), np.zeros((10, 2)))
-    assert set(probes(whole, np.ones(10), able, 8).tolist()) == {1, 2, 5}
+    assert set(probes(alike_by_places(), np.ones(10), able, 8, 0.3).tolist()) == {1, 2, 5}
     # Two that are as good as one, and one by itself: by one of each all is known.
     alike = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    assert set(probes(alike, np.array([2.0, 1.0, 1.0]), np.arange(3), 2).tolist()) == {1, 2}
-    assert probes(alike, np.array([1.0, 1.0, 9.0]), np.arange(3), 1).tolist() == [0]
+    assert set(probes(alike, np.array([2.0, 1.0, 1.0]), np.arange(3), 2, 0.3).tolist()) == {1, 2}
+    assert probes(alike, np.array([1.0, 1.0, 9.0]), np.arange(3), 1, 0.3).tolist() == [0]
 
 
 def test_modules_to_probe_are_named_and_have_weights():
@@ -191,19 +241,16 @@ def test_modules_to_probe_are_named_and_have_weights():
         to_probe(replace(whole, nodes=(bare, head), edges=(), columns={}), 2)
 
 
-@pytest.mark.parametrize("wrong", [{"seen": -1.0}, {"both": -0.5}, {"far": 0.0}, {"noise": 0.0}])
-def test_a_likeness_out_of_range_is_refused(wrong):
-    with pytest.raises(PlanError, match=next(iter(wrong))):
-        Likeness(**wrong)
-
-
 def test_a_file_gives_back_what_was_written(tmp_path):
     path = tmp_path / "networks.safetensors"
     members = (network(), StructureGNN(len(INPUTS), width=8))
     write_reader(members, {"sets": "none"}, path)
     whole = graph()
     again = read_reader(path).read(whole)
-    np.testing.assert_array_equal(again.predicted, StructureReader(members).read(whole).predicted)
+    before = StructureReader(members).read(whole)
+    np.testing.assert_array_equal(again.predicted, before.predicted)
+    np.testing.assert_array_equal(again.alike, before.alike)
+    assert (again.noise, again.belief) == (before.noise, before.belief)
     score = Learned(str(path))
     predicted = again.predicted[:, PURPOSES.index("prune")]
     np.testing.assert_allclose(np.log(score.of(whole, "prune")), predicted)  # above 0, in the same order
@@ -221,7 +268,11 @@ def test_a_file_that_is_none_is_refused(tmp_path):
         read_reader(path)
     other = tmp_path / "other.safetensors"
     write_reader((network(),), {}, other)
-    shape = {"format": 1, "inputs": ["another"], "width": 8, "depth": 2, "edges": True, "members": 1}
+    shape = {"format": 2, "inputs": ["another"], "width": 8, "depth": 2, "edges": True, "members": 1}
     save_file(load_file(other), other, {"network": json.dumps(shape)})
     with pytest.raises(ModelError, match="other inputs"):
         read_reader(other)
+    older = tmp_path / "older.safetensors"
+    save_file(load_file(other), older, {"network": json.dumps({**shape, "format": 1, "inputs": INPUTS})})
+    with pytest.raises(ModelError, match="have format 1; this graphtune reads 2"):
+        read_reader(older)

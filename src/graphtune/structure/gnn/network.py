@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from graphtune.graph import TextGraph, propagate
+from graphtune.structure.gnn.likeness import Likeness
 from graphtune.structure.model_graph import ModelGraph
 from graphtune.structure.purpose import PURPOSES
 
@@ -22,7 +23,8 @@ RELATIONS: Final = 4  # along the flow, against it, and the same by residuals
 class StructureGNN(nn.Module):
     """Three numbers a module: what tuning it is worth, and what pruning and quantising it cost.
 
-    Only their order counts; they are normal scores among the modules of one model. Without ``edges`` it is a
+    Only their order counts; they are normal scores among the modules of one model. With them it learns which
+    modules err alike, so that a few that are measured tell of the others. Without ``edges`` it is a
     perceptron on the same inputs, to tell what the edges are worth.
 
     Cost: O(N F G + E G) for each layer.
@@ -38,6 +40,7 @@ class StructureGNN(nn.Module):
             nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(relations)) for _ in range(depth)
         )
         self.leave = nn.Linear(width, len(PURPOSES))
+        self.likeness = Likeness()
 
     def embedded(
         self,

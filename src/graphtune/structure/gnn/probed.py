@@ -3,23 +3,25 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from graphtune.errors import PlanError
-from graphtune.structure.gnn.likeness import USUAL, Likeness, likeness
 from graphtune.structure.gnn.reader import SHIPPED, Read, read_reader
 from graphtune.structure.gnn.refined import probes
 from graphtune.structure.model_graph import ModelGraph
 
 
-def told_most_by(read: Read, graph: ModelGraph, count: int, how: Likeness = USUAL) -> Int64[np.ndarray, " P"]:
+def told_most_by(read: Read, graph: ModelGraph, count: int) -> Int64[np.ndarray, " P"]:
     """Return the positions of the modules whose measurement tells most of all others for its cost."""
-    able = np.array(
-        [at for at, node in enumerate(graph.nodes) if node.parameters and node.kind != "head"], dtype=np.int64
-    )
+    return probes(read.alike, *measurable(graph), count, read.noise)
+
+
+def measurable(graph: ModelGraph) -> tuple[Float64[np.ndarray, " N"], Int64[np.ndarray, " M"]]:
+    """Return what measuring costs at each module, in blocks, and the positions of those that have weights."""
+    able = [at for at, node in enumerate(graph.nodes) if node.parameters and node.kind != "head"]
     # A probe runs the blocks from its module's own on, and the rest of the model.
     costs = [2.0 + graph.depth - max(1, min(node.block, graph.depth)) for node in graph.nodes]
-    return probes(likeness(graph, read.embedded, how), np.array(costs), able, count, how.noise)
+    return np.array(costs), np.array(able, dtype=np.int64)
 
 
 def to_probe(graph: ModelGraph, count: int, weights: Path = SHIPPED) -> tuple[str, ...]:

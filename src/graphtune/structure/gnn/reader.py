@@ -16,11 +16,12 @@ from safetensors.torch import save_file
 from graphtune.artefact import written
 from graphtune.errors import ModelError
 from graphtune.structure.gnn.inputs import INPUTS, inputs
+from graphtune.structure.gnn.likeness import Places
 from graphtune.structure.gnn.network import StructureGNN, relations_of
 from graphtune.structure.model_graph import ModelGraph
 
 SHIPPED: Final = Path(__file__).parent / "structure-gnn.safetensors"
-_FORMAT = 1
+_FORMAT = 2
 _AGAIN = "take the file that comes with graphtune, or make it again with bench/structure/meta.py."
 
 
@@ -29,7 +30,9 @@ class Read:
     """What networks say of one model."""
 
     predicted: Float64[np.ndarray, "N 3"]  # by node and purpose
-    embedded: Float64[np.ndarray, "N G"]  # of all networks, side by side
+    alike: Float64[np.ndarray, "N N"]  # how alike modules are expected to err, at most 1
+    noise: float  # of a probe, as `refined` takes it
+    belief: float  # what predictions count beside probes, as `refined` takes it
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +44,16 @@ class StructureReader:
     @torch.no_grad()
     def read(self, graph: ModelGraph) -> Read:
         """Return what they say of the modules of a model."""
-        x, relations = inputs(graph), relations_of(graph)
+        x, relations, places = inputs(graph), relations_of(graph), Places.of(graph)
         embedded = [member.eval().embedded(x, relations) for member in self.members]
         said = [member.leave(states) for member, states in zip(self.members, embedded, strict=True)]
-        return Read(
-            torch.stack(said).mean(dim=0).double().numpy(), torch.cat(embedded, dim=1).double().numpy()
+        alike = [one.likeness(states, places) for one, states in zip(self.members, embedded, strict=True)]
+        predicted, kernel = (torch.stack(one).mean(dim=0).double().numpy() for one in (said, alike))
+        noise, belief = (
+            float(torch.stack([one.likeness[name].log() for one in self.members]).mean().exp())
+            for name in ("noise", "belief")
         )
+        return Read(predicted, kernel, noise, belief)
 
 
 def write_reader(members: Sequence[StructureGNN], facts: Mapping[str, str], path: Path) -> None:
@@ -86,7 +93,10 @@ def read_reader(path: Path) -> StructureReader:
         with safe_open(path, "pt") as file:
             shape: dict[str, Any] = json.loads((file.metadata() or {})["network"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        if shape["format"] != _FORMAT or tuple(shape["inputs"]) != INPUTS:
+        if shape["format"] != _FORMAT:
+            problem = f"The networks in {path} have format {shape['format']}; this graphtune reads {_FORMAT}."
+            raise ModelError(problem, fix=_AGAIN)
+        if tuple(shape["inputs"]) != INPUTS:
             raise ModelError(f"The networks in {path} read other inputs than this graphtune.", fix=_AGAIN)
         members = tuple(_member(number, shape, tensors) for number in range(shape["members"]))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

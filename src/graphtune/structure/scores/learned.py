@@ -29,4 +29,4 @@ class Learned:
         found = read_reader(Path(self.weights) if self.weights else SHIPPED).read(graph)
         nothing = (float("nan"),) * len(graph.nodes)
         measured = np.array(graph.columns.get(MEASURED_COLUMNS[purpose], nothing))
-        return tuple(map(float, mended(found, graph, purpose, measured)))
+        return tuple(map(float, mended(found, purpose, measured)))
