@@ -4,11 +4,13 @@ import math
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from small_table import COLUMNS
 
 from graphtune.cli.app import main
+from graphtune.cli.module_table import module_table
 from graphtune.plan.toml import from_toml
-from graphtune.structure import read_structure
+from graphtune.structure import WEIGHT_COLUMNS, ModelGraph, ModuleNode, read_structure
 from graphtune.structure.plans import Recommended
 from graphtune.structure.task_columns import TASK_COLUMNS
 from tiny_bert import write_tiny_bert
@@ -45,6 +47,27 @@ def test_statistics_probes_and_plans_are_written_and_probes_go_on(table, tmp_pat
     assert "if cut" in out
     graph = read_structure(tmp_path / "out/structure.json")
     assert all(math.isfinite(value) for value in graph.column("pruning loss"))
+
+
+def test_names_are_whole_where_the_console_is_narrow():
+    name = "encoder.layer.0.attention.output.LayerNorm"
+    nodes = [ModuleNode(one, "norm", 1, (8,), 8, 16, 256) for one in (name, "encoder.layer.0.other")]
+    whole = ModelGraph("small", 1, 8, 8, "export", tuple(nodes), ())
+    plain = whole.with_columns({column: [1.234e-5] * 2 for column in WEIGHT_COLUMNS})
+    told = plain.with_columns({column: [0.25] * 2 for column in ("Fisher", "tuning gain")})
+
+    def shown(graph, width):
+        console = Console(width=width)
+        with console.capture() as captured:
+            console.print(module_table(graph, console))
+        return captured.get()
+
+    assert "kurtosis" in shown(told, 240)
+    narrow = shown(told, 130)
+    assert "kurtosis" not in narrow
+    assert "Fisher" in narrow
+    assert "  attention.output.LayerNorm" in narrow
+    assert "kurtosis" in shown(plain, 130)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def analyze(
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH
-    console.print(module_table(graph))
+    console.print(module_table(graph, console))
     structure.write_structure(graph, place / structure.STRUCTURE)
     with written(place / "structure.svg") as partial:
         partial.write_text(svg, encoding="utf-8")
@@ -115,7 +115,7 @@ def analyze(
     )
 
 
-_WIDTH = 160  # letters, where no terminal says: no name is cut
+_WIDTH = 240  # letters, where no terminal says: no name is cut
 _TRACED = {
     "export": "as torch.export follows them",
     "run": "as seen while one text was read",

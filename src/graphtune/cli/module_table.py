@@ -5,10 +5,12 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from graphtune.structure import ModelGraph, ModuleNode
 
+_WIDEST = 10_000  # letters, within which no table is cut
 # Heads of the columns of weight statistics, by the names they have in a model graph.
 _HEADS = {
     "Frobenius norm per parameter": "norm/√n",
@@ -24,8 +26,24 @@ _HEADS = {
 }
 
 
-def module_table(graph: "ModelGraph") -> "Table":
-    """Return the modules of every block with their shares of costs, and statistics of their weights."""
+def module_table(graph: "ModelGraph", console: "Console") -> "Table":
+    """Return the modules of every block with their shares of costs, and statistics of their weights.
+
+    Where the console is too narrow for names and all that a task told, those statistics are left out.
+    """
+    from graphtune.structure import WEIGHT_COLUMNS
+
+    whole = _table(graph, [name for name in graph.columns if name in _HEADS])
+    told = [name for name in graph.columns if name in _HEADS and name not in WEIGHT_COLUMNS]
+    if (
+        not told
+        or console.measure(whole, options=console.options.update(width=_WIDEST)).maximum <= console.width
+    ):
+        return whole
+    return _table(graph, told)
+
+
+def _table(graph: "ModelGraph", measured: list[str]) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -40,12 +58,11 @@ def module_table(graph: "ModelGraph") -> "Table":
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title, style="bold"), title_justify="left"
     )
-    table.add_column("module", overflow="fold")
+    table.add_column("module", overflow="fold", min_width=12)
     table.add_column("kind", no_wrap=True)
     table.add_column("shape", no_wrap=True)
     for head in ("parameters", "%", "MFLOP", "%"):
         table.add_column(head, justify="right", no_wrap=True)
-    measured = [name for name in graph.columns if name in _HEADS]
     for name in measured:
         table.add_column(_HEADS[name], justify="right", no_wrap=True)
     for block in sorted({node.block for node in graph.nodes}):
