@@ -22,6 +22,7 @@ class Protocol:
     flagged: str | None = None  # a column that is true for the labelled training rows
     per_class: int | None = None  # labelled training rows a class, drawn by the seed
     split: str = "split"  # rows of a part other than train, val, test are unlabelled training rows
+    keep_rare: bool = False  # whether a class with one labelled training row stays, though nothing checks it
 
     @property
     def said(self) -> str:
@@ -82,6 +83,7 @@ def read(protocol: Protocol, seed: int, smoke_rows: int | None = None) -> tuple[
         [None if unknown[at] else labels[at] for at in keep],
         [str(columns["id"][at]) for at in keep],
         list(parts[keep]),
+        keep_rare=protocol.keep_rare,
     )
     return table, _links(folder / "edges.parquet", frozenset(table.ids)) if folder.is_dir() else None
 

@@ -1,8 +1,11 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from small_results import write_data
 
 import protocols
+from graphtune.errors import TableError
 
 LABELS = ["b", "a", "b", "c", "a", "b", "a", "b", "a", "b"]
 
@@ -65,6 +68,19 @@ def test_a_smoke_run_has_few_rows_and_no_link_to_rows_left_out():
     assert [table.split.count(part) for part in ("train", "val", "test")] == [8, 4, 4]
     assert links is not None
     assert {*links.source, *links.target} <= set(table.ids)
+
+
+def test_a_class_with_one_labelled_row_stays_where_it_is_to(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPHTUNE_DATA", str(tmp_path))
+    rows = [
+        {"id": at, "text": f"text {at}", "label": "rare" if at == 0 else "ab"[at % 2], "split": "train"}
+        for at in range(9)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "r52.parquet")
+    with pytest.raises(TableError, match="one training row only: 'rare'"):
+        protocols.read(protocols.Protocol("r52"), 0)
+    table, _ = protocols.read(protocols.Protocol("r52", keep_rare=True), 0)
+    assert np.bincount(table.labels).tolist() == [4, 4, 1]
 
 
 @pytest.mark.usefixtures("data")
