@@ -1,4 +1,4 @@
-"""What an encoder that is tuned, pruned or rounded comes to: accuracy on test rows, time and size.
+"""What an encoder that is tuned, pruned or rounded comes to: accuracy on test rows, and size.
 
 Test rows judge, and decide nothing: a training keeps its best epoch by val rows, and heads have a fixed
 strength.
@@ -6,7 +6,6 @@ strength.
 
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,7 +33,7 @@ from graphtune.select.tuned_reader import cut_model, rows_of_texts, settings_of
 from graphtune.sensitivity import Rows, fit_head
 from graphtune.strategy import TextStrategy
 from graphtune.structure.plans import BitPlan, PruningPlan
-from graphtune.train import train
+from graphtune.train import History, train
 
 _STRENGTH = 10.0  # C of the logistic regression on rows of what was pruned or rounded
 _DIGITS = 4
@@ -161,34 +160,39 @@ def carried_out(work: Work, corpus: Corpus, size: Size) -> dict[str, Any]:
 
 def _tuned(work: Tuning, corpus: Corpus, size: Size) -> dict[str, Any]:
     encoder = corpus.encoder
-    device = encoder.loaded.device  # loaded before the clock runs, as for every other
-    start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(corpus.seed)
-        model = cut_model(encoder, max(1, work.blocks), corpus.classes, drops=False)
-        # A cache of its own: what another training has worked out already would make this one faster.
-        cache, shown = Cache(Path(folder)), corpus.shown
-        given = _read_by(model, encoder, shown.texts, cache)
-        labels, learn, judge = map(torch.from_numpy, (shown.labels, shown.learn, shown.judge))
-        task = TextTask(given, labels, corpus.classes, learn, judge, device=device)
-        fit_head(model, task)
-        history = train(work.strategy, model, task, settings_of(size.batch_rows), seed=corpus.seed)
-        seconds = time.monotonic() - start
-        val = _probabilities(model, task, judge)
+        cache = Cache(Path(folder))
+        model, task, history = trained(work, corpus, size, cache)
+        val = _probabilities(model, task, torch.from_numpy(corpus.judge))
         every = torch.arange(len(corpus.test))
         given = _read_by(model, encoder, corpus.of(corpus.test), cache)
         hidden = torch.full_like(every, -1)  # no label of the test is anywhere near the model
-        asked = TextTask(given, hidden, corpus.classes, every[:0], every, device=device)
+        asked = TextTask(given, hidden, corpus.classes, every[:0], every, device=encoder.loaded.device)
         test = _probabilities(model, asked, every)
     phase = history.phases[-1]
     head = sum(parameter.numel() for parameter in model.head.parameters())
     return {
         **_judged(corpus, val, test),
-        "seconds": round(seconds, 2),
         "learned": phase.learned - head,
         "epochs": [phase.best, len(phase.epochs)],
         "blocks": encoder.depth - model.encoder.frozen,
     }
+
+
+def trained(work: Tuning, corpus: Corpus, size: Size, cache: Cache) -> tuple[TextModel, TextTask, History]:
+    """Return the tuned encoder, what it learned and was judged on, and how that went.
+
+    What its frozen blocks make of texts goes to ``cache``: what another training has worked out already would
+    make this one faster.
+    """
+    encoder, shown = corpus.encoder, corpus.shown
+    torch.manual_seed(corpus.seed)
+    model = cut_model(encoder, max(1, work.blocks), corpus.classes, drops=False)
+    given = _read_by(model, encoder, shown.texts, cache)
+    labels, learn, judge = map(torch.from_numpy, (shown.labels, shown.learn, shown.judge))
+    task = TextTask(given, labels, corpus.classes, learn, judge, device=encoder.loaded.device)
+    fit_head(model, task)
+    return model, task, train(work.strategy, model, task, settings_of(size.batch_rows), seed=corpus.seed)
 
 
 def _read_by(
@@ -206,7 +210,6 @@ def _probabilities(model: TextModel, task: TextTask, rows: Tensor) -> np.ndarray
 def _cut(work: Cutting, corpus: Corpus) -> dict[str, Any]:
     learned = corpus.of(corpus.learn)
     head = corpus.head
-    start = time.monotonic()
     left = prune(
         corpus.encoder,
         learned,
@@ -216,11 +219,9 @@ def _cut(work: Cutting, corpus: Corpus) -> dict[str, Any]:
         head=head,
         seed=corpus.seed,
     )
-    seconds = time.monotonic() - start
     report = left.report
     return {
         **_read(corpus, left.rows),
-        "seconds": round(seconds, 2),
         "flops": round(report.flops / report.flops_before, _DIGITS),
         "parameters": report.parameters,
         "blocks": [[one.heads, one.units] for one in report.blocks],
@@ -229,14 +230,11 @@ def _cut(work: Cutting, corpus: Corpus) -> dict[str, Any]:
 
 def _rounded(work: Rounding, corpus: Corpus) -> dict[str, Any]:
     encoder, base = corpus.encoder, corpus.encoder.loaded
-    start = time.monotonic()
     model = load_model(encoder.directory, torch.float32)
     round_weights(model, work.plan)
     number_format = chosen_format(encoder.precision, base.device)
     loaded = LoadedTransformer.of(base.tokenizer, model, base.device, number_format)
-    seconds = time.monotonic() - start
-    found = _read(corpus, lambda texts: rows_of_texts(encoder, loaded, texts))
-    return {**found, "seconds": round(seconds, 2)}
+    return _read(corpus, lambda texts: rows_of_texts(encoder, loaded, texts))
 
 
 def _read(corpus: Corpus, rows_of: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Source: Fisher, 1935, for the test (`graphtune.metric.paired_permutation`); Holm
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,6 @@ class Mean:
     accuracy: float  # %, on test rows
     val_accuracy: float  # %, on the rows that decided
     spent: float  # share that learns or is left, as counted
-    # Share of full tuning's, choosing included; the median of the tasks. None where `full` is not there, or
-    # was run by other versions or on other hardware on one of them, or was not timed.
-    seconds: float | None
     gains: Mapping[str, tuple[float, float]]  # by what it is held against: points, and the adjusted p-value
 
 
@@ -55,6 +52,7 @@ class Summary:
     tasks: tuple[str, ...]
     seeds: int  # that all selectors share on a task; the fewest
     means: tuple[Mean, ...]  # in the order of the results
+    factors: Mapping[str, tuple[float, ...]]  # of step sizes, by selector, where val rows chose of several
     left_out: LeftOut
 
     @property
@@ -67,13 +65,19 @@ class Summary:
         return max(able, key=lambda one: one.val_accuracy).selector if able else None
 
 
-def summary(results: Sequence[Result], purpose: Purpose, level: str) -> Summary | None:
+def summary(
+    results: Sequence[Result], purpose: Purpose, level: str, *, several: bool = False
+) -> Summary | None:
     """Return what there is at one level; None where nothing is.
 
     Shown are the selectors that most tasks have, on the tasks that have all of these and there by the seeds
-    that these share. Of networks only those count that could learn from the same sensitivities.
+    that these share. Of networks only those count that could learn from the same sensitivities. Step sizes
+    are as they are without asking; with ``several``, of those that were tried with more than one, each
+    training has the one that its val rows prefer.
     """
     every = {one["dataset"]: _of_level(one, purpose, level) for one in results}
+    factors = _factors([*every.values()]) if several else {}
+    every = {name: _stepped(cells, factors if several else None) for name, cells in every.items()}
     learned_from = _learned_from(every)
     asked = {name: [one for one in cells if _same(one, learned_from)] for name, cells in every.items()}
     able = {name: _by_seed(cells) for name, cells in asked.items()}
@@ -95,26 +99,61 @@ def summary(results: Sequence[Result], purpose: Purpose, level: str) -> Summary 
         tuple(tasks),
         min(len(found[shown[0]]) for found in tasks.values()),
         tuple(_held_against(means, [*tasks.values()], REFERENCES[purpose])),
+        {name: factors[name] for name in shown if name in factors},
         left_out,
     )
 
 
-def bar(found: Summary | None) -> dict[str, Any] | None:
+def bar(found: Summary | None, seconds: Mapping[str, float]) -> dict[str, Any] | None:
     """Return whether the selector that val rows prefer meets the bar of tuning.
 
-    None where that cannot be told.
+    ``seconds``: shares of full tuning's, by selector; it does not meet the bar without. None where there is
+    nothing to hold it against.
     """
     if found is None or found.best is None:
         return None
     by_name = {one.selector: one for one in found.means}
     one = by_name[found.best]
-    if not {"full", "lora-uniform"} <= by_name.keys() or one.seconds is None:
+    if not {"full", "lora-uniform"} <= by_name.keys():
         return None
     below = by_name["full"].accuracy - one.accuracy
     above = one.accuracy - by_name["lora-uniform"].accuracy
-    enough = len(found.tasks) >= TASKS and found.seeds >= SEEDS
-    met = enough and below <= BELOW_FULL and above >= ABOVE_LORA and one.seconds <= OF_TIME
-    return {"selector": one.selector, "below": below, "above": above, "seconds": one.seconds, "met": met}
+    took = seconds.get(one.selector)
+    enough = len(found.tasks) >= TASKS and found.seeds >= SEEDS and took is not None and took <= OF_TIME
+    met = enough and below <= BELOW_FULL and above >= ABOVE_LORA
+    return {"selector": one.selector, "below": below, "above": above, "seconds": took, "met": met}
+
+
+def _factors(tasks: Sequence[Sequence[Cell]]) -> dict[str, tuple[float, ...]]:
+    """Return the factors of step sizes that every training of a selector has, of those that have several."""
+    tried: dict[str, list[set[float]]] = {}
+    for cells in tasks:
+        for (selector, _), own in _tried(cells).items():
+            if len(own) > 1:
+                tried.setdefault(selector, []).append(own)
+    shared = {selector: tuple(sorted(set.intersection(*own))) for selector, own in tried.items()}
+    return {selector: own for selector, own in shared.items() if len(own) > 1}
+
+
+def _stepped(cells: Sequence[Cell], factors: Mapping[str, Sequence[float]] | None) -> list[Cell]:
+    """Return those with the step size as it is, or with those that are named."""
+    if factors is None:
+        return [one for one in cells if one["factor"] == 1.0]
+    able = {(name, factor) for name, own in factors.items() for factor in own}
+    tried = _tried(cells)
+    return [
+        one
+        for one in cells
+        if (name := one["selector"], one["factor"]) in able and tried[name, one["seed"]] >= {*factors[name]}
+    ]
+
+
+def _tried(cells: Sequence[Cell]) -> dict[tuple[str, int], set[float]]:
+    """Return the factors of step sizes by selector and seed."""
+    found: dict[tuple[str, int], set[float]] = {}
+    for cell in cells:
+        found.setdefault((cell["selector"], cell["seed"]), set()).add(cell["factor"])
+    return found
 
 
 def _of_level(result: Result, purpose: str, level: str) -> list[Cell]:
@@ -169,25 +208,13 @@ def _paired(found: BySeed, shown: Sequence[str]) -> dict[str, list[Cell]]:
 
 def _mean(name: str, tasks: Sequence[Mapping[str, list[Cell]]]) -> Mean:
     own = [found[name] for found in tasks]
-    shares = [_of_full(found[name], found.get("full", [])) for found in tasks]
-    known = [share for share in shares if share is not None]
     return Mean(
         name,
         fmean(_accuracy(cells) for cells in own),
         fmean(fmean(cell["val_accuracy"] for cell in cells) for cells in own),
         fmean(cell["spent"] for cells in own for cell in cells),
-        median(known) if len(known) == len(shares) else None,
         {},
     )
-
-
-def _of_full(cells: Sequence[Cell], full: Sequence[Cell]) -> float | None:
-    """Return the share of full tuning's seconds; None where they were not timed in the same circumstances."""
-    every = [*cells, *full]
-    untimed = any(cell["seconds"] is None for cell in every)
-    if not full or untimed or len({cell["circumstances"] for cell in every}) > 1:
-        return None
-    return _seconds(cells) / _seconds(full)
 
 
 def _held_against(
@@ -208,7 +235,3 @@ def _held_against(
 
 def _accuracy(cells: Sequence[Cell]) -> float:
     return fmean(cell["accuracy"] for cell in cells)
-
-
-def _seconds(cells: Sequence[Cell]) -> float:
-    return max(1e-9, fmean(cell["seconds"] + cell["choosing_seconds"] for cell in cells))

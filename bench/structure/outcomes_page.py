@@ -8,16 +8,18 @@ its Chinese twin; nothing else is touched.
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import plan_seconds
 from levels import LEVELS, REFERENCES
 from outcome_summary import Summary, bar, summary
 
+import recording
 import rewriting
 from graphtune.structure.purpose import Purpose
 
@@ -31,18 +33,22 @@ class Words:
     """One language."""
 
     title: Mapping[Purpose, str]
+    stepped: str  # behind the title, where val rows chose step sizes
     tasks: str
     columns: tuple[str, str, str, str, str]  # who chooses, accuracy, gain, share, seconds
     shares: Mapping[Purpose, str]
     best: Mapping[Purpose, str]
     bar: str
+    share: str  # of the time, within the bar
+    unknown: str  # instead of it
     met: Mapping[bool, str]
+    factors: str
     # What is not in a table:
     tasks_left_out: str
     selectors_left_out: str
     failed: str
     apart: str
-    not_timed: str
+    seconds: str
     before: str
     made: str
     none: str
@@ -54,6 +60,7 @@ ENGLISH = Words(
         "prune": "Pruned by {level} of the FLOPs, not taught",
         "quantise": "Rounded ({level}), in float32",
     },
+    stepped=", step sizes chosen by val rows",
     tasks="{count} tasks ({names}), {seeds} seeds or more that all share",
     columns=("who chooses", "accuracy", "against {reference}", "{share}", "seconds"),
     shares={"tune": "learns", "prune": "FLOPs left", "quantise": "bytes left"},
@@ -65,19 +72,28 @@ ENGLISH = Words(
     },
     bar=(
         "Bar of tuning (within 0.2 points of `full`, 0.3 above `lora-uniform`, in at most 40 % of the time, "
-        "on 5 tasks and 3 seeds): `{selector}` is {below:+.2f} below, {above:+.2f} above, at "
-        "{seconds:.0%}: {met}."
+        "on 5 tasks and 3 seeds): `{selector}` is {below:+.2f} below, {above:+.2f} above, {time}: {met}."
     ),
+    share="at {share:.0%}",
+    unknown="and its time is not measured",
     met={True: "met", False: "**not met**"},
+    factors=(
+        "Each training has that of several step sizes, as multiples of the usual one, that has the least "
+        "loss on val rows: {factors}."
+    ),
     tasks_left_out="Left out are the tasks {names}: they lack a selector, or have it by other seeds alone.",
     selectors_left_out="Left out are the selectors {names}: too few tasks have them.",
     failed="Runs that failed and count nowhere: {runs}.",
     apart="Outcomes that count nowhere, of networks that learned from other sensitivities: {count}.",
-    not_timed="Where seconds are missing, hardware and versions were not the same, or others ran beside.",
+    seconds=(
+        "Seconds, measured alone by `python bench/structure/plan_seconds.py` on {count} sets ({names}; "
+        "{made}), as a share of what `full` takes: {shares}. Of what full fine-tuning of the same rows takes "
+        "with Hugging Face's Trainer, in float32: {trainer}. Medians of the sets."
+    ),
     before=(
         "Mean accuracy on test rows in percent. *Against*: points, with the p-value of a paired permutation "
-        "test over the tasks, adjusted by Holm. *Seconds*: share of what tuning everything takes, choosing "
-        "included, the median of the tasks. Test rows decide nothing. Pruned and rounded encoders are judged "
+        "test over the tasks, adjusted by Holm. *Seconds*: share of what `full` takes, choosing "
+        "included. Test rows decide nothing. Pruned and rounded encoders are judged "
         "by logistic regression on their rows. `full` tunes everything; `last-k` top blocks; `lora-uniform` "
         "updates of one rank at all maps of the blocks; `groups` is `prune` as it is without a plan; `alike` "
         "8 bits throughout."
@@ -91,6 +107,7 @@ CHINESE = Words(
         "prune": "剪去 {level} 的 FLOPs，未经教学",
         "quantise": "舍入（{level}），在 float32 中",
     },
+    stepped="，步长由验证行选择",
     tasks="{count} 个任务（{names}），共有种子至少 {seeds} 个",
     columns=("由谁选择", "准确率", "相对 {reference}", "{share}", "秒"),
     shares={"tune": "学习", "prune": "剩余 FLOPs", "quantise": "剩余字节"},
@@ -102,17 +119,24 @@ CHINESE = Words(
     bar=(
         "微调的标准（比 `full` 低不超过 0.2 点，比 `lora-uniform` 高 0.3 点，用时至多 40 %，"
         "5 个任务、3 个种子）："
-        "`{selector}` 低 {below:+.2f} 点，高 {above:+.2f} 点，用时 {seconds:.0%}：{met}。"
+        "`{selector}` 低 {below:+.2f} 点，高 {above:+.2f} 点，{time}：{met}。"
     ),
+    share="用时 {share:.0%}",
+    unknown="用时未测量",
     met={True: "达标", False: "**未达标**"},
+    factors="每次训练采用若干步长（以通常步长的倍数计）中验证行损失最小的一个：{factors}。",
     tasks_left_out="未计入的任务（缺少某个选择者，或只有其他种子的结果）：{names}。",
     selectors_left_out="未计入的选择者（有其结果的任务太少）：{names}。",
     failed="失败而不计入的运行：{runs}。",
     apart="从其他敏感度学习的网络所得、不计入的结果：{count} 个。",
-    not_timed="缺少秒数之处，各次运行的硬件或版本不尽相同，或有其他运行同时进行。",
+    seconds=(
+        "用时由 `python bench/structure/plan_seconds.py` 单独测量，在 {count} 个数据集上（{names}；{made}），"
+        "占 `full` 用时的比例：{shares}。占 Hugging Face 的 Trainer 以 float32 整体微调同样的行用时的比例："
+        "{trainer}。均为各数据集的中位数。"
+    ),
     before=(
         "测试行上的平均准确率（%）。*相对*：百分点，以及在任务上的配对置换检验的 p 值，经 Holm 校正。"
-        "*秒*：占整体微调用时的比例，含选择的时间，取各任务的中位数。测试行不决定任何事。"
+        "*秒*：占 `full` 用时的比例，含选择的时间。测试行不决定任何事。"
         "剪枝与舍入后的编码器由其行上的逻辑回归评判。"
         "`full` 微调全部；`last-k` 为顶部块；`lora-uniform` 在各块的所有映射上用同一秩的更新；"
         "`groups` 是没有计划时的 `prune`；`alike` 一律 8 位。"
@@ -123,38 +147,56 @@ CHINESE = Words(
 DOCUMENTS = (("structure-plans.md", ENGLISH), ("structure-plans.zh-CN.md", CHINESE))
 
 
-def committed(folder: Path | None = None) -> list[Result]:
-    """Return the results that are there, of the default encoder first."""
-    files = sorted((RESULTS if folder is None else folder).glob("outcomes-*.json"))
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+@dataclass(frozen=True)
+class Committed:
+    """What is there: outcomes, those of the default encoder first, and what trainings take."""
+
+    outcomes: Sequence[Result]
+    seconds: Sequence[Result] = ()
+
+    @classmethod
+    def read(cls, folder: Path = RESULTS) -> "Committed":
+        """Read both."""
+        outcomes = [
+            json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("outcomes-*.json"))
+        ]
+        seconds = recording.recorded(folder / Path(plan_seconds.NAME).name, plan_seconds.SETS)
+        return cls(outcomes, seconds)
 
 
-def text(results: Sequence[Result], words: Words) -> str:
+def text(there: Committed, words: Words) -> str:
     """Return the tables in one language, those of each encoder by themselves."""
+    results = there.outcomes
     if not results:
         return words.none
     parts: list[str] = [words.before]
     encoders = list(dict.fromkeys(one["encoder"] for one in results))
+    shares = plan_seconds.summed(there.seconds)
     for encoder in encoders:
         own = [one for one in results if one["encoder"] == encoder]
         for purpose, levels in LEVELS.items():
-            for level in levels:
-                found = summary(own, purpose, level)
+            for level, several in ((level, several) for level in levels for several in (False, True)):
+                found = summary(own, purpose, level, several=several)
                 if found is not None:
-                    parts += _level(found, level, encoder if len(encoders) > 1 else "", words)
-    made = "; ".join(
-        dict.fromkeys(rewriting.made(one) for own in results for one in own["circumstances"].values())
-    )
-    return "\n\n".join([*parts, words.made.format(made=made)])
+                    parts += _level(found, level, encoder if len(encoders) > 1 else "", shares, words)
+    if there.seconds:
+        parts.append(_seconds(there.seconds, words))
+    every = (one for own in results for one in own["circumstances"].values())
+    return "\n\n".join([*parts, words.made.format(made=_made(every))])
 
 
-def _level(found: Summary, level: str, encoder: str, words: Words) -> list[str]:
+def _made(circumstances: Iterable[Mapping[str, Any]]) -> str:
+    return "; ".join(dict.fromkeys(rewriting.made(one) for one in circumstances))
+
+
+def _level(found: Summary, level: str, encoder: str, shares: Mapping[str, float], words: Words) -> list[str]:
     purpose = found.purpose
     title = words.title[purpose].format(level=level.replace("%", " %"))
+    title += words.stepped if found.factors else ""
     said = words.tasks.format(count=len(found.tasks), names=", ".join(found.tasks), seeds=found.seeds)
     names = {one.selector for one in found.means}
     references = [one for one in REFERENCES[purpose] if one in names]
-    timed = purpose == "tune" and "full" in names
+    timed = (purpose, level) == ("tune", "25%") and bool(shares)
     who, accuracy, against, share, seconds = words.columns
     head = [who, accuracy, *(against.format(reference=f"`{one}`") for one in references)]
     head += [share.format(share=words.shares[purpose]), *([seconds] if timed else [])]
@@ -164,18 +206,37 @@ def _level(found: Summary, level: str, encoder: str, words: Words) -> list[str]:
         cells = [f"`{one.selector}`", f"{one.accuracy:.2f}"]
         cells += ["" if gain is None else f"{gain[0]:+.2f} (p = {gain[1]:.2f})" for gain in gains]
         cells.append(f"{100 * one.spent:.1f} %")
-        share_of_full = "" if one.seconds is None else f"{100 * one.seconds:.0f} %"
-        lines.append(rewriting.line([*cells, *([share_of_full] if timed else [])]))
+        took = f"{100 * shares[one.selector]:.0f} %" if one.selector in shares else ""
+        lines.append(rewriting.line([*cells, *([took] if timed else [])]))
     parts = [f"{f'{encoder}: ' if encoder else ''}**{title}** — {said}", "\n".join(lines)]
+    if found.factors:
+        parts.append(words.factors.format(factors=_factors(found)))
     if found.best is not None:
         parts.append(words.best[purpose].format(name=found.best))
-    judged = bar(found) if (purpose, level) == ("tune", "25%") else None
+    judged = bar(found, shares) if (purpose, level) == ("tune", "25%") else None
     if judged is not None:
-        parts.append(words.bar.format(**{**judged, "met": words.met[judged["met"]]}))
-    return [*parts, *_not_there(found, timed, words)]
+        took = judged["seconds"]
+        time = words.unknown if took is None else words.share.format(share=took)
+        parts.append(words.bar.format(**{**judged, "time": time, "met": words.met[judged["met"]]}))
+    return [*parts, *_not_there(found, words)]
 
 
-def _not_there(found: Summary, timed: bool, words: Words) -> list[str]:
+def _factors(found: Summary) -> str:
+    every = (f"`{name}` × {', '.join(f'{one:g}' for one in own)}" for name, own in found.factors.items())
+    return "; ".join(every)
+
+
+def _seconds(results: Sequence[Result], words: Words) -> str:
+    shares, trainer = (
+        ", ".join(f"`{name}` {share:.0%}" for name, share in plan_seconds.summed(results, what).items())
+        for what in ("share", "share_of_trainer")
+    )
+    names = ", ".join(one["dataset"] for one in results)
+    asked = {"count": len(results), "names": names, "made": _made(results)}
+    return words.seconds.format(**asked, shares=shares, trainer=trainer)
+
+
+def _not_there(found: Summary, words: Words) -> list[str]:
     """Say what a table lacks, a sentence for each."""
     lost, said = found.left_out, []
     if lost.tasks:
@@ -187,8 +248,6 @@ def _not_there(found: Summary, timed: bool, words: Words) -> list[str]:
         said.append(words.failed.format(runs=runs))
     if lost.apart:
         said.append(words.apart.format(count=lost.apart))
-    if timed and any(one.seconds is None for one in found.means):
-        said.append(words.not_timed)
     return said
 
 
@@ -196,8 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite the tables; with ``--check`` only say whether they are as they should be."""
 
     def expected() -> dict[Path, str]:
-        results = committed()
-        return rewriting.documents({name: text(results, words) for name, words in DOCUMENTS}, BEGIN, END)
+        there = Committed.read()
+        return rewriting.documents({name: text(there, words) for name, words in DOCUMENTS}, BEGIN, END)
 
     return rewriting.main(__doc__, expected, arguments)
 

@@ -1,7 +1,7 @@
 """What plans by different scores come to: accuracy on test rows, seconds, and what learns or is left.
 
     python bench/structure/plan_outcomes.py [SET...] [--purpose tune prune quantise] [--levels LEVEL...]
-        [--selectors NAME...] [--seeds N] [--factors F...] [--encoder NAME] [--untimed] [--rows N] [--check]
+        [--selectors NAME...] [--seeds N] [--factors F...] [--encoder NAME] [--rows N] [--check]
 
 Of each set up to 2,000 training rows learn, and up to 256 of val (held out of the training rows where there
 are none) choose the epoch; up to 2,000 test rows judge. Selectors see no test row, and no network that
@@ -10,7 +10,7 @@ with the least loss on val rows counts. Every training lies in ``bench/work/outc
 and hardware, and is not run again; selectors with one plan share it. What networks say is asked again when
 there is more, or something else, that they can learn from. Unless more is asked for, there is tuning at 25 %,
 by `DEFAULT` of rivals.py, one seed and three epochs: short questions should take about six minutes on two
-cores, longer texts ten. ``--untimed`` says that others run beside: no seconds are noted then.
+cores, longer texts ten. What plans take is measured by itself (`plan_seconds.py`).
 
 Results go to ``bench/results/structure/outcomes-SET.json``, and from there into docs/structure-plans.md and
 its Chinese twin; without a SET only that. ``--check`` says whether they stand there; ``--rows`` only tries
@@ -62,7 +62,6 @@ class Asked:
     encoder: str = "minilm"
     size: Size = field(default_factory=Size)
     rows: int | None = None  # of a smoke run
-    timed: bool = True
 
     @property
     def cells(self) -> Iterator[tuple[str, str, float]]:
@@ -86,7 +85,7 @@ def run(name: str, every: Sequence[Asked], out: Path | None, work: Path) -> bool
     try:
         for asked in every:
             for seed in range(asked.seeds):
-                missing = [key for key in asked.keys(seed, learned_from) if not _there(folder, key, asked)]
+                missing = [key for key in asked.keys(seed, learned_from) if not _place(folder, key).is_file()]
                 if missing:
                     _of_seed(name, asked, missing, folder, work)
     except (protocols.AbsentDataError, TableError) as unfit:
@@ -98,30 +97,18 @@ def run(name: str, every: Sequence[Asked], out: Path | None, work: Path) -> bool
     return True
 
 
-def _there(folder: Path, key: Cell, asked: Asked) -> bool:
-    """Return whether an outcome is there, with its seconds where these are asked for."""
-    place = _place(folder, key)
-    if not place.is_file():
-        return False
-    return not asked.timed or json.loads(place.read_text(encoding="utf-8")).get("seconds", 0) is not None
-
-
 def _of_seed(name: str, asked: Asked, missing: Sequence[Cell], folder: Path, work: Path) -> None:
     seed, now = missing[0]["seed"], surroundings.circumstances()
     corpus = Corpus.read(name, asked.encoder, seed, asked.size, asked.rows)
-    # Seconds of probes count, and so they are measured anew in other circumstances.
-    known = Known(name, corpus, work / (_digest(now) if asked.timed else f"{_digest(now)}-untimed"))
+    known = Known(name, corpus, work / _digest(now))
     for key in missing:
         selector, level, factor = key["selector"], key["level"], key["factor"]
         try:
             choice = chosen(selector, asked.purpose, level, known, factor=factor, epochs=asked.size.epochs)
             digest = hashlib.blake2b(repr(choice.work).encode(), digest_size=12).hexdigest()
-            found = _shared(folder, asked.purpose, seed, digest, now, timed=asked.timed)
+            found = _shared(folder, asked.purpose, seed, digest, now)
             found = carried_out(choice.work, corpus, asked.size) if found is None else found
             found |= {"work": digest, "spent": round(spent(choice, known, found), 4), "said": choice.said}
-            found |= {"choosing_seconds": round(choice.seconds, 2)}
-            if not asked.timed:
-                found |= {"seconds": None, "choosing_seconds": None}
         except Skipped as skipped:
             print(f"{name}: {selector} is left out: {skipped}", file=sys.stderr)
             continue
@@ -133,13 +120,13 @@ def _of_seed(name: str, asked: Asked, missing: Sequence[Cell], folder: Path, wor
         print(line(name, {**key, **found}), flush=True)
 
 
-def _shared(folder: Path, purpose: Purpose, seed: int, digest: str, now: Cell, *, timed: bool) -> Cell | None:
+def _shared(folder: Path, purpose: Purpose, seed: int, digest: str, now: Cell) -> Cell | None:
     """Return what the same work came to for another selector, by the same versions and hardware."""
-    own = ("rows", "work", "spent", "said", "choosing_seconds", "circumstances", "learned_sets", *_KEY)
+    own = ("rows", "work", "spent", "said", "circumstances", "learned_sets", *_KEY)
     for cell in cells(folder):
         if (cell["purpose"], cell["seed"], cell.get("work")) != (purpose, seed, digest):
             continue
-        if cell["circumstances"] == now and (cell["seconds"] is not None or not timed):
+        if cell["circumstances"] == now:
             return {key: value for key, value in cell.items() if key not in own}
     return None
 
@@ -167,8 +154,6 @@ def result_of(name: str, asked: Asked, folder: Path, before: Path, learned_from:
         at, rows = _digest(cell["circumstances"]), cell["rows"]
         under[at] = cell["circumstances"]
         kept = {key: value for key, value in cell.items() if key not in ("work", "rows")}
-        if _timed(known.get(_key(cell))) and not _timed(cell):
-            continue
         known[_key(cell)] = {**kept, "circumstances": at}
     again = {key[:-1] for key in known if key[-1] == learned_from}
     stale = [key for key in known if key[-1] not in ("", learned_from) and key[:-1] in again]
@@ -187,18 +172,13 @@ def result_of(name: str, asked: Asked, folder: Path, before: Path, learned_from:
     }
 
 
-def _timed(cell: Cell | None) -> bool:
-    return cell is not None and cell.get("seconds") is not None
-
-
 def line(name: str, cell: Mapping[str, Any]) -> str:
     """Say one outcome in a line."""
     what = f"{name}, seed {cell['seed']}, {cell['purpose']} {cell['level']}, {cell['selector']}"
     if "failed" in cell:
         return f"{what}: failed: {cell['failed']}"
     times = "" if cell["factor"] == 1.0 else f", step size x {cell['factor']:g}"
-    took = "" if cell["seconds"] is None else f" in {cell['seconds']} s"
-    return f"{what}{times}: {cell['accuracy']:.2f} %{took} ({cell['said']})"
+    return f"{what}{times}: {cell['accuracy']:.2f} % ({cell['said']})"
 
 
 def _key(cell: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -243,8 +223,9 @@ def _asked(given: argparse.Namespace) -> list[Asked]:
         selectors = wanted if given.selectors else DEFAULT[purpose]
         if levels and selectors:
             factors = tuple(given.factors)
-            asked = (purpose, levels, selectors, given.seeds, factors, given.encoder, Size(), given.rows)
-            found.append(Asked(*asked, timed=not given.untimed))
+            found.append(
+                Asked(purpose, levels, selectors, given.seeds, factors, given.encoder, Size(), given.rows)
+            )
     for what, names in (("levels", LEVELS), ("selectors", SELECTORS)):
         able = list(dict.fromkeys(one for purpose in given.purpose for one in names[purpose]))
         wrong = [one for one in getattr(given, what) if one not in able]
@@ -296,7 +277,6 @@ def _parser() -> argparse.ArgumentParser:
         "--factors", nargs="+", type=float, default=[1.0], help="of the step sizes; val chooses"
     )
     parser.add_argument("--encoder", default="minilm", help="minilm, or a Hugging Face directory")
-    parser.add_argument("--untimed", action="store_true", help="note no seconds: others run beside")
     parser.add_argument("--rows", type=int, help="smoke run on so many rows; nothing is written")
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a table would")
     return parser

@@ -16,27 +16,30 @@ CIRCUMSTANCES = {
 }
 
 
-def cell(selector: str, accuracy: float, val: float, seconds: float, seed: int, factor: float = 1.0) -> dict:
+SHARES = {"full": 1.0, "last-k": 1 / 3, "lora-uniform": 0.9}
+
+
+def cell(selector: str, accuracy: float, val: float, seed: int, factor: float = 1.0) -> dict:
     level = "whole" if selector == "full" else "25%"
     return {
         **{"purpose": "tune", "selector": selector, "level": level, "seed": seed, "factor": factor},
-        **{"accuracy": accuracy, "val_accuracy": val, "val_loss": 1 - val / 100, "seconds": seconds},
-        **{"choosing_seconds": 0.0, "spent": 0.2, "circumstances": "here"},
+        **{"accuracy": accuracy, "val_accuracy": val, "val_loss": 1 - val / 100},
+        **{"spent": 0.2, "circumstances": "here"},
     }
 
 
 def planted(tasks: int, seeds: int = 3) -> list[dict]:
-    """Return tasks on which `last-k` beats LoRA by half a point, in a third of the time of full tuning."""
+    """Return tasks on which `last-k` beats LoRA by half a point."""
     found = []
     for task in range(tasks):
         own = []
         for seed in range(seeds):
             own += [
-                cell("full", 90.0 + task, 90.0, 30.0, seed),
-                cell("last-k", 89.9 + task, 90.0, 10.0, seed),
+                cell("full", 90.0 + task, 90.0, seed),
+                cell("last-k", 89.9 + task, 90.0, seed),
             ]
-            own += [cell("lora-uniform", 89.4 + task, 95.0, 40.0, seed)]
-            own += [cell("random", 99.0, 60.0, 20.0, seed), cell("random", 70.0, 80.0, 20.0, seed, 0.5)]
+            own += [cell("lora-uniform", 89.4 + task, 95.0, seed)]
+            own += [cell("random", 70.0, 60.0, seed), cell("random", 99.0, 95.0, seed, 0.5)]
         found.append(
             {
                 "dataset": f"set {task}",
@@ -53,18 +56,23 @@ def test_means_tests_and_the_bar_over_tasks():
     assert found is not None
     assert (len(found.tasks), found.seeds, found.best) == (6, 3, "last-k")
     by_name = {one.selector: one for one in found.means}
-    assert by_name["random"].accuracy == pytest.approx(70.0)  # the step size that val rows prefer
-    assert by_name["last-k"].seconds == pytest.approx(1 / 3)
+    assert by_name["random"].accuracy == pytest.approx(70.0)  # others have no other step size
+    assert found.factors == {}
     gain, p_value = by_name["last-k"].gains["lora-uniform"]
     assert gain == pytest.approx(0.5)
     # All six signs alike: 2 of 64 orders are as far, of three comparisons.
     assert p_value == pytest.approx(3 * 2 / 64, abs=0.02)
-    bar = outcome_summary.bar(found)
+    bar = outcome_summary.bar(found, SHARES)
     assert bar is not None
     assert bar["met"]
-    few = outcome_summary.bar(outcome_summary.summary(planted(4), "tune", "25%"))
-    assert few is not None
-    assert not few["met"]
+    assert bar["seconds"] == SHARES["last-k"]
+    for missed in (
+        outcome_summary.bar(found, {**SHARES, "last-k": 0.41}),
+        outcome_summary.bar(found, {}),
+        outcome_summary.bar(outcome_summary.summary(planted(4), "tune", "25%"), SHARES),
+    ):
+        assert missed is not None
+        assert not missed["met"]
     assert outcome_summary.summary(planted(4), "tune", "10%") is None
 
 
@@ -101,9 +109,8 @@ def test_tasks_without_what_most_have_are_left_out_and_so_is_what_few_have():
     assert found.left_out.selectors
     assert found.tasks
     for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
-        told = outcomes_page.text(partial, words)
-        assert words.tasks_left_out.format(names="set 0") in told
-        assert words.selectors_left_out.format(names="`random`") in outcomes_page.text(rare, words)
+        assert words.tasks_left_out.format(names="set 0") in told(partial, words)
+        assert words.selectors_left_out.format(names="`random`") in told(rare, words)
 
 
 def test_seeds_that_all_share_count_alone_and_failed_runs_are_told():
@@ -121,9 +128,9 @@ def test_seeds_that_all_share_count_alone_and_failed_runs_are_told():
     by_name = {one.selector: one for one in found.means}
     assert by_name["full"].accuracy == pytest.approx(92.0)
     assert by_name["last-k"].gains["full"][0] == pytest.approx(-0.1)
-    assert found.left_out.failed == {"last-k": 1, "random": 2}
-    assert "count nowhere: `last-k` 1, `random` 2." in outcomes_page.text(results, outcomes_page.ENGLISH)
-    bar = outcome_summary.bar(found)
+    assert found.left_out.failed == {"last-k": 1, "random": 1}
+    assert "count nowhere: `last-k` 1, `random` 1." in told(results, outcomes_page.ENGLISH)
+    bar = outcome_summary.bar(found, SHARES)
     assert bar is not None
     assert not bar["met"]  # for want of seeds
     for selector in ("last-k", "random", "lora-uniform"):
@@ -132,43 +139,59 @@ def test_seeds_that_all_share_count_alone_and_failed_runs_are_told():
     assert shown(results)[0].left_out.tasks == ("set 4",)  # no seed is shared
 
 
-def test_seconds_that_were_not_noted_are_told_of_nothing():
+def test_step_sizes_are_chosen_by_val_rows_among_those_that_every_training_has():
     results = planted(5)
-    for one in results[2]["outcomes"]:
-        if one["selector"] == "last-k":
-            one["seconds"] = one["choosing_seconds"] = None
-    found, _ = shown(results)
-    assert {one.selector for one in found.means if one.seconds is None} == {"last-k"}
-
-
-def test_seconds_of_other_circumstances_are_not_divided():
-    results = planted(5)
-    for one in results[0]["outcomes"]:
-        one["circumstances"] = "elsewhere"  # all of a task: its shares are as good as any
-    results[0]["circumstances"] = {
-        "elsewhere": {**CIRCUMSTANCES, "hardware": {"processor": "arm", "cores": 4}}
-    }
-    assert all(one.seconds is not None for one in shown(results)[0].means)
-    for one in results[1]["outcomes"]:
-        if one["selector"] == "last-k" and one["seed"] == 1:
-            one["circumstances"] = "elsewhere"
-    found, _ = shown(results)
-    assert {one.selector for one in found.means if one.seconds is None} == {"last-k"}
-    assert outcome_summary.bar(found) is None
+    for result in results:
+        for seed in range(3):
+            for name, accuracy in (("full", 91.0), ("last-k", 92.0), ("lora-uniform", 80.0)):
+                result["outcomes"].append(cell(name, accuracy, 96.0, seed, 2.0))
+            result["outcomes"].append(cell("full", 20.0, 99.0, seed, 4.0))
+    results[0]["outcomes"] = [one for one in results[0]["outcomes"] if one["factor"] != 4.0]
+    found = outcome_summary.summary(results, "tune", "25%", several=True)
+    assert found is not None
+    two = dict.fromkeys(("full", "last-k", "lora-uniform"), (1.0, 2.0))
+    assert found.factors == {**two, "random": (0.5, 1.0)}
+    accuracies = {"full": 91.0, "last-k": 92.0, "lora-uniform": 80.0, "random": 99.0}
+    assert {one.selector: one.accuracy for one in found.means} == pytest.approx(accuracies)
     for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
-        told = outcomes_page.text(results, words)
-        assert words.not_timed in told
-        assert "| 20.0 % |  |" in told
-        assert words.not_timed not in outcomes_page.text(planted(5), words)
-        assert "2 × x86_64" in told
-        assert "4 × arm" in told
+        assert words.stepped in told(results, words)
+        assert "`last-k` × 1, 2; " in told(results, words)
+    for result in results:
+        without(result, "random")
+    before = planted(5)
+    for result in before:
+        without(result, "random")
+    assert outcome_summary.summary(before, "tune", "25%", several=True) is None
+    # A task with one step size alone is not held beside those with several.
+    results[1]["outcomes"] = before[1]["outcomes"]
+    found = outcome_summary.summary(results, "tune", "25%", several=True)
+    assert found is not None
+    assert len(found.tasks) == 4
+
+
+def test_seconds_are_those_that_were_measured_alone():
+    timed = {"share": SHARES | {"usual-quick": 0.3}, "share_of_trainer": SHARES | {"usual-quick": 0.1}}
+    timed |= {"dataset": "trec6", **CIRCUMSTANCES}
+    for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
+        without_them = told(planted(6), words)
+        assert words.unknown in without_them
+        assert words.met[False] in without_them
+        text = outcomes_page.text(outcomes_page.Committed(planted(6), [timed]), words)
+        assert words.met[True] in text
+        assert "| 20.0 % | 33 % |" in text
+        assert "`usual-quick` 30%" in text
+        assert "`usual-quick` 10%" in text
+
+
+def told(results: list[dict], words: outcomes_page.Words) -> str:
+    return outcomes_page.text(outcomes_page.Committed(results), words)
 
 
 def test_networks_that_learned_from_something_else_are_kept_apart():
     results = planted(5)
     for number, result in enumerate(results):
         for seed in range(3):
-            learned = {**cell("learned", 80.0, 50.0, 20.0, seed), "learned_from": "much"}
+            learned = {**cell("learned", 80.0, 50.0, seed), "learned_from": "much"}
             result["outcomes"].append(learned)
             if number == 0:
                 result["outcomes"].append(
@@ -178,14 +201,13 @@ def test_networks_that_learned_from_something_else_are_kept_apart():
     assert {one.selector: one.accuracy for one in found.means}["learned"] == pytest.approx(80.0)
     assert found.left_out.apart == 3
     for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
-        assert words.apart.format(count=3) in outcomes_page.text(results, words)
+        assert words.apart.format(count=3) in told(results, words)
 
 
 def test_tables_stand_in_both_languages():
     for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
-        told = outcomes_page.text(planted(6), words)
-        assert "| `last-k` | 92.40 | -0.10 (p = " in told
-        assert "| 20.0 % | 33 % |" in told
-        assert words.met[True] in told
-        assert words.best["tune"].format(name="last-k") in told
-        assert outcomes_page.text([], words) == words.none
+        text = told(planted(6), words)
+        assert "| `last-k` | 92.40 | -0.10 (p = " in text
+        assert words.best["tune"].format(name="last-k") in text
+        assert "2 × x86_64" in text
+        assert told([], words) == words.none
