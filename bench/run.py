@@ -5,8 +5,8 @@
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
 Without a NAME all are run but adapters, citation, class_names, comparison, compress, few_labels,
-gnn_strategies, million, mlp_init, multi_label, pruning, setfit, smaller, starts, trainer, tuning, unknown
-and word_networks, which take long and are run only where named.
+full_tuning, gnn_strategies, million, mlp_init, multi_label, pruning, setfit, smaller, starts, trainer,
+tuning, unknown and word_networks, which take long and are run only where named.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import comparison
 import compress
 import encoding
 import few_labels
+import full_accuracy
 import gnn_strategies
 import kernels
 import ladder
@@ -51,6 +52,7 @@ BENCHMARKS = (
         compress,
         encoding,
         few_labels,
+        full_accuracy,
         gnn_strategies,
         kernels,
         ladder,
@@ -64,7 +66,17 @@ BENCHMARKS = (
     word_networks,
 )
 _ONLY_NAMED = (
-    *(adapters, citation, class_names, comparison, compress, few_labels, gnn_strategies, million),
+    *(
+        adapters,
+        citation,
+        class_names,
+        comparison,
+        compress,
+        few_labels,
+        full_accuracy,
+        gnn_strategies,
+        million,
+    ),
     *(
         mlp_init,
         multi_label,

@@ -12,6 +12,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import tuned_table
+
 import rewriting
 
 Result = Mapping[str, Any]
@@ -28,11 +30,12 @@ class Words:
     head: tuple[str, ...]
     column: str  # of a set's labels
     ideas: Mapping[str, str]
+    tuned: tuned_table.Words
     after: str
 
 
-def page(results: Sequence[Result], words: Words) -> str:
-    """Return the page."""
+def page(results: Sequence[Result], words: Words, tuned: Sequence[Result] = ()) -> str:
+    """Return the page; ``tuned`` = what `tuning.py` measured."""
     columns = [(one, count) for one in results for count in LABELS]
     names = list(dict.fromkeys(row["method"] for one in results for row in one["table"]))
     best = {(one["set"], count): max(_values(one, count).values(), default=0.0) for one, count in columns}
@@ -50,7 +53,9 @@ def page(results: Sequence[Result], words: Words) -> str:
         lines.append(rewriting.line((f"`{name}`", words.ideas.get(name, ""), learned, seconds, *cells)))
     limit = f"{results[0]['limit_seconds']:.0f}" if results else ""
     seeds = str(results[0]["seeds"]) if results else ""
-    return "\n\n".join([words.before.format(limit=limit, seeds=seeds), "\n".join(lines), words.after]) + "\n"
+    beside = tuned_table.section(tuned, words.tuned)
+    parts = [words.before.format(limit=limit, seeds=seeds), "\n".join(lines), beside, words.after]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _values(result: Result, count: int) -> dict[str, float]:
@@ -95,6 +100,7 @@ ENGLISH = Words(
         "em": "encoder and network in turns, each taught by the other",
         "distilled": "a small network on frozen rows learns what a graph model says",
     },
+    tuned=tuned_table.ENGLISH,
     after=(
         "## How to choose\n\n"
         "1. **Start with `graphtune fit --budget 5m`.** It tries the frozen encoder with and without the "
@@ -144,6 +150,7 @@ CHINESE = Words(
         "em": "编码器与网络轮流，互相教",
         "distilled": "冻结行上的小网络学习图模型的判断",
     },
+    tuned=tuned_table.CHINESE,
     after=(
         "## 怎样选择\n\n"
         "1. **先用 `graphtune fit --budget 5m`。** 它在有图和无图的情况下试用冻结的编码器，"

@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 import choosing
+import tuned_table
 from literature import PUBLISHED
 from rank_plot import critical_difference
 from ranks import Ranks, ranks
@@ -43,6 +44,7 @@ def documents(
     bars: Mapping[str, Result],
     strategies: Sequence[Result] = (),
     draws: Sequence[Result] = (),
+    tuned: Sequence[Result] = (),
 ) -> dict[str, str]:
     """Return the text of every file, by its name."""
     made = {
@@ -50,8 +52,8 @@ def documents(
         "results.zh-CN.md": _document(results, bars, draws, CHINESE),
     }
     if strategies:
-        made["choosing-a-strategy.md"] = choosing.page(strategies, choosing.ENGLISH)
-        made["choosing-a-strategy.zh-CN.md"] = choosing.page(strategies, choosing.CHINESE)
+        made["choosing-a-strategy.md"] = choosing.page(strategies, choosing.ENGLISH, tuned)
+        made["choosing-a-strategy.zh-CN.md"] = choosing.page(strategies, choosing.CHINESE, tuned)
     for count in LABELS:
         found = ranks(results, count)
         if found is not None:
@@ -279,7 +281,8 @@ def main(arguments: list[str] | None = None) -> int:
     def expected() -> dict[Path, str]:
         files = sorted(BARS.glob("*.json"))
         bars = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
-        made = documents(committed(), bars, committed(STRATEGIES), committed(DRAWS))
+        draws, tuned = committed(DRAWS), tuned_table.committed()
+        made = documents(committed(), bars, committed(STRATEGIES), draws, tuned)
         return {DOCS / name: text for name, text in made.items()}
 
     return rewriting.main(__doc__, expected, arguments)

@@ -18,6 +18,7 @@ import choosing
 import page
 import ranks
 import short
+import tuned_table
 from rank_plot import critical_difference
 from sets import SETS
 from words import ENGLISH
@@ -126,6 +127,31 @@ def test_the_page_on_strategies_holds_every_method_in_both_languages():
     every = families(Offer("minilm", links=False, same=False, nodes=100))
     told = {one.name for name in ("encoder", "encoder-graph") for one in every[name]}
     assert told == choosing.ENGLISH.ideas.keys() - set(choosing.HELD_AGAINST)
+
+
+def test_what_tunes_is_held_against_full_fine_tuning_and_the_clock():
+    full = {"accuracy": 90.5, "seconds": 300.0, "epochs": 3, "labelled": 45, "batch": 16, "timed_steps": 9}
+    one = {
+        **{"row": "cr-all", "full": full, "accuracy": 90.25, "bar": 90.2},
+        **{"accuracy_interval": [88.0, 92.0], "seconds": 164.0, "budget_seconds": 150.0},
+        **{"chosen": "mean of " + "many " * 40, "versions": {"graphtune": "1", "torch": "2"}},
+        "hardware": {"cores": 2, "processor": "x86_64"},
+    }
+    few = {key: value for key, value in one.items() if key != "full"} | {"row": "banking77-few5"}
+    for words in (tuned_table.ENGLISH, tuned_table.CHINESE):
+        told = tuned_table.section([few, one], words)
+        assert f"| `cr-all` | 90.50 | 300 | 90.25 (88.0–92.0) | 164 | 90.20 | {words.met[True]} | " in told
+        assert "| `banking77-few5` |  |  | 90.25 (88.0–92.0) |" in told
+        assert "…" in told
+        assert "sst2-all" in told.split(words.missing[:3])[-1]
+        for missed in ({"accuracy": 90.19}, {"seconds": 166.0}):
+            assert words.met[False] in tuned_table.section([one | missed], words)
+        assert words.met[False] not in told
+        told = tuned_table.section([one | {"full": full | {"timed_steps": 4, "accuracy_of": 3}}], words)
+        assert f"| 90.50{words.elsewhere.format(count=3)} | ≈ 300 |" in told
+    assert tuned_table.section([], tuned_table.ENGLISH) == ""
+    assert tuned_table.ENGLISH.title in choosing.page([], choosing.ENGLISH, [one])
+    assert tuned_table.ENGLISH.title not in choosing.page([], choosing.ENGLISH)
 
 
 def test_the_summary_ranks_ours_and_costs_what_all_have():

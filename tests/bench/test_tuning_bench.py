@@ -1,9 +1,12 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import full_accuracy
 import full_tuning
 import tuning
+from graphtune.artefact import write_json
 from graphtune.table import from_lists
 from text_tasks import texts, tiny
 
@@ -29,6 +32,29 @@ def test_a_fit_is_held_against_full_fine_tuning_and_has_a_share_of_its_time(tmp_
     assert found["full"]["labelled"] == 45
     assert found["rows"]["labelled"] == 45
     assert found["chosen"]
+
+
+@pytest.mark.filterwarnings("ignore")  # of transformers and accelerate
+def test_of_long_texts_some_steps_tell_what_all_take_and_accuracy_is_known_from_elsewhere(
+    tmp_path, monkeypatch
+):
+    pytest.importorskip("accelerate", reason="accelerate is not installed: it comes with the extra bench")
+    monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path))
+    table, encoder = rows(45), Path(tiny().name)
+    clock = iter([0.0, 1.0, 3.0, 4.0])  # loaded after a second, two for the steps, one to read
+    monkeypatch.setattr(full_tuning, "_READ_OF_STEPS", 5)
+    with monkeypatch.context() as patched:
+        patched.setattr(full_tuning, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        found = full_tuning.full_tuning(table, encoder, steps=3)
+    # Three of three epochs of three steps; a third of the test rows.
+    assert (found["accuracy"], found["timed_steps"], found["seconds"]) == (None, 3, 1.0 + 3 * 2.0 + 3 * 1.0)
+    row = full_accuracy.result(tuning.Row("x-all", "x", share=0.5), table, encoder.as_posix(), seeds=2)
+    assert [one["seed"] for one in row["seeds"]] == [0, 1]
+    assert 0 < row["accuracy"] <= 100
+    assert "x-all: " in full_accuracy.line(row)
+    write_json(tmp_path / full_tuning.NAME / "x-all.json", row)
+    assert tuning.accuracy_elsewhere("x-all", tmp_path) == {"accuracy": row["accuracy"], "accuracy_of": 2}
+    assert tuning.accuracy_elsewhere("y-all", tmp_path) == {}
 
 
 def test_with_few_labels_the_encoder_serves_alone(tmp_path, monkeypatch):
