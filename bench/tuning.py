@@ -4,8 +4,8 @@
 
 With few labels the encoder serves alone, after five minutes in all. With all labels, full fine-tuning of the
 same encoder is timed first (`full_tuning.py`); the fit then has a quarter or half of its time, encoding and
-search included. Of long texts some steps of it are timed; what it comes to there is known from another
-processor (`full_accuracy.py`). Nothing is chosen on test rows.
+search included. Of long texts some steps of it are timed, and what it comes to is measured elsewhere
+(`full_accuracy.py`). Nothing is chosen on test rows.
 """
 
 import os
@@ -24,7 +24,6 @@ import protocols
 import recording
 import smoke
 import surroundings
-from full_tuning import NAME as FULL
 from full_tuning import full_tuning
 from graphtune import progress
 from graphtune.encoder.directory import located
@@ -113,11 +112,9 @@ def measured(row: Row, table: Table, encoder: str = "minilm") -> dict[str, Any]:
     bar, budget = row.bar, _MINUTES
     if row.share is not None:
         directory = located(encoder)
-        full = full_tuning(table, directory, steps=row.steps)
-        if full["accuracy"] is None:
-            full |= accuracy_elsewhere(row.name)
-        found["full"], budget = full, row.share * full["seconds"]
-        bar = max(bar or 0.0, (full["accuracy"] or 0.0) - row.below)
+        found["full"] = full = full_tuning(table, directory, steps=row.steps)
+        budget = row.share * full["seconds"]
+        bar = bar_of(row, full["accuracy"])
     asked = Plan(
         encoder=encoder,
         budget_seconds=budget,
@@ -132,10 +129,10 @@ def measured(row: Row, table: Table, encoder: str = "minilm") -> dict[str, Any]:
     return found | _figures(model, budget, seconds) | {"bar": None if bar is None else round(bar, 2)}
 
 
-def accuracy_elsewhere(name: str, folder: Path | None = None) -> dict[str, Any]:
-    """Return what full fine-tuning of a row came to on another processor, as the mean over seeds."""
-    known = recording.recorded((smoke.RESULTS if folder is None else folder) / FULL, [name])
-    return {"accuracy": known[0]["accuracy"], "accuracy_of": len(known[0]["seeds"])} if known else {}
+def bar_of(row: Row, full: float | None) -> float | None:
+    """Return the accuracy in % that a fit has to reach where full fine-tuning comes to ``full``."""
+    bars = [row.bar, None if full is None or row.share is None else full - row.below]
+    return max((one for one in bars if one is not None), default=None)
 
 
 def _figures(model: FittedModel, budget: float, seconds: float) -> dict[str, Any]:

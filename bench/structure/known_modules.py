@@ -99,32 +99,31 @@ class Known:
         shared = getattr(config, "num_key_value_heads", None)
         return int(shared or getattr(config, "num_attention_heads", 0) or 0)
 
-    def scored(self, selector: str, purpose: Purpose) -> tuple[ModelGraph, tuple[float, ...], float]:
-        """Return the graph, a number a node, and the seconds that it takes to know them.
+    def scored(self, selector: str, purpose: Purpose) -> tuple[ModelGraph, tuple[float, ...]]:
+        """Return the graph, and a number a node.
 
         Raises:
             Skipped: a network has no other texts to learn from.
         """
         if selector in _UNTOLD:
-            return self.bare, _UNTOLD[selector](self.corpus.seed).of(self.bare, purpose), 0.0
+            return self.bare, _UNTOLD[selector](self.corpus.seed).of(self.bare, purpose)
         if selector in LEARNED:
             path = self._network(edges=LEARNED[selector])
-            found = self._probed(path) if selector == "learned-probed" else self.told
-            return found.graph, Learned(str(path)).of(found.graph, purpose), sum(found.seconds.values())
+            graph = self._probed(path) if selector == "learned-probed" else self.told.graph
+            return graph, Learned(str(path)).of(graph, purpose)
         score = Measured() if selector == "measured" else _TOLD[selector]
         if selector == "usual" and isinstance(Usual().chosen(self.bare, purpose), LastBlocks):
-            return self.bare, score.of(self.bare, purpose), 0.0
-        found = self.measured if selector == "measured" else self.told
-        return found.graph, score.of(found.graph, purpose), sum(found.seconds.values())
+            return self.bare, score.of(self.bare, purpose)
+        graph = (self.measured if selector == "measured" else self.told).graph
+        return graph, score.of(graph, purpose)
 
-    def _probed(self, network: Path) -> Analysed:
-        """Return what `told` has, and what those few modules do that networks want to know of."""
-        told = self.told
-        read = read_reader(network).read(told.graph)
-        names = [told.graph.nodes[at].name for at in told_most_by(read, told.graph, meta.PROBES)]
-        found = measured(told.graph, *self._subject, only=names, into=self._probes)
-        seconds = {**told.seconds, "probes": sum(probe.seconds for probe in found.values())}
-        return Analysed(with_measured(told.graph, found), None, seconds)
+    def _probed(self, network: Path) -> ModelGraph:
+        """Return the graph that `told` has, with what those few modules do that networks want to know of."""
+        graph = self.told.graph
+        read = read_reader(network).read(graph)
+        names = [graph.nodes[at].name for at in told_most_by(read, graph, meta.PROBES)]
+        found = measured(graph, *self._subject, only=names, into=self._probes)
+        return with_measured(graph, found)
 
     @property
     def _probes(self) -> Path | None:

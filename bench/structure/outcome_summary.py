@@ -6,6 +6,7 @@ Source: Fisher, 1935, for the test (`graphtune.metric.paired_permutation`); Holm
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from statistics import fmean
 from typing import Any
 
@@ -31,6 +32,8 @@ class Mean:
     accuracy: float  # %, on test rows
     val_accuracy: float  # %, on the rows that decided
     spent: float  # share that learns or is left, as counted
+    usual: float  # accuracy by the usual step sizes, of the same trainings; NaN where one was not tried by it
+    ends: float  # share of the trainings whose val rows chose the least or the largest step size of several
     gains: Mapping[str, tuple[float, float]]  # by what it is held against: points, and the adjusted p-value
 
 
@@ -42,6 +45,7 @@ class LeftOut:
     selectors: tuple[str, ...]  # too few tasks have them
     failed: Mapping[str, int]  # runs, by selector
     apart: int  # outcomes of networks that learned from something else than those that are shown
+    elsewhere: int  # outcomes of a task by other versions or hardware than most of it
 
 
 @dataclass(frozen=True)
@@ -71,28 +75,34 @@ def summary(
     """Return what there is at one level; None where nothing is.
 
     Shown are the selectors that most tasks have, on the tasks that have all of these and there by the seeds
-    that these share. Of networks only those count that could learn from the same sensitivities. Step sizes
-    are as they are without asking; with ``several``, of those that were tried with more than one, each
-    training has the one that its val rows prefer.
+    that these share. Of a task only outcomes of the same versions and hardware count, and of networks only
+    those that could learn from the same sensitivities. Step sizes are as they are without asking; with
+    ``several``, of those that were tried with more than one, each training has the one that its val rows
+    prefer.
     """
     every = {one["dataset"]: _of_level(one, purpose, level) for one in results}
-    factors = _factors([*every.values()]) if several else {}
-    every = {name: _stepped(cells, factors if several else None) for name, cells in every.items()}
+    if several:
+        every = {name: _of_several(cells) for name, cells in every.items()}
+    else:
+        every = {name: [one for one in cells if one["factor"] == 1.0] for name, cells in every.items()}
     learned_from = _learned_from(every)
-    asked = {name: [one for one in cells if _same(one, learned_from)] for name, cells in every.items()}
-    able = {name: _by_seed(cells) for name, cells in asked.items()}
+    same = {name: [one for one in cells if _same(one, learned_from)] for name, cells in every.items()}
+    asked = {name: _of_one_place(cells) for name, cells in same.items()}
+    factors = _factors([*asked.values()]) if several else {}
+    able = {name: _by_seed(_complete(cells, factors)) for name, cells in asked.items()}
     able = {name: found for name, found in able.items() if set(found) - {*FREE[purpose]}}
     shown = _shown(able, FREE[purpose])
     tasks = {name: paired for name, found in able.items() if (paired := _paired(found, shown))}
     if not tasks:
         return None
-    means = [_mean(name, [*tasks.values()]) for name in shown]
+    means = [_mean(name, tasks, asked, factors.get(name, ())) for name in shown]
     names = {name: {one["selector"] for one in cells} - {*FREE[purpose]} for name, cells in asked.items()}
     left_out = LeftOut(
         tuple(name for name, own in names.items() if own and name not in tasks),
         tuple(dict.fromkeys(name for found in able.values() for name in found if name not in shown)),
         Counter(one["selector"] for cells in asked.values() for one in cells if "failed" in one),
-        sum(len(every[name]) - len(asked[name]) for name in every),
+        sum(len(every[name]) - len(same[name]) for name in every),
+        sum(len(same[name]) - len(asked[name]) for name in every),
     )
     return Summary(
         purpose,
@@ -116,44 +126,58 @@ def bar(found: Summary | None, seconds: Mapping[str, float]) -> dict[str, Any] |
     one = by_name[found.best]
     if not {"full", "lora-uniform"} <= by_name.keys():
         return None
-    below = by_name["full"].accuracy - one.accuracy
-    above = one.accuracy - by_name["lora-uniform"].accuracy
+    full, lora = (one.accuracy - by_name[name].accuracy for name in ("full", "lora-uniform"))
     took = seconds.get(one.selector)
     enough = len(found.tasks) >= TASKS and found.seeds >= SEEDS and took is not None and took <= OF_TIME
-    met = enough and below <= BELOW_FULL and above >= ABOVE_LORA
-    return {"selector": one.selector, "below": below, "above": above, "seconds": took, "met": met}
+    met = enough and full >= -BELOW_FULL and lora >= ABOVE_LORA
+    return {"selector": one.selector, "full": full, "lora": lora, "seconds": took, "met": met}
+
+
+def _of_several(cells: Sequence[Cell]) -> list[Cell]:
+    """Return those of trainings that were tried with more than one step size on the same hardware."""
+    tried = _tried(cells)
+    return [one for one in cells if len(tried[_training(one)]) > 1]
+
+
+def _of_one_place(cells: Sequence[Cell]) -> list[Cell]:
+    """Return those of the versions and hardware that most of them are of."""
+    places = Counter(one["circumstances"] for one in cells)
+    most = max(sorted(places), key=lambda place: places[place], default=None)
+    return [one for one in cells if one["circumstances"] == most]
 
 
 def _factors(tasks: Sequence[Sequence[Cell]]) -> dict[str, tuple[float, ...]]:
-    """Return the factors of step sizes that every training of a selector has, of those that have several."""
-    tried: dict[str, list[set[float]]] = {}
+    """Return the factors of step sizes that most trainings of a selector were tried with."""
+    found: dict[str, Counter[tuple[float, ...]]] = {}
     for cells in tasks:
-        for (selector, _), own in _tried(cells).items():
-            if len(own) > 1:
-                tried.setdefault(selector, []).append(own)
-    shared = {selector: tuple(sorted(set.intersection(*own))) for selector, own in tried.items()}
-    return {selector: own for selector, own in shared.items() if len(own) > 1}
+        for (selector, *_), own in _tried(cells).items():
+            found.setdefault(selector, Counter())[tuple(sorted(own))] += 1
+    return {selector: counts.most_common(1)[0][0] for selector, counts in found.items()}
 
 
-def _stepped(cells: Sequence[Cell], factors: Mapping[str, Sequence[float]] | None) -> list[Cell]:
-    """Return those with the step size as it is, or with those that are named."""
-    if factors is None:
-        return [one for one in cells if one["factor"] == 1.0]
-    able = {(name, factor) for name, own in factors.items() for factor in own}
+def _complete(cells: Sequence[Cell], factors: Mapping[str, Sequence[float]]) -> list[Cell]:
+    """Return those of trainings that were tried with all the factors of their selector, by these."""
+    if not factors:
+        return [*cells]
     tried = _tried(cells)
     return [
         one
         for one in cells
-        if (name := one["selector"], one["factor"]) in able and tried[name, one["seed"]] >= {*factors[name]}
+        if one["factor"] in (own := factors[one["selector"]]) and tried[_training(one)] >= {*own}
     ]
 
 
-def _tried(cells: Sequence[Cell]) -> dict[tuple[str, int], set[float]]:
-    """Return the factors of step sizes by selector and seed."""
-    found: dict[tuple[str, int], set[float]] = {}
-    for cell in cells:
-        found.setdefault((cell["selector"], cell["seed"]), set()).add(cell["factor"])
+def _tried(cells: Sequence[Cell]) -> dict[tuple[str, ...], set[float]]:
+    """Return the factors of step sizes that each training ended with."""
+    found: dict[tuple[str, ...], set[float]] = {_training(one): set() for one in cells}
+    for one in cells:
+        if "failed" not in one:
+            found[_training(one)].add(one["factor"])
     return found
+
+
+def _training(cell: Cell) -> tuple[str, ...]:
+    return cell["selector"], str(cell["seed"]), cell["circumstances"], cell.get("learned_from", "")
 
 
 def _of_level(result: Result, purpose: str, level: str) -> list[Cell]:
@@ -206,15 +230,32 @@ def _paired(found: BySeed, shown: Sequence[str]) -> dict[str, list[Cell]]:
     return {name: [found[name][seed] for seed in seeds] for name in shown} if seeds else {}
 
 
-def _mean(name: str, tasks: Sequence[Mapping[str, list[Cell]]]) -> Mean:
-    own = [found[name] for found in tasks]
+def _mean(
+    name: str,
+    tasks: Mapping[str, Mapping[str, list[Cell]]],
+    every: Mapping[str, Sequence[Cell]],
+    factors: Sequence[float],
+) -> Mean:
+    own = {task: found[name] for task, found in tasks.items()}
+    usual = {
+        task: {one["seed"]: one["accuracy"] for one in every[task] if _usual(one, name)} for task in tasks
+    }
+    ends = [
+        cell["factor"] in (factors[0], factors[-1]) for cells in own.values() for cell in cells if factors
+    ]
     return Mean(
         name,
-        fmean(_accuracy(cells) for cells in own),
-        fmean(fmean(cell["val_accuracy"] for cell in cells) for cells in own),
-        fmean(cell["spent"] for cells in own for cell in cells),
+        fmean(_accuracy(cells) for cells in own.values()),
+        fmean(fmean(cell["val_accuracy"] for cell in cells) for cells in own.values()),
+        fmean(cell["spent"] for cells in own.values() for cell in cells),
+        fmean(fmean(usual[task].get(cell["seed"], nan) for cell in cells) for task, cells in own.items()),
+        fmean(ends) if ends else 0.0,
         {},
     )
+
+
+def _usual(cell: Cell, name: str) -> bool:
+    return cell["selector"] == name and cell["factor"] == 1.0 and "failed" not in cell
 
 
 def _held_against(

@@ -1,4 +1,4 @@
-"""What plans by different scores come to: accuracy on test rows, seconds, and what learns or is left.
+"""What plans by different scores come to: accuracy on test rows, and what learns or is left.
 
     python bench/structure/plan_outcomes.py [SET...] [--purpose tune prune quantise] [--levels LEVEL...]
         [--selectors NAME...] [--seeds N] [--factors F...] [--encoder NAME] [--rows N] [--check]
@@ -139,25 +139,26 @@ def cells(folder: Path) -> list[Cell]:
 def result_of(name: str, asked: Asked, folder: Path, before: Path, learned_from: str) -> dict[str, Any]:
     """Return what is committed: what lies in ``folder``, and of the same protocol what was there before.
 
-    Every outcome names its circumstances, which stand there once each. Outcomes of networks that learned from
-    something else than ``learned_from`` go where they were run again.
+    Every outcome names its circumstances, which stand there once each; what was run in others stays beside
+    it. Outcomes of networks that learned from something else than ``learned_from`` go where they were run
+    again.
     """
     protocol = {"edition": _EDITION, **asdict(asked.size)}
-    known: dict[tuple[Any, ...], Cell] = {}
+    known: dict[tuple[tuple[Any, ...], str], Cell] = {}
     rows, under = {}, {}
     if before.is_file():
         old = json.loads(before.read_text(encoding="utf-8"))
         if old["protocol"] == protocol:
-            known = {_key(cell): cell for cell in old["outcomes"]}
+            known = {(_key(cell), cell["circumstances"]): cell for cell in old["outcomes"]}
             rows, under = old["rows"], dict(old["circumstances"])
     for cell in cells(folder):
         at, rows = _digest(cell["circumstances"]), cell["rows"]
         under[at] = cell["circumstances"]
         kept = {key: value for key, value in cell.items() if key not in ("work", "rows")}
-        known[_key(cell)] = {**kept, "circumstances": at}
-    again = {key[:-1] for key in known if key[-1] == learned_from}
-    stale = [key for key in known if key[-1] not in ("", learned_from) and key[:-1] in again]
-    ordered = [known[key] for key in sorted(known.keys() - stale, key=_order)]
+        known[_key(cell), at] = {**kept, "circumstances": at}
+    again = {key[:-1] for key, _ in known if key[-1] == learned_from}
+    stale = [one for one in known if one[0][-1] not in ("", learned_from) and one[0][:-1] in again]
+    ordered = [known[one] for one in sorted(known.keys() - stale, key=lambda one: (_order(one[0]), one[1]))]
     used = {cell["circumstances"] for cell in ordered}
     return {
         "dataset": name,

@@ -71,7 +71,6 @@ class Choice:
 
     work: Work
     said: str
-    seconds: float  # that choosing takes
 
 
 def chosen(
@@ -103,8 +102,8 @@ def _tuning(selector: str, share: float, known: Known, factor: float, epochs: in
         # As `fit` tunes all blocks, the embedding with them.
         usual: Any = deep(len(known.corpus.learn), encoder.depth).strategy
         strategy = replace(usual, rate=factor * usual.rate, epochs=epochs)
-        return Choice(Tuning(strategy, encoder.depth), "everything", 0.0)
-    budget, seconds = Budget("parameters", share=share), 0.0
+        return Choice(Tuning(strategy, encoder.depth), "everything")
+    budget = Budget("parameters", share=share)
     if selector == "head":
         plan = TuningPlan()
     elif selector == "last-k":
@@ -112,7 +111,7 @@ def _tuning(selector: str, share: float, known: Known, factor: float, epochs: in
     elif selector == "lora-uniform":
         plan = planned_updates(graph, Uniform().of(graph, "tune"), budget, most=highest_rank(graph))
     else:
-        graph, scores, seconds = known.scored(_score(selector), "tune")
+        graph, scores = known.scored(_score(selector), "tune")
         within = Budget("flops", share=_OF_A_STEP) if selector.endswith(QUICK) else None
         if selector.endswith(RANKS):
             plan = planned_updates(graph, scores, budget, most=highest_rank(graph))
@@ -120,7 +119,7 @@ def _tuning(selector: str, share: float, known: Known, factor: float, epochs: in
             # As the command plans by what is usual: top blocks, below which everything can be cached.
             top = selector == "usual"
             plan = planned_tuning(graph, scores, budget, contiguous=top, within=within)
-    return Choice(Tuning(_planned(plan, factor, epochs), plan.blocks(graph)), _said(plan), seconds)
+    return Choice(Tuning(_planned(plan, factor, epochs), plan.blocks(graph)), _said(plan))
 
 
 def _planned(plan: TuningPlan, factor: float, epochs: int) -> TextStrategy:
@@ -151,32 +150,32 @@ def _said(plan: TuningPlan) -> str:
 
 def _pruning(selector: str, left: float, known: Known) -> Choice:
     if selector == "whole":
-        return Choice(Rounding(BitPlan()), "everything", 0.0)
+        return Choice(Rounding(BitPlan()), "everything")
     graph = known.bare
     # For the text that plans count for.
     usual = Pruning(share=1.0 - left, tokens=graph.tokens)
     if selector == "groups":
-        return Choice(Cutting(usual), "heads and units that score least", 0.0)
+        return Choice(Cutting(usual), "heads and units that score least")
     if selector == "top-blocks":
-        return Choice(Cutting(replace(usual, way="blocks")), "top blocks", 0.0)
-    graph, scores, seconds = known.scored(selector, "prune")
+        return Choice(Cutting(replace(usual, way="blocks")), "top blocks")
+    graph, scores = known.scored(selector, "prune")
     plan = planned_pruning(graph, scores, Budget("flops", share=left), heads=known.heads)
-    return Choice(Cutting(Pruning(tokens=graph.tokens), plan), f"parts of {len(plan.blocks)} blocks", seconds)
+    return Choice(Cutting(Pruning(tokens=graph.tokens), plan), f"parts of {len(plan.blocks)} blocks")
 
 
 def _rounding(selector: str, bits: float, known: Known) -> Choice:
     graph = known.bare
     if selector == "whole":
-        return Choice(Rounding(BitPlan()), "32 bits", 0.0)
+        return Choice(Rounding(BitPlan()), "32 bits")
     if selector == "alike":
         if bits != 8.0:
             raise Skipped("all alike there is 8 bits alone")
-        return Choice(Rounding(alike(graph)), "8 bits", 0.0)
-    graph, scores, seconds = known.scored(selector, "quantise")
+        return Choice(Rounding(alike(graph)), "8 bits")
+    graph, scores = known.scored(selector, "quantise")
     eights = alike(graph).bytes(graph)
     matrices = (BitPlan().bytes(graph) - eights) / 3  # bytes at 8 bits, a quarter of those at 32
     plan = planned_bits(graph, scores, Budget("bytes", amount=eights - matrices * (1 - bits / 8)))
-    return Choice(Rounding(plan), _bits_said(plan), seconds)
+    return Choice(Rounding(plan), _bits_said(plan))
 
 
 def alike(graph: ModelGraph) -> BitPlan:

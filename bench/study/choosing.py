@@ -34,8 +34,8 @@ class Words:
     after: str
 
 
-def page(results: Sequence[Result], words: Words, tuned: Sequence[Result] = ()) -> str:
-    """Return the page; ``tuned`` = what `tuning.py` measured."""
+def page(results: Sequence[Result], words: Words, tuned: tuned_table.Measured) -> str:
+    """Return the page."""
     columns = [(one, count) for one in results for count in LABELS]
     names = list(dict.fromkeys(row["method"] for one in results for row in one["table"]))
     best = {(one["set"], count): max(_values(one, count).values(), default=0.0) for one, count in columns}

@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS, STRATEGIES, DRAWS = (ROOT / "bench/study" / name for name in ("results", "strategies", "draws"))
 BARS, DOCS = ROOT / "bench/results/bars", ROOT / "docs"
 NEVER_WORSE = ("tfidf-lr", "embeddings-lr")
+_NOTHING = tuned_table.Measured((), {})
 
 Result = Mapping[str, Any]
 
@@ -44,7 +45,7 @@ def documents(
     bars: Mapping[str, Result],
     strategies: Sequence[Result] = (),
     draws: Sequence[Result] = (),
-    tuned: Sequence[Result] = (),
+    tuned: tuned_table.Measured = _NOTHING,
 ) -> dict[str, str]:
     """Return the text of every file, by its name."""
     made = {
@@ -281,7 +282,7 @@ def main(arguments: list[str] | None = None) -> int:
     def expected() -> dict[Path, str]:
         files = sorted(BARS.glob("*.json"))
         bars = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
-        draws, tuned = committed(DRAWS), tuned_table.committed()
+        draws, tuned = committed(DRAWS), tuned_table.Measured.read()
         made = documents(committed(), bars, committed(STRATEGIES), draws, tuned)
         return {DOCS / name: text for name, text in made.items()}
 

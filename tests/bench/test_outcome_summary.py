@@ -56,7 +56,9 @@ def test_means_tests_and_the_bar_over_tasks():
     assert found is not None
     assert (len(found.tasks), found.seeds, found.best) == (6, 3, "last-k")
     by_name = {one.selector: one for one in found.means}
-    assert by_name["random"].accuracy == pytest.approx(70.0)  # others have no other step size
+    assert by_name["random"].accuracy == pytest.approx(
+        70.0
+    )  # by the usual step size, whatever another one comes to
     assert found.factors == {}
     gain, p_value = by_name["last-k"].gains["lora-uniform"]
     assert gain == pytest.approx(0.5)
@@ -66,6 +68,7 @@ def test_means_tests_and_the_bar_over_tasks():
     assert bar is not None
     assert bar["met"]
     assert bar["seconds"] == SHARES["last-k"]
+    assert (bar["full"], bar["lora"]) == (pytest.approx(-0.1), pytest.approx(0.5))
     for missed in (
         outcome_summary.bar(found, {**SHARES, "last-k": 0.41}),
         outcome_summary.bar(found, {}),
@@ -139,48 +142,86 @@ def test_seeds_that_all_share_count_alone_and_failed_runs_are_told():
     assert shown(results)[0].left_out.tasks == ("set 4",)  # no seed is shared
 
 
-def test_step_sizes_are_chosen_by_val_rows_among_those_that_every_training_has():
+def test_step_sizes_are_chosen_by_val_rows_among_those_that_most_trainings_have():
     results = planted(5)
     for result in results:
         for seed in range(3):
             for name, accuracy in (("full", 91.0), ("last-k", 92.0), ("lora-uniform", 80.0)):
                 result["outcomes"].append(cell(name, accuracy, 96.0, seed, 2.0))
-            result["outcomes"].append(cell("full", 20.0, 99.0, seed, 4.0))
-    results[0]["outcomes"] = [one for one in results[0]["outcomes"] if one["factor"] != 4.0]
+    results[0]["outcomes"] += [cell("full", 20.0, 99.0, seed, 4.0) for seed in range(3)]
     found = outcome_summary.summary(results, "tune", "25%", several=True)
     assert found is not None
     two = dict.fromkeys(("full", "last-k", "lora-uniform"), (1.0, 2.0))
     assert found.factors == {**two, "random": (0.5, 1.0)}
+    by_name = {one.selector: one for one in found.means}
     accuracies = {"full": 91.0, "last-k": 92.0, "lora-uniform": 80.0, "random": 99.0}
-    assert {one.selector: one.accuracy for one in found.means} == pytest.approx(accuracies)
+    assert {name: one.accuracy for name, one in by_name.items()} == pytest.approx(accuracies)
+    assert by_name["full"].usual == pytest.approx(92.0)
+    assert by_name["full"].ends == 1.0
     for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
-        assert words.stepped in told(results, words)
-        assert "`last-k` × 1, 2; " in told(results, words)
+        text = told(results, words)
+        assert words.stepped in text
+        assert "`last-k` × 1, 2 (100 %); " in text
+        assert "| `full` | 91.00 | 92.00 |  |" in text
+        assert text.count(words.met[False]) == 1  # the bar is of the usual step sizes
     for result in results:
         without(result, "random")
     before = planted(5)
     for result in before:
         without(result, "random")
     assert outcome_summary.summary(before, "tune", "25%", several=True) is None
-    # A task with one step size alone is not held beside those with several.
-    results[1]["outcomes"] = before[1]["outcomes"]
+    # A seed without one of the step sizes is not held beside those with all, and a task without any is told.
+    short = [one for one in results[1]["outcomes"] if (one["seed"], one["factor"]) != (0, 2.0)]
+    short += [cell(name, 1.0, 1.0, 0, 0.5) for name in two]
+    results[1]["outcomes"] = short
+    results[2]["outcomes"] = [one | {"factor": 3.0 * one["factor"]} for one in results[2]["outcomes"]]
     found = outcome_summary.summary(results, "tune", "25%", several=True)
     assert found is not None
-    assert len(found.tasks) == 4
+    assert (found.tasks, found.seeds) == (("set 0", "set 1", "set 3", "set 4"), 2)
+    assert found.left_out.tasks == ("set 2",)
 
 
-def test_seconds_are_those_that_were_measured_alone():
-    timed = {"share": SHARES | {"usual-quick": 0.3}, "share_of_trainer": SHARES | {"usual-quick": 0.1}}
-    timed |= {"dataset": "trec6", **CIRCUMSTANCES}
+def test_failed_trainings_were_not_tried_with_their_step_size():
+    results = planted(5)
+    for result in results:
+        failed = {"purpose": "tune", "level": "25%", "circumstances": "here", "failed": "so it is"}
+        result["outcomes"] += [{**failed, "selector": "last-k", "seed": s, "factor": 2.0} for s in range(3)]
+    found = outcome_summary.summary(results, "tune", "25%", several=True)
+    assert found is not None
+    assert {*found.factors} == {"random"}
+
+
+def test_of_a_task_one_machine_counts():
+    results = planted(5)
+    elsewhere = [cell("full", 0.0, 0.0, seed) | {"circumstances": "elsewhere"} for seed in range(3)]
+    results[0]["outcomes"] += elsewhere
+    found, _ = shown(results)
+    assert {one.selector: one for one in found.means}["full"].accuracy == pytest.approx(92.0)
+    assert found.left_out.elsewhere == 3
+    results[0]["circumstances"]["elsewhere"] = CIRCUMSTANCES
     for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
-        without_them = told(planted(6), words)
-        assert words.unknown in without_them
-        assert words.met[False] in without_them
+        assert words.elsewhere.format(count=3) in told(results, words)
+
+
+def test_times_are_those_of_the_same_encoder_that_were_measured_alone():
+    timed = {"share": SHARES | {"usual-quick": 0.3}, "share_of_trainer": SHARES | {"usual-quick": 0.1}}
+    timed |= {"dataset": "trec6", "encoder": "minilm", **CIRCUMSTANCES}
+    for words in (outcomes_page.ENGLISH, outcomes_page.CHINESE):
+        for seconds in ([], [timed | {"encoder": "another"}]):
+            text = outcomes_page.text(outcomes_page.Committed(planted(6), seconds), words)
+            assert words.unknown in text
+            assert words.met[False] in text
         text = outcomes_page.text(outcomes_page.Committed(planted(6), [timed]), words)
+        assert words.met[False] not in text
         assert words.met[True] in text
         assert "| 20.0 % | 33 % |" in text
-        assert "`usual-quick` 30%" in text
-        assert "`usual-quick` 10%" in text
+        assert "`usual-quick` 30 % (30–30)" in text
+        assert "`usual-quick` 10 % (10–10)" in text
+
+
+def test_few_tasks_have_no_p_values():
+    assert "(p = " not in told(planted(4), outcomes_page.ENGLISH)
+    assert "(p = " in told(planted(5), outcomes_page.ENGLISH)
 
 
 def told(results: list[dict], words: outcomes_page.Words) -> str:

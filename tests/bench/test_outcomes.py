@@ -200,7 +200,6 @@ def test_networks_learn_from_other_sets_alone_and_ask_for_probes(tmp_path, monke
     assert all(value > 0 for value in plain[1])
     known_of_probes = [value == value for value in probed[0].column("pruning loss")]
     assert sum(known_of_probes) == len(list((tmp_path / "probes").rglob("*.json"))) - 1 == 2
-    assert probed[2] > plain[2] > 0
     assert asked.scored("learned-without-edges", "prune")[1] != plain[1]
 
 

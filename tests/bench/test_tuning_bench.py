@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -6,7 +7,6 @@ import pytest
 import full_accuracy
 import full_tuning
 import tuning
-from graphtune.artefact import write_json
 from graphtune.table import from_lists
 from text_tasks import texts, tiny
 
@@ -41,20 +41,33 @@ def test_of_long_texts_some_steps_tell_what_all_take_and_accuracy_is_known_from_
     pytest.importorskip("accelerate", reason="accelerate is not installed: it comes with the extra bench")
     monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path))
     table, encoder = rows(45), Path(tiny().name)
-    clock = iter([0.0, 1.0, 3.0, 4.0])  # loaded after a second, two for the steps, one to read
+    # Loading, five steps of which the first are slow, the end of training, and a third of the test rows read.
+    ticks = iter([0.0, *(10.0, 12.0, 13.0, 14.0, 16.0), 17.0, 18.0])
     monkeypatch.setattr(full_tuning, "_READ_OF_STEPS", 5)
     with monkeypatch.context() as patched:
-        patched.setattr(full_tuning, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-        found = full_tuning.full_tuning(table, encoder, steps=3)
-    # Three of three epochs of three steps; a third of the test rows.
-    assert (found["accuracy"], found["timed_steps"], found["seconds"]) == (None, 3, 1.0 + 3 * 2.0 + 3 * 1.0)
+        patched.setattr(full_tuning, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+        found = full_tuning.full_tuning(table, encoder, steps=5)
+    # Three epochs are nine steps: four more of two seconds each.
+    assert (found["accuracy"], found["timed_steps"], found["seconds"]) == (None, 5, 17.0 + 4 * 2.0 + 3 * 1.0)
     row = full_accuracy.result(tuning.Row("x-all", "x", share=0.5), table, encoder.as_posix(), seeds=2)
     assert [one["seed"] for one in row["seeds"]] == [0, 1]
     assert 0 < row["accuracy"] <= 100
     assert "x-all: " in full_accuracy.line(row)
-    write_json(tmp_path / full_tuning.NAME / "x-all.json", row)
-    assert tuning.accuracy_elsewhere("x-all", tmp_path) == {"accuracy": row["accuracy"], "accuracy_of": 2}
-    assert tuning.accuracy_elsewhere("y-all", tmp_path) == {}
+    names = ["rare" if at == 0 else table.classes[label] for at, label in enumerate(table.labels)]
+    rare = from_lists(list(table.texts), names, split=list(table.split), keep_rare=True)
+    asked = tuning.Row("x-all", "x", 40.0, share=0.5, keep_rare=True, steps=5)
+    found = tuning.measured(asked, rare, encoder.as_posix())
+    assert (found["bar"], found["full"]["accuracy"], found["full"]["timed_steps"]) == (40.0, None, 5)
+    assert found["rows"]["labelled"] == 45
+
+
+def test_a_bar_is_fixed_or_what_full_fine_tuning_comes_to():
+    row = tuning.Row("x-all", "x", 90.0, share=0.5, below=0.3)
+    assert tuning.bar_of(row, None) == 90.0
+    assert tuning.bar_of(row, 90.2) == 90.0
+    assert tuning.bar_of(row, 91.0) == 90.7
+    assert tuning.bar_of(replace(row, bar=None), None) is None
+    assert tuning.bar_of(replace(row, share=None), 95.0) == 90.0
 
 
 def test_with_few_labels_the_encoder_serves_alone(tmp_path, monkeypatch):
