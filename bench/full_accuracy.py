@@ -22,6 +22,7 @@ from graphtune.table import Table
 
 NAME = full_tuning.NAME
 ENCODER, SEEDS = "minilm", 3
+SAME = ("program", "rate", "epochs", "batch", "labelled")  # of a training, by whatever seed
 ROWS = {row.name: row for row in tuning.ROWS if row.share is not None}
 
 
@@ -33,7 +34,7 @@ def run(out: Path, names: Sequence[str] = tuple(ROWS)) -> None:
 def result(row: tuning.Row, table: Table, encoder: str = ENCODER, seeds: int = SEEDS) -> dict[str, Any]:
     """Return the accuracies of one row."""
     found = [full_tuning.full_tuning(table, located(encoder), seed=seed) for seed in range(seeds)]
-    settings = {name: found[0][name] for name in ("program", "rate", "epochs", "batch", "labelled")}
+    settings = {name: found[0][name] for name in SAME}
     every = [{"seed": seed, "accuracy": one["accuracy"]} for seed, one in enumerate(found)]
     return {
         **{"row": row.name, "dataset": row.dataset, "encoder": Path(encoder).name, **settings},

@@ -21,7 +21,7 @@ from graphtune.table import Table
 NAME = "full_tuning"
 RATE, EPOCHS, BATCH = 1e-4, 3, 16
 _READ_AT_ONCE = 64
-_FIRST_STEPS = 3
+_FIRST_STEPS = 3  # that take longer than the others
 _READ_OF_STEPS = 5 * _READ_AT_ONCE  # test rows that are read where only steps are timed
 
 

@@ -16,12 +16,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import full_accuracy
 import recording
 import rewriting
+import smoke
 import tuning
 
-RESULTS = Path(__file__).parents[1] / "results"
 OVER = 1.1  # times its budget that a fit may take
 _WIDTH = 70  # of the name of what serves
-_SAME = ("program", "rate", "epochs", "batch", "labelled")  # of one training by several seeds
 _ROWS = {row.name: row for row in tuning.ROWS}
 Result = Mapping[str, Any]
 
@@ -49,7 +48,7 @@ class Measured:
     full: Mapping[str, Result]  # by the name of the row
 
     @classmethod
-    def read(cls, folder: Path = RESULTS) -> "Measured":
+    def read(cls, folder: Path = smoke.RESULTS) -> "Measured":
         """Return what is there, in the benchmark's order."""
         full = recording.recorded(folder / full_accuracy.NAME, _ROWS)
         return cls(recording.recorded(folder / tuning.NAME, _ROWS), {one["row"]: one for one in full})
@@ -133,7 +132,7 @@ def _cells(fit: Result, seeds: Result | None, words: Words) -> list[str]:
         accuracy = own["accuracy"]
         of_full = "" if accuracy is None else f"{accuracy:.2f}"
         took = f"{'' if _whole(own) else '≈ '}{own['seconds']:.0f}"
-        if seeds is not None and all(seeds[name] == own[name] for name in _SAME):
+        if seeds is not None and all(seeds[name] == own[name] for name in full_accuracy.SAME):
             accuracy = seeds["accuracy"]
             of_full = f"{accuracy:.2f}{words.seeds.format(count=len(seeds['seeds']))}"
     bar, (low, high) = tuning.bar_of(row, accuracy), fit["accuracy_interval"]
