@@ -59,7 +59,7 @@ def measured(name: str) -> dict[str, Any]:
     protocol = protocols.Protocol(name, flagged=_FLAGGED if labels is None else None)
     table, _ = protocols.read(protocol, 0)
     settings = Settings(SEEDS, (labels,), _BUDGET_SECONDS, LIMIT_SECONDS, _ENCODER, jobs=1)
-    offer = Offer(_ENCODER, links=False, same=False, nodes=len(table))
+    offer = Offer(_ENCODER, links=False, nodes=len(table))
     with tempfile.TemporaryDirectory() as work:
         wanted = [one for one in methods([OURS, str(_PEERS)], offer) if one.name in (OURS, THEIRS)]
         found = compare(table, wanted, Path(work), settings)

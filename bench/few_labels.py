@@ -66,7 +66,7 @@ def line(result: dict[str, Any]) -> str:
 
 def _draw(name: str, seed: int) -> dict[str, Any]:
     table, _ = protocols.read(protocols.Protocol(name), seed)
-    model = fit_table(_few(table, LABELLED[name], seed), plan=Plan(seed=seed), into=None)
+    model = fit_table(few(table, LABELLED[name], seed), plan=Plan(seed=seed), into=None)
     outcome = model.outcome
     assert outcome.test is not None
     assert outcome.test_graph_free is not None
@@ -85,7 +85,7 @@ def _draw(name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def _few(table: Table, count: int, seed: int) -> Table:
+def few(table: Table, count: int, seed: int) -> Table:
     """Return a table of labelled training rows of another one; those kept apart are its test rows."""
     names = ["" if label < 0 else table.classes[label] for label in table.labels]
     able = [row for row in protocols.labelled(table, "train") if names[row] != _NO_CLASS]

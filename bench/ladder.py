@@ -96,7 +96,7 @@ def _ladder(table: Table, learn: np.ndarray, encoder: Transformer, cache: Cache)
     reading = time.monotonic() - start
     features = Features(FeatureMaker(encoder, None), tuple(texts), {"meaning": found[encoder.depth]})
     x = torch.cat([scaled(found[block]) for block in blocks], dim=1)
-    one = usual(links=False, same=False, nodes=len(texts))[:1]
+    one = usual(links=False, views={"meaning"}, nodes=len(texts))[:1]
     built = build(one, features, [str(number) for number in range(len(texts))], None)
     labels = torch.from_numpy(table.labels[learn])
     every = torch.arange(len(learn))

@@ -6,7 +6,7 @@ A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
 Without a NAME all are run but adapters, citation, class_names, comparison, compress, few_labels,
 full_tuning, gnn_strategies, million, mlp_init, multi_label, pruning, setfit, smaller, starts, trainer,
-tuning, unknown and word_networks, which take long and are run only where named.
+tuning, unknown, upper_blocks and word_networks, which take long and are run only where named.
 """
 
 import argparse
@@ -39,6 +39,7 @@ import static
 import trainer
 import tuning
 import unknown
+import upper_blocks
 import word_graph
 import word_networks
 
@@ -63,6 +64,7 @@ BENCHMARKS = (
         nearest,
     ),
     *(pruning, sampling, against_setfit, smaller, starts, static, trainer, tuning, unknown, word_graph),
+    upper_blocks,
     word_networks,
 )
 _ONLY_NAMED = (
@@ -87,6 +89,7 @@ _ONLY_NAMED = (
         trainer,
         tuning,
         unknown,
+        upper_blocks,
         word_networks,
     ),
 )

@@ -56,7 +56,7 @@ def run(
     table, links = read(one.protocol, 0)
     encoder = _encoder(one)
     settings = Settings(seeds, tuple(labels), budget, LIMIT_SECONDS, encoder)
-    offer = Offer(encoder, links is not None, same=False, nodes=len(table))
+    offer = Offer(encoder, links is not None, nodes=len(table))
     return compare(table, methods(names, offer), WORK / code() / one.name, settings, links)
 
 

@@ -26,14 +26,14 @@ def source():
 
 
 def test_a_draw_holds_nothing_but_labelled_training_rows(source):
-    drawn = few_labels._few(source, 3, seed=7)
+    drawn = few_labels.few(source, 3, seed=7)
     assert len(drawn) == 30
     assert set(drawn.ids) == {name for name in source.ids if name.startswith(("train refund", "train login"))}
     assert drawn.classes == ("login", "refund")
 
 
 def test_a_draw_labels_so_many_of_a_class_and_the_rows_kept_apart(source):
-    drawn = few_labels._few(source, 3, seed=7)
+    drawn = few_labels.few(source, 3, seed=7)
     known = {part: [] for part in ("train", "test")}
     for name, part, label in zip(drawn.ids, drawn.split, drawn.labels, strict=True):
         if label >= 0:
@@ -45,7 +45,7 @@ def test_a_draw_labels_so_many_of_a_class_and_the_rows_kept_apart(source):
 
 
 def test_the_seed_decides_a_draw(source):
-    first, again, other = (few_labels._few(source, 3, seed) for seed in (7, 7, 8))
+    first, again, other = (few_labels.few(source, 3, seed) for seed in (7, 7, 8))
     assert (first.ids, first.labels.tolist()) == (again.ids, again.labels.tolist())
     assert first.ids != other.ids
 

@@ -124,7 +124,7 @@ def test_the_page_on_strategies_holds_every_method_in_both_languages():
         assert all(one["set"] in made[name] for one in RESULTS[:2])
         assert f"**{100 * VALUES[0].max():.1f}**" in made[name]
     assert choosing.ENGLISH.ideas.keys() == choosing.CHINESE.ideas.keys()
-    every = families(Offer("minilm", links=False, same=False, nodes=100))
+    every = families(Offer("minilm", links=False, nodes=100))
     told = {one.name for name in ("encoder", "encoder-graph") for one in every[name]}
     assert told == choosing.ENGLISH.ideas.keys() - set(choosing.HELD_AGAINST)
 

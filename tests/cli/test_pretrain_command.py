@@ -34,7 +34,7 @@ def quick(monkeypatch) -> None:
     """Leave little for a fit to try."""
     monkeypatch.setattr("graphtune.select.held_out._REPEATED_BELOW", 0)
     real = grid.propagated
-    monkeypatch.setattr(grid, "propagated", lambda named, few: real(named, few=few)[:2])
+    monkeypatch.setattr(grid, "propagated", lambda named, **said: real(named, **said)[:2])
     monkeypatch.setattr(grid, "networks", lambda graph, view, few: [])
 
 

@@ -16,7 +16,7 @@ ASKED = (*COLUMNS, "--encoder", "tfidf", "--space", "linear", "--trials", "2")
 def quick(monkeypatch):
     monkeypatch.setattr("graphtune.select.held_out._REPEATED_BELOW", 0)
     real = grid.propagated
-    monkeypatch.setattr(grid, "propagated", lambda named, few: real(named, few=few)[:2])
+    monkeypatch.setattr(grid, "propagated", lambda named, **said: real(named, **said)[:2])
 
 
 def test_it_writes_a_plan_says_what_it_found_and_a_fit_can_use_it(table, tmp_path, capsys):

@@ -11,7 +11,7 @@ from graphtune.plan import KINDS, Plan
 from graphtune.select import GraphAdapter, Ladder, Majority, Taught
 from text_tasks import tiny
 
-OFFER = Offer("minilm", links=False, same=False, nodes=100)
+OFFER = Offer("minilm", links=False, nodes=100)
 
 
 def test_every_layer_and_strategy_is_a_method_of_its_family():
@@ -63,9 +63,9 @@ def test_every_way_to_tune_the_encoder_is_a_method():
     encoder = Transformer(tiny().name)
     assert methods(["ladder"], OFFER)[0].blocks(encoder) == (1, 2, 3)
     assert methods(["gcn"], OFFER)[0].blocks(encoder) == ()
-    linked = families(Offer("minilm", links=True, same=False, nodes=100))["encoder-graph"]
+    linked = families(Offer("minilm", links=True, nodes=100))["encoder-graph"]
     assert {next(iter(one.how.candidates[0].graphs)) for one in linked} == {"links + likeness"}
-    fixed = families(Offer("static", links=True, same=False, nodes=100))
+    fixed = families(Offer("static", links=True, nodes=100))
     assert "encoder" not in fixed
     assert [one.name for one in fixed["encoder-graph"]] == ["distilled"]
     assert fixed["encoder-graph"][0].how.candidates[0].graph == "links + likeness"
@@ -101,7 +101,7 @@ def test_baselines_come_first_and_every_plan_survives_its_own_text():
 
 
 def test_links_are_read_where_the_table_has_some():
-    linked = Offer("minilm", links=True, same=False, nodes=100)
+    linked = Offer("minilm", links=True, nodes=100)
     gcn = methods(["gcn"], linked)[0].how.candidates[0]
     assert gcn.graph == "links + likeness"
 

@@ -14,7 +14,7 @@ from compress_texts import texts
 from safetensors.torch import load_file
 
 from graphtune.artefact import digests
-from graphtune.compress import Export, Int8, Prune, Subject, compress
+from graphtune.compress import Export, Int8, Prune, Subject, WithoutGraph, compress
 from graphtune.compress.checked import Texts, compared
 from graphtune.compress.row_likeness import overlap
 from graphtune.compress.texts import divided
@@ -99,6 +99,31 @@ def test_a_model_with_a_graph_carries_its_own_small_encoder(with_graph, exported
     np.testing.assert_array_equal(
         load(tmp_path / "again").probabilities(texts(9)), model.probabilities(texts(9))
     )
+
+
+@pytest.fixture(scope="module")
+def of_blocks(tiny_bert, tmp_path_factory) -> Path:
+    return fitted(str(tiny_bert), Probe("blocks"), tmp_path_factory.mktemp("blocks") / "model")
+
+
+def test_a_model_of_several_blocks_is_exported_with_them(of_blocks, tmp_path):
+    steps = [Export(), Int8()]
+    found = compress(str(of_blocks), tmp_path / "small", steps=steps, table=rows(), most=100.0, timing=False)
+    assert found.agreement > 0.9
+    model = load(tmp_path / "small")
+    assert model.maker.blocks == model.maker.encoder.blocks == (1, 2, 3)
+    wanted = load(of_blocks).probabilities(texts(9))
+    np.testing.assert_allclose(model.probabilities(texts(9)), wanted, atol=0.05)
+
+
+def test_what_reads_several_blocks_is_pruned_when_one_takes_their_place(of_blocks, tmp_path):
+    asked = {"table": rows(), "most": 100.0, "timing": False}
+    with pytest.raises(ModelError, match="reads several blocks") as refused:
+        compress(str(of_blocks), tmp_path / "small", steps=[Prune(seconds=0.0)], **asked)
+    assert "--graph-free" in refused.value.fix
+    steps = [WithoutGraph(epochs=2), Prune(seconds=0.0)]
+    compress(str(of_blocks), tmp_path / "small", steps=steps, **asked)
+    assert load(tmp_path / "small").maker.blocks == ()
 
 
 def rewritten(place: Path, facts: dict, **manifest) -> None:

@@ -8,8 +8,17 @@ import pytest
 import torch
 from compress_texts import texts
 
+from graphtune.compress.int8 import Int8
 from graphtune.compress.logits import LOGITS
-from graphtune.encoder import BlockEncoder, Onnx, Transformer, cached_encode, from_name
+from graphtune.encoder import (
+    BlockEncoder,
+    Onnx,
+    Transformer,
+    cached_encode,
+    from_name,
+    read_blocks,
+    upper_blocks,
+)
 from graphtune.encoder.onnx import FACTS, MODEL, TOKENIZER, padded_batch, session_of
 from graphtune.errors import EncoderError, MissingExtraError
 
@@ -20,6 +29,30 @@ def test_rows_are_those_of_torch_at_every_length_and_batch(exported, tiny_bert):
     torch.testing.assert_close(exported.encode(some), frozen.encode(some), atol=1e-4, rtol=0)
     for text in some[:5]:
         torch.testing.assert_close(exported.encode([text]), frozen.encode([text]), atol=1e-4, rtol=0)
+
+
+def test_rows_of_lower_blocks_are_outputs_where_they_are_read(tiny_bert, tmp_path):
+    from graphtune.compress.exported import export
+
+    frozen = Transformer(str(tiny_bert), precision="float32")
+    made = export(frozen, tmp_path / "made", lower=(1, 2))
+    assert made.blocks == upper_blocks(made) == upper_blocks(frozen) == (1, 2, 3)
+    some, wanted = (*texts(9), "", "the"), frozen.encode_blocks((*texts(9), "", "the"), (1, 2, 3))
+    for block, rows in read_blocks(made.batches, 32, some, (1, 2, 3)).items():
+        torch.testing.assert_close(rows, wanted[block], atol=1e-4, rtol=0)
+    small = Int8().quantise(made, some, tmp_path / "small")
+    assert small.blocks == made.blocks
+    for block, rows in read_blocks(small.batches, 32, texts(9), (1, 2, 3)).items():
+        assert float((rows * wanted[block][:9]).sum(dim=1).mean()) > 0.99
+    assert json.loads((made.directory / FACTS).read_text())["format"] == 2
+    with pytest.raises(EncoderError, match="block 1, 2, 3 only, not of 0"):
+        list(made.batches(["the cat"], (0,)))
+
+
+def test_one_with_the_last_block_alone_is_read_by_older_ones_too(exported):
+    said = json.loads((exported.directory / FACTS).read_text())
+    assert (said["format"], "lower" in said) == (1, False)
+    assert upper_blocks(exported) == (3,)
 
 
 @pytest.mark.parametrize(("batch", "length"), [(1, 1), (1, 64), (3, 7), (9, 2)])

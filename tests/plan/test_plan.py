@@ -164,7 +164,7 @@ for view in ("words", "all"):
             print(error.problem, "/", error.fix)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    fix = "use one of 'meaning', 'both', 'even'; Probe reads every view."
+    fix = "use one of 'meaning', 'both', 'even', 'blocks'; Probe reads every view."
     assert done.stdout.splitlines() == [
         f"{reader} reads dense views only, and {view!r} is none. / {fix}"
         for view in ("words", "all")

@@ -38,6 +38,7 @@ SIZES = Sizes(
     width=384,
     topics=256,
     fused=1,
+    blocks=1536,
     terms=9000,
     kept=8000,
     dense_terms=8000,
@@ -83,7 +84,7 @@ def encoders(monkeypatch, tmp_path):
     """Let names stand for these encoders, and any other for a quick one."""
     named: dict[str, Slow] = {}
     monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
-    for place in ("work", "estimate"):
+    for place in ("ready", "work", "estimate"):
         monkeypatch.setattr(f"graphtune.run.{place}.from_name", lambda name: named.get(name, Slow(width=2)))
     monkeypatch.setattr("graphtune.run.estimate.Transformer", Slow)
     monkeypatch.setattr("graphtune.plan.plan.encoder.from_name", lambda _name: None)

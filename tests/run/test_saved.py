@@ -94,8 +94,11 @@ def test_words_are_learned_and_saved_only_where_they_are_read(tmp_path):
 
 def test_words_that_only_the_search_read_are_not_saved(tmp_path):
     model = fit_table(
-        table(labelled=3), plan=plan(Probe("meaning"), encoder="static"), into=tmp_path / "model"
+        table(labelled=3),
+        plan=plan(Probe("meaning"), Probe("words", 1e-6), encoder="static"),
+        into=tmp_path / "model",
     )
+    assert model.candidate == Probe("meaning")
     assert model.maker.terms is not None
     assert "words.json" not in listing(tmp_path / "model")
     assert load(tmp_path / "model").classes == model.classes

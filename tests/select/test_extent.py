@@ -1,11 +1,12 @@
 """What a search leaves out because the table is too large for it."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from corpus import setting
 
-from graphtune.select import Probe
+from graphtune.select import FeatureMaker, Probe, View
 from graphtune.select.extent import MANY_NODES, Extent
 from graphtune.select.graphs import usual
 
@@ -46,13 +47,15 @@ def test_what_would_take_too_long_or_too_much_is_left_out(larger, without):
 def test_is_measured_from_the_data():
     data, _ = setting()
     words = data.features.maker.words
-    assert Extent.of(data, same=False) == Extent(45, 45, 3, len(words.vocabulary), 8)
-    assert Extent.of(data, same=True).width == 0
+    assert Extent.of(data) == Extent(45, 45, 3, len(words.vocabulary), 8)
+    alone = FeatureMaker(words, words).features(data.features.texts)
+    assert Extent.of(replace(data, features=alone)).width == 0
 
 
 @pytest.mark.parametrize("links", [False, True])
 def test_many_nodes_are_compared_in_one_view(links):
-    few, many = (usual(links=links, same=False, nodes=nodes) for nodes in (MANY_NODES - 1, MANY_NODES))
+    every = get_args(View)
+    few, many = (usual(links=links, views=every, nodes=nodes) for nodes in (MANY_NODES - 1, MANY_NODES))
     assert {graph.view for graph in many} == {"meaning"}
     assert len({graph.view for graph in few}) > 1
-    assert many == usual(links=links, same=True, nodes=100)
+    assert many == usual(links=links, views={"meaning"}, nodes=100)

@@ -10,8 +10,9 @@ from corpus import NAMED, setting
 from known import MANY, Known
 
 from graphtune import progress
+from graphtune.graph import Neighbours
 from graphtune.layer import GCN
-from graphtune.select import Candidate, Network, Probe, Smoothed, grid
+from graphtune.select import Candidate, NamedGraph, Network, Probe, Smoothed, grid
 from graphtune.select.data import OutOfTime
 from graphtune.select.held_out import HeldOut
 from graphtune.select.journal import Journal
@@ -84,7 +85,7 @@ def test_the_verdict_says_when_it_is_not_sure():
 
 def test_few_labels_are_answered_by_the_mean_over_every_graphs_best_smoothed_candidate():
     made = search(45)
-    made.run((NAMED["meaning"], NAMED["both"]), same=False, up_to="graph")
+    made.run((NAMED["meaning"], NAMED["both"]), up_to="graph")
     best = made.standing.first("graph")
     assert isinstance(made.standing.team, Mean)
     assert best.candidate == made.standing.team or made.standing.clearly(
@@ -102,14 +103,14 @@ def test_few_labels_are_answered_by_the_mean_over_every_graphs_best_smoothed_can
 
 def test_with_the_users_links_the_mean_is_over_graphs_that_hold_them():
     made = search(45)
-    made.run((NAMED["links"], NAMED["fused"], NAMED["meaning"]), same=False, up_to="graph")
+    made.run((NAMED["links"], NAMED["fused"], NAMED["meaning"]), up_to="graph")
     assert isinstance(made.standing.team, Mean)
     assert made.standing.team.graphs <= {"links", "fused"}
 
 
 def test_a_mean_must_clearly_lead_its_best_member_where_labels_are_many():
     made = search(MANY)
-    made.run((NAMED["meaning"],), same=False)
+    made.run((NAMED["meaning"],))
     best = made.standing.first()
     means = [t for t in made.standing.tried.values() if isinstance(t.candidate, Mean)]
     assert means
@@ -196,7 +197,7 @@ def test_a_network_without_time_does_not_cost_the_others_their_part():
 
 def test_with_few_labels_every_member_of_the_usual_mean_is_judged_by_every_part():
     made = heats(45)
-    made.run((NAMED["meaning"], NAMED["both"]), same=False)
+    made.run((NAMED["meaning"], NAMED["both"]))
     assert made.standing.parts == 5
     assert {"meaning", "both"} <= {graph for t in made.standing.complete for graph in t.candidate.graphs}
     assert made.standing.tried[made.standing.team].parts == 5
@@ -255,7 +256,7 @@ def test_a_network_that_time_runs_out_on_is_left_out():
 def test_of_many_labels_one_candidate_reads_words_whatever_the_time():
     made = search(MANY)
     made.deadline = 0.0
-    made.run(list(NAMED.values())[:1], same=False)
+    made.run(list(NAMED.values())[:1])
     assert Probe("all", 1.0, "squared hinge") in made.standing.tried
     assert made.left_out
 
@@ -264,10 +265,10 @@ def test_what_a_first_deadline_left_out_is_tried_until_another():
     graphs = list(NAMED.values())[:1]
     made = search(MANY)
     made.deadline = 0.0
-    made.run(graphs, same=False, up_to="graph")
+    made.run(graphs, up_to="graph")
     left = set(made.left_out)
     before = dict(made.standing.tried)
-    made.go_on(graphs, time.monotonic() + 60, same=False, up_to="graph", start=None)
+    made.go_on(graphs, time.monotonic() + 60, up_to="graph", start=None)
     assert not made.left_out
     # What is smoothed is the leader of the time.
     assert {one for one in left if not isinstance(one, Smoothed)} <= {*made.standing.tried}
@@ -278,7 +279,7 @@ def test_what_the_table_has_no_room_for_is_told(monkeypatch):
     monkeypatch.setattr("graphtune.select.extent._MOST_WEIGHTS", 1)
     made = search(MANY)
     made.deadline = 0.0
-    made.run(list(NAMED.values())[:1], same=False)
+    made.run(list(NAMED.values())[:1])
     notes = {scored.name: scored.note for scored in made.scored()}
     assert made.too_large
     for probe in made.too_large:
@@ -301,5 +302,20 @@ def test_the_bar_never_counts_more_than_it_said(monkeypatch, stored):
 
     monkeypatch.setattr(progress, "bar", lambda what, total, unit: nullcontext(Counted(total)))
     made = search(stored)
-    made.run((NAMED["meaning"], NAMED["both"]), same=False)
+    made.run((NAMED["meaning"], NAMED["both"]))
     assert 0.7 * told[0].total < told[0].done <= told[0].total
+
+
+@pytest.mark.parametrize("wrong", [0, 40])
+def test_several_blocks_are_read_on_unless_the_last_tells_clearly_more(wrong):
+    made = search(MANY)
+    named = [NAMED["meaning"], NamedGraph("blocks", Neighbours(5), "blocks")]
+    linear = grid.propagated(named, few=False, views={"meaning", "blocks"})
+    labels = made.held_out.labels[: made.held_out.ends[made.standing.parts - 1]]
+    for view, missed in (("meaning", 20), ("blocks", wrong)):
+        table = np.full((len(labels), 3), 0.1, dtype=np.float32)
+        table[np.arange(len(labels)), (labels + (np.arange(len(labels)) < missed)) % 3] = 0.8
+        made.standing.tried[Probe(view)] = made.standing.judged(Probe(view), table, 0.0)
+    without = [one for one in linear if "blocks" not in str(one)]
+    assert made._worth_reading(linear, named) == (without if wrong else linear)
+    assert 0 < len(without) < len(linear)

@@ -19,7 +19,7 @@ def quick():
     brief = Full(rate=0.01, decay=5e-3, epochs=20)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("graphtune.select.held_out._REPEATED_BELOW", 0)
-        patched.setattr(grid, "propagated", lambda named, few: real(named, few=few)[:2])
+        patched.setattr(grid, "propagated", lambda named, **said: real(named, **said)[:2])
         patched.setattr(
             grid, "networks", lambda graph, view, few: [Network(GCN, view, graph, 16, strategy=brief)]
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import optuna
 import pytest
-from drawing import graphs, space
+from drawing import graphs, space, views
 from optuna.trial import FixedTrial
 
 from graphtune import layer, strategy
@@ -59,7 +59,8 @@ def test_parameters_are_the_inverse_of_drawing(links, same):
 @pytest.mark.filterwarnings("error")
 def test_what_fit_tries_is_in_the_space(links, same, few):
     here, known = space(links=links, same=same), graphs(links=links, same=same)
-    every = [*grid.probes(few=few, same=same), *grid.propagated(known, few=few)]
+    read = views(same=same)
+    every = [*grid.probes(few=few, views=read), *grid.propagated(known, few=few, views=read)]
     every += [*grid.smoothed(every[0], known), *grid.networks(known[0].name, known[0].view, few=few)]
     for candidate in map(told, every):
         graph = next((one for one in known if one.name in candidate.graphs), None)
@@ -71,7 +72,7 @@ def test_what_fit_tries_is_in_the_space(links, same, few):
 def test_the_first_settings_are_those_of_fit_and_networks_come_last():
     here, known = space(), graphs()
     standing = Standing(HeldOut((), 1, "", 0), few=True, parts=1)
-    defaults, ended = Defaults(here, known, same=False), []
+    defaults, ended = Defaults(here, known, views()), []
     while (setting := defaults.next(ended, standing)) is not None:
         ended.append(setting.candidate)
     assert len(ended) == defaults.count(few=True)
@@ -85,7 +86,7 @@ def test_what_is_drawn_does_not_change_what_fit_goes_on_with():
     labels = np.arange(6) % 3
     part = Part(np.arange(6), np.arange(6), None, labels)
     standing = Standing(HeldOut((part,), 1, "", 1), few=True, parts=1)
-    defaults, ended = Defaults(here, known, same=False), []
+    defaults, ended = Defaults(here, known, views()), []
     while (setting := defaults.next(ended, standing)).candidate.family != "network":
         ended.append(setting.candidate)
         standing.tried[setting.candidate] = standing.judged(setting.candidate, sure(labels, 0.6), 0.0)

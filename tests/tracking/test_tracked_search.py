@@ -16,7 +16,7 @@ PLAN = Plan(encoder="tfidf")
 def quick(monkeypatch):
     monkeypatch.setattr("graphtune.select.held_out._REPEATED_BELOW", 0)
     real = grid.propagated
-    monkeypatch.setattr(grid, "propagated", lambda named, few: real(named, few=few)[:1])
+    monkeypatch.setattr(grid, "propagated", lambda named, **said: real(named, **said)[:1])
 
 
 def search(into, *trackers):

@@ -67,7 +67,6 @@ def compare(
     from graphtune.compare.files import write, write_plans
     from graphtune.compare.run import check_place
     from graphtune.compare.tracked import track_comparison
-    from graphtune.encoder import Tfidf, from_name
     from graphtune.plan.budget import seconds
     from graphtune.table import Columns, read_links, read_tables
     from graphtune.tracking import Guarded, trackers
@@ -76,14 +75,13 @@ def compare(
     settings = Settings(seeds, counts(labels), seconds(budget), seconds(limit), encoder, transductive, jobs)
     place = Path(into).absolute()
     check_place(place)
-    same = isinstance(from_name(encoder), Tfidf)
     columns = Columns(text=text, label=label, split=split, id=id_)
     asked = [part for given in methods or ["default"] for part in given.split(",")]
     # A wrong name is told before a large table is read.
-    named(asked, Offer(encoder, edges is not None, same, 0))
+    named(asked, Offer(encoder, edges is not None, 0))
     rows = read_tables(table, columns, purpose="fit", unlabelled=unlabelled or (), test=test, keep_rare=True)
     links = None if edges is None else read_links(edges, frozenset(rows.ids))
-    chosen = named(asked, Offer(encoder, links is not None, same, len(rows)))
+    chosen = named(asked, Offer(encoder, links is not None, len(rows)))
     printer = Console(highlight=False, soft_wrap=True)
     if list_:
         for method in chosen:

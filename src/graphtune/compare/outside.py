@@ -22,7 +22,7 @@ from graphtune.compare.draw import drawn, hidden, judging
 from graphtune.compare.families import Offer
 from graphtune.compare.method import Outside
 from graphtune.compare.scores import Facts, Scores
-from graphtune.encoder import Tfidf, Transformer, from_name
+from graphtune.encoder import Transformer, from_name
 from graphtune.errors import PlanError
 from graphtune.plan import Plan
 from graphtune.progress import shown
@@ -81,8 +81,7 @@ def write_task(place: Path, table: Table, cell: Cell, conditions: Conditions) ->
     )
     pq.write_table(rows, place / "rows.parquet")
     encoder = from_name(conditions.encoder)
-    same = isinstance(encoder, Tfidf)
-    graph, view = Offer(conditions.encoder, conditions.links is not None, same, len(table)).graph
+    graph, view = Offer(conditions.encoder, conditions.links is not None, len(table)).graph
     # The plan is only a way to have one graph built, and rows attached to it.
     plan = Plan(
         encoder=conditions.encoder,

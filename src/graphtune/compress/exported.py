@@ -26,6 +26,7 @@ from graphtune.encoder.onnx import (
     TOKENIZER,
     OnnxFacts,
     copy_onnx,
+    lower_row,
     session_of,
     write_facts,
 )
@@ -57,7 +58,8 @@ class Export:
         encoder = subject.transformer
         maps = maps_of(subject.model)
         if isinstance(encoder, Transformer):
-            return subject.with_encoder(export(encoder, place, maps=maps))
+            read = () if subject.model is None else subject.model.maker.blocks
+            return subject.with_encoder(export(encoder, place, maps=maps, lower=read[:-1]))
         if subject.model is None:
             return subject
         copy_onnx(encoder, place)
@@ -66,10 +68,13 @@ class Export:
         return subject.with_encoder(write_facts(place, encoder.facts))
 
 
-def export(encoder: Transformer, into: Path, *, maps: Sequence[nn.Linear] = ()) -> Onnx:
+def export(
+    encoder: Transformer, into: Path, *, maps: Sequence[nn.Linear] = (), lower: tuple[int, ...] = ()
+) -> Onnx:
     """Write the transformer, its pooling and what makes logits of its rows to a new directory.
 
-    Its rows and logits are compared with those of torch for several lengths and batches.
+    ``lower`` are blocks below the last whose rows are outputs too. Rows and logits are compared with those of
+    torch for several lengths and batches.
 
     Raises:
         EncoderError: it cannot be exported, or what was exported computes something else.
@@ -87,7 +92,8 @@ def export(encoder: Transformer, into: Path, *, maps: Sequence[nn.Linear] = ()) 
     loaded.tokens(["to set where texts are cut"], limit)
     into.mkdir(parents=True)
     backend.save(str(into / TOKENIZER))
-    rows = _Rows(loaded.model, encoder.pooled_by).eval()
+    encoder.check_blocks(lower)
+    rows = _Rows(loaded.model, encoder.pooled_by, lower).eval()
     _write(rows, into / MODEL, encoder.name)
     write_logits(into / MODEL, maps)
     _check(rows, maps, into / MODEL, limit)
@@ -103,6 +109,7 @@ def export(encoder: Transformer, into: Path, *, maps: Sequence[nn.Linear] = ()) 
         padding=loaded.padding,
         whole_specials=bool(backend.encode_special_tokens),
         source=encoder.fingerprint,
+        lower=lower,
     )
     return write_facts(into, facts)
 
@@ -110,13 +117,25 @@ def export(encoder: Transformer, into: Path, *, maps: Sequence[nn.Linear] = ()) 
 class _Rows(nn.Module):
     """From token ids to rows of L2 norm 1, as `encoder.pooling.pooled` computes them."""
 
-    def __init__(self, encoder: nn.Module, pooling: str) -> None:
+    def __init__(self, encoder: nn.Module, pooling: str, lower: tuple[int, ...]) -> None:
         super().__init__()
-        self.encoder, self.pooling = encoder, pooling
+        self.encoder, self.pooling, self.lower = encoder, pooling, lower
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    @property
+    def names(self) -> list[str]:
+        """What the outputs are called."""
+        return [ROW, *map(lower_row, self.lower)]
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        """Return the rows of the last block, then those of the lower ones."""
+        found = self.encoder(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=bool(self.lower)
+        )
+        states = [found.last_hidden_state, *(found.hidden_states[block] for block in self.lower)]
+        return tuple(self._pooled(one, attention_mask) for one in states)
+
+    def _pooled(self, states: Tensor, attention_mask: Tensor) -> Tensor:
         # Not `pooled`: where shapes are checked at run time, the check would become part of the graph.
-        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         if self.pooling == "cls":
             row = states[:, 0]
         else:
@@ -140,7 +159,7 @@ def _write(rows: _Rows, file: Path, name: str) -> None:
                 _batch(2, 12),
                 dynamo=True,
                 input_names=list(_INPUTS),
-                output_names=[ROW],
+                output_names=rows.names,
                 dynamic_shapes=dict.fromkeys(_INPUTS, dynamic),
                 verbose=False,
             )
@@ -197,8 +216,8 @@ def _check(rows: _Rows, maps: Sequence[nn.Linear], file: Path, limit: int) -> No
     for texts, length in (*_CHECKED, (2, limit)):
         ids, mask = _batch(texts, min(length, limit))
         with torch.inference_mode():
-            row = rows(ids, mask)
-            wanted = [one.numpy() for one in ((row, head(row)) if maps else (row,))]
+            own = rows(ids, mask)
+            wanted = [one.numpy() for one in ((*own, head(own[0])) if maps else own)]
         found = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
         for ours, theirs in zip(wanted, found, strict=True):
             away = float(np.abs(ours - theirs).max()) / max(1.0, float(np.abs(ours).max()))

@@ -67,9 +67,10 @@ def with_logits(model: Any, maps: Sequence[nn.Linear]) -> Any:
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
-    row = next(output for output in graph.output if output.name == ROW)
+    rows = [output for output in graph.output if _holds_rows(output.name)]
     del graph.output[:]
-    graph.output.append(row)
+    graph.output.extend(rows)
+    row = next(output for output in rows if output.name == ROW)
     _drop_unread(graph)
     given = ROW
     for number, one in enumerate(maps):
@@ -103,8 +104,12 @@ def with_logits_of(model: Any, other: Any) -> Any:
     copy.CopyFrom(model)
     copy.graph.node.extend(head)
     copy.graph.initializer.extend(one for one in other.graph.initializer if one.name in read)
-    copy.graph.output.extend(output for output in other.graph.output if output.name != ROW)
+    copy.graph.output.extend(output for output in other.graph.output if not _holds_rows(output.name))
     return copy
+
+
+def _holds_rows(name: str) -> bool:
+    return name == ROW or name.startswith(f"{ROW}.")
 
 
 def _drop_unread(graph: Any) -> None:

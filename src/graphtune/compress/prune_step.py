@@ -42,7 +42,8 @@ class Prune:
         """Return the same with a pruned encoder in ``place``, which is new.
 
         Raises:
-            ModelError: the encoder is no transformer or was exported already, or the model reads its inside.
+            ModelError: the encoder is no transformer or was exported already, or the model reads its inside
+                or several of its blocks.
             EncoderError: it is of an architecture whose parts are not known.
             PlanError: not so much can go.
         """
@@ -50,6 +51,13 @@ class Prune:
         if not isinstance(encoder, Transformer):
             raise ModelError(
                 "An exported encoder cannot be pruned.", fix="prune the model that it was made of."
+            )
+        if subject.model is not None and subject.model.maker.blocks:
+            raise ModelError(
+                f"What this model saved, {subject.model.candidate}, reads several blocks of its transformer, "
+                "and a pruned one is taught what the last block says alone.",
+                fix="let --graph-free put a network on the last block first, or fit a model with "
+                "--serve-as encoder and prune that.",
             )
         left = prune(encoder, texts, settings=Pruning(self.share, self.way), head=subject.head)
         if self.seconds:

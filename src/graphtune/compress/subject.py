@@ -14,7 +14,7 @@ from graphtune.encoder import FittedEncoder, Onnx, Transformer, cached_encode
 from graphtune.errors import EncoderError, MissingExtraError, ModelError, PlanError
 from graphtune.run import FittedModel
 from graphtune.run.source import model_or_encoder
-from graphtune.select import Candidate, FeatureMaker
+from graphtune.select import Candidate
 from graphtune.select.fitted_exported import FittedExported
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.linear import LinearHead
@@ -78,7 +78,7 @@ class Subject:
             )
         if _reads_inside(self.model.candidate):
             raise self._inside()
-        maker = FeatureMaker(encoder, self.model.maker.terms)
+        maker = replace(self.model.maker, encoder=encoder)
         data = replace(self.model.data, features=replace(self.model.data.features, maker=maker))
         try:
             predictor = self.model.candidate.restored(data, predictor.tensors())

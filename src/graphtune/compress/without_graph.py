@@ -20,7 +20,7 @@ from graphtune.progress import say
 from graphtune.report.wording import counted
 from graphtune.run import FittedModel
 from graphtune.run.fitted import Stored
-from graphtune.select import Data, Distilled, FeatureMaker
+from graphtune.select import Data, Distilled
 from graphtune.select.calibration import Calibration
 from graphtune.select.candidate import tells_nodes
 from graphtune.strategy import Distil
@@ -32,6 +32,8 @@ _LEAST = 1e-9  # weight of a class whose logarithm is taken
 @dataclass(frozen=True)
 class WithoutGraph:
     """Put a network of one hidden layer, or a linear map, on the encoder's rows in the place of a graph.
+
+    So it does in the place of what reads several blocks of the encoder: it reads the last alone.
 
     It learns what the model says of the texts that it holds and of those that are given. What comes of it
     holds no text and no graph; encoder rows of up to 20,000 labelled texts stay, by which texts of no class
@@ -61,7 +63,7 @@ class WithoutGraph:
         """Return the same without a graph; nothing is written to ``place``.
 
         Raises:
-            ModelError: there is no model, or it reads no graph of texts.
+            ModelError: there is no model, or it reads neither a graph of texts nor several blocks.
             TableError: no text has anything in it.
         """
         model = with_a_graph(subject)
@@ -74,7 +76,7 @@ class WithoutGraph:
         said = model.calibration.apply(_said(model, some))
         say(f"learning what the model says of {counted(len(some), 'text')}")
         # Rows are the encoder's own: those of the graph's nodes may be of the one before it was made smaller.
-        maker = FeatureMaker(model.maker.encoder, model.maker.terms if model.maker.same else None)
+        maker = replace(model.maker, terms=model.maker.terms if model.maker.same else None, blocks=())
         nothing = np.full(len(some), -1, dtype=np.int64)
         marks = np.zeros((len(some), len(model.classes)), dtype=bool) if model.several else None
         data = Data(maker.features(some), {}, nothing, len(model.classes), marks=marks)
@@ -101,7 +103,7 @@ class WithoutGraph:
 
 
 def with_a_graph(subject: Subject) -> FittedModel:
-    """Return the model that reads a graph of texts.
+    """Return the model that reads a graph of texts, or several blocks of its encoder.
 
     Raises:
         ModelError: there is none.
@@ -111,7 +113,8 @@ def with_a_graph(subject: Subject) -> FittedModel:
             "An encoder by itself has no graph that something could take the place of.",
             fix="name a model that fit has written, or leave --graph-free out.",
         )
-    if not subject.model.candidate.graphs:
+    # What reads several blocks of its encoder is given one that reads the last, as if it had read a graph.
+    if not subject.model.candidate.graphs and not subject.model.maker.blocks:
         raise ModelError(
             f"This model reads no graph of texts: it was saved as {subject.model.candidate}.",
             fix="leave --graph-free out.",

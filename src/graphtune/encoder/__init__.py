@@ -7,9 +7,11 @@ from graphtune.encoder.cache import Cache
 from graphtune.encoder.cached import cached_blocks, cached_encode, uncached
 from graphtune.encoder.encoder import BlockEncoder, Encoder, FittedEncoder
 from graphtune.encoder.onnx import Onnx
+from graphtune.encoder.read import read_blocks
 from graphtune.encoder.static import FittedStatic, Static
 from graphtune.encoder.tfidf import FittedTfidf, Tfidf
 from graphtune.encoder.transformer import Transformer
+from graphtune.encoder.upper import upper_blocks
 
 ALL: Final = (Transformer, Static, Tfidf)
 
@@ -28,5 +30,7 @@ __all__ = [
     "cached_blocks",
     "cached_encode",
     "from_name",
+    "read_blocks",
     "uncached",
+    "upper_blocks",
 ]

@@ -86,10 +86,8 @@ class LoadedTransformer:
                 return {block: states for block, states in found if block in wanted}, mask
             every = any(block != self.depth for block in blocks)
             output = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=every)
-        if not every:
-            last: Tensor = output.last_hidden_state
-            return dict.fromkeys(blocks, last), mask
-        return {block: output.hidden_states[block] for block in blocks}, mask
+        last: Tensor = output.last_hidden_state  # the last block's, with a norm behind it where there is one
+        return {block: last if block == self.depth else output.hidden_states[block] for block in blocks}, mask
 
     def climbing(
         self, tokens: list[list[int]], length: int

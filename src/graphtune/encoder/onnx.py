@@ -23,10 +23,12 @@ from graphtune.artefact import altered, digests, write_json
 from graphtune.encoder.buckets import buckets
 from graphtune.encoder.directory import digest
 from graphtune.encoder.loading import fast_tokens
+from graphtune.encoder.read import read_blocks
 from graphtune.errors import EncoderError, MissingExtraError
 from graphtune.progress import bar
 
-FORMAT = 1  # of the directory; raised whenever an older graphtune could not read it
+FORMAT = 2  # of the directory; raised whenever an older graphtune could not read it
+_LAST_ALONE = 1  # of one with the last block's rows alone, which older ones can read
 MODEL, TOKENIZER, FACTS = "model.onnx", "tokenizer.json", "onnx.json"
 ROW = "row"  # name of the output that holds the rows
 _TOKENS_AT_ONCE = 8192
@@ -49,11 +51,12 @@ class OnnxFacts:
     padding: int  # id of the padding token
     whole_specials: bool  # whether a special token's name in a text is read as text
     source: str  # fingerprint of the transformer that was exported
+    lower: tuple[int, ...] = ()  # blocks below the last whose rows can be had too
 
 
 @dataclass(frozen=True)
 class Onnx:
-    """An exported transformer with its pooling; rows have L2 norm 1, of the last block alone.
+    """An exported transformer with its pooling; rows have L2 norm 1, of the blocks it was exported with.
 
     A text's row is the same in whatever batch it is encoded, up to rounding (see `buckets`), unless it was
     quantised with one scale for a batch.
@@ -95,8 +98,13 @@ class Onnx:
 
     @property
     def depth(self) -> int:
-        """Number of blocks; only the last one's output can be had."""
+        """Number of blocks; the last one's output can be had, and those of `blocks`."""
         return self.facts.depth
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """The blocks whose rows can be had, the last among them."""
+        return (*self.facts.lower, self.depth)
 
     @property
     def number_format(self) -> NumberFormat:
@@ -117,26 +125,23 @@ class Onnx:
             EncoderError: the encoder is not there, incomplete or altered.
             MissingExtraError: ONNX Runtime is not installed.
         """
-        first: dict[str, int] = {}
-        source = torch.tensor([first.setdefault(text, len(first)) for text in texts], dtype=torch.int64)
-        rows = torch.zeros(len(first), self.width)
-        for batch, features in self.batches(list(first), (self.depth,)):
-            rows[batch] = features[self.depth]
-        return rows[source]
+        return read_blocks(self.batches, self.width, texts, (self.depth,))[self.depth]
 
     def batches(
         self, texts: Sequence[str], blocks: Sequence[int]
     ) -> Iterator[tuple[Int64[Tensor, " B"], dict[int, Float32[Tensor, "B F"]]]]:
-        """Yield row numbers with the rows of the last block, longest texts first; blank texts are left out.
+        """Yield row numbers with their rows by block, longest texts first; blank texts are left out.
 
         Raises:
-            EncoderError: another block is asked for; the encoder is not there, incomplete or altered.
+            EncoderError: a block is asked for that it was not exported with; the encoder is not there,
+                incomplete or altered.
             MissingExtraError: ONNX Runtime is not installed.
         """
-        wrong = [block for block in blocks if block != self.depth]
+        wrong = [block for block in blocks if block not in self.blocks]
         if wrong:
+            known = ", ".join(map(str, self.blocks))
             raise EncoderError(
-                f"The exported encoder '{self.name}' has the output of block {self.depth} only, "
+                f"The exported encoder '{self.name}' has the output of block {known} only, "
                 f"not of {wrong[0]}.",
                 fix="use the transformer that it was exported from.",
             )
@@ -150,11 +155,10 @@ class Onnx:
         texts_per_token = len(rows) / sum(padded * len(members) for padded, members in plan)
         with bar("Encoding", float(len(rows)), "texts") as progress:
             for padded, members in plan:
-                found = torch.from_numpy(loaded.rows([tokens[m] for m in members], padded))
-                yield (
-                    torch.tensor([rows[m] for m in members], dtype=torch.int64),
-                    dict.fromkeys(blocks, found),
-                )
+                names = [ROW if block == self.depth else lower_row(block) for block in blocks]
+                found = map(torch.from_numpy, loaded.rows([tokens[m] for m in members], padded, names))
+                numbers = torch.tensor([rows[m] for m in members], dtype=torch.int64)
+                yield numbers, dict(zip(blocks, found, strict=True))
                 progress.advance(padded * len(members) * texts_per_token)
 
 
@@ -166,10 +170,12 @@ class LoadedOnnx:
     session: Any
     padding: int
 
-    def rows(self, tokens: Sequence[Sequence[int]], length: int) -> Float32[np.ndarray, "B F"]:
-        """Return the rows of one batch that is padded to ``length``."""
+    def rows(
+        self, tokens: Sequence[Sequence[int]], length: int, names: Sequence[str] = (ROW,)
+    ) -> list[Float32[np.ndarray, "B F"]]:
+        """Return outputs of one batch that is padded to ``length``."""
         ids, mask = padded_batch(tokens, length, self.padding)
-        return self.session.run([ROW], {"input_ids": ids, "attention_mask": mask})[0]
+        return self.session.run(list(names), {"input_ids": ids, "attention_mask": mask})
 
 
 def loaded_onnx(encoder: Onnx) -> LoadedOnnx:
@@ -180,6 +186,11 @@ def loaded_onnx(encoder: Onnx) -> LoadedOnnx:
         MissingExtraError: ONNX Runtime is not installed.
     """
     return _loaded(encoder.directory, encoder.fingerprint, torch.get_num_threads())
+
+
+def lower_row(block: int) -> str:
+    """Return the name of the output that holds the rows of a block below the last."""
+    return f"{ROW}.{block}"
 
 
 def padded_batch(
@@ -236,7 +247,11 @@ def write_facts(directory: Path, facts: OnnxFacts) -> Onnx:
     (directory / FACTS).unlink(missing_ok=True)
     every = digests(directory)
     files = {name: every[name] for name in (MODEL, TOKENIZER)}
-    write_json(directory / FACTS, {"format": FORMAT, **asdict(facts), "files": files})
+    said = asdict(facts)
+    if not facts.lower:
+        del said["lower"]  # which older ones do not know
+    number = FORMAT if facts.lower else _LAST_ALONE
+    write_json(directory / FACTS, {"format": number, **said, "files": files})
     return Onnx(str(directory))
 
 
@@ -301,7 +316,8 @@ def _read_facts(file: Path, own: str, others: tuple[str, str], again: str) -> On
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
         version, files = int(said.pop("format")), dict(said.pop("files"))
-        facts = OnnxFacts(**{**said, "kept": tuple(said["kept"])}) if version <= FORMAT else None
+        kept, lower = tuple(said.pop("kept")), tuple(said.pop("lower", ()))
+        facts = OnnxFacts(**said, kept=kept, lower=lower) if version <= FORMAT else None
     except (ValueError, KeyError, TypeError) as error:
         raise EncoderError(f"{file} was altered or cut short.", fix=again) from error
     if facts is None:

@@ -20,6 +20,7 @@ from graphtune.encoder.directory import MINILM, content_files, digest, json_file
 from graphtune.encoder.loading import LoadedTransformer
 from graphtune.encoder.pooling import pooled, pooling_of
 from graphtune.encoder.precision import Precision, chosen_device, chosen_format
+from graphtune.encoder.read import read_blocks
 from graphtune.encoder.streams import side_by_side
 from graphtune.errors import EncoderError
 from graphtune.progress import bar
@@ -122,17 +123,7 @@ class Transformer:
             EncoderError: no such block; the encoder is not there, incomplete or altered.
         """
         chosen = range(self.depth + 1) if blocks == "all" else blocks
-        result = {block: torch.zeros(len(texts), self.width) for block in chosen}
-        first = {text: row for row, text in reversed(list(enumerate(texts)))}
-        unique = list(first)
-        rows = torch.tensor([first[text] for text in unique], dtype=torch.int64)
-        for batch, features in self.batches(unique, chosen):
-            for block, values in features.items():
-                result[block][rows[batch]] = values
-        if len(unique) < len(texts):
-            source = torch.tensor([first[text] for text in texts], dtype=torch.int64)
-            result = {block: values[source] for block, values in result.items()}
-        return result
+        return read_blocks(self.batches, self.width, texts, chosen)
 
     def batches(
         self, texts: Sequence[str], blocks: Sequence[int]

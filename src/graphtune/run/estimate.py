@@ -12,6 +12,8 @@ from graphtune.report.wording import counted, duration
 from graphtune.run.fit import SHARE_TO_FIT
 from graphtune.run.room import MEBIBYTE, available_bytes, most, room
 from graphtune.run.work import Work, work
+from graphtune.select.features import OF_BLOCKS
+from graphtune.select.graphs import views_read
 from graphtune.table import Links, Table
 
 _MOSTLY = 0.5  # share of the seconds, or of the memory, from which one part is worth sparing
@@ -90,7 +92,8 @@ def _advice(todo: Work, total: float, memory: Mapping[str, int], available: int 
     slow = total > budget
     large = available is not None and peak > available
     read = slow and todo.encoder.seconds > _MOSTLY * min(budget, todo.needed)
-    if (read or large) and isinstance(from_name(todo.plan.encoder), Transformer):
+    named = OF_BLOCKS & views_read(todo.plan.candidates, todo.plan.graphs)
+    if (read or large) and not named and isinstance(from_name(todo.plan.encoder), Transformer):
         yield from _static_instead(todo, peak, read=read, large=large)
     whole = sum(room(todo.sizes(whole=True)).values())
     needs = f"; what is tried then needs about {mebibytes(whole)} of memory" if whole > peak else ""

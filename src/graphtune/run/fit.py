@@ -24,6 +24,7 @@ from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_exam
 from graphtune.run.within import within
 from graphtune.select import Data, GraphReport, Outcome, TextGCN, Window, served
 from graphtune.select.calibration import Reweighting
+from graphtune.select.graphs import views_read
 from graphtune.select.grid import labels_are_few
 from graphtune.select.journal import Journal
 from graphtune.select.search import Search
@@ -131,13 +132,14 @@ class _Fit:
                 # Before any test row is read: a tuned encoder keeps what it said of the latest texts alone.
                 for tried in filter(None, (choice.free, choice.graph)):
                     calibration(tried)
+        serves = served(choice.chosen.candidate)
         model = FittedModel(
             self.plan,
             ready.classes[: data.classes],
-            served(choice.chosen.candidate),
+            serves,
             predictor,
             data,
-            ready.maker,
+            ready.maker.only(views_read([serves], [ready.graphs[name] for name in serves.graphs])),
             ready.graphs,
             Stored(ready.ids(ready.nodes), data.features.texts, data.labels, data.marks),
             calibration(choice.chosen),
@@ -185,16 +187,13 @@ class _Fit:
             up_to = self.plan.up_to
             if up_to == "network" and search.standing.few and self._tunes(ready):
                 up_to = "graph"  # a tuned encoder takes a network's time, and gains more
-            search.run(
-                tuple(ready.graphs.values()), same=ready.maker.same, up_to=up_to, start=self.plan.start
-            )
+            search.run(tuple(ready.graphs.values()), up_to=up_to, start=self.plan.start)
         return search, journal
 
     def _go_on(self, search: Search, deadline: float, ready: Ready) -> None:
         """Give the search the time that tuning had no use for."""
         graphs = tuple(ready.graphs.values())
-        same, up_to, start = ready.maker.same, self.plan.up_to, self.plan.start
-        search.go_on(graphs, deadline, same=same, up_to=up_to, start=start)
+        search.go_on(graphs, deadline, up_to=self.plan.up_to, start=self.plan.start)
 
     def _tunes(self, ready: Ready) -> bool:
         able = isinstance(ready.maker.encoder, Transformer)

@@ -16,6 +16,7 @@ from graphtune.plan import Plan
 from graphtune.report.compression import Compression
 from graphtune.select import Candidate, Data, FeatureMaker, NamedGraph, NewRows, Outcome, Predictor, View
 from graphtune.select.calibration import Calibration
+from graphtune.select.graphs import views_read
 from graphtune.select.rejection import Rejection
 from graphtune.table import Links
 
@@ -66,8 +67,7 @@ class FittedModel:
     @property
     def views(self) -> frozenset[View]:
         """What its candidate reads, and what its graphs are built on."""
-        built: set[View] = {self.graphs[name].view for name in self.candidate.graphs}
-        return self.candidate.reads | built
+        return views_read([self.candidate], [self.graphs[name] for name in self.candidate.graphs])
 
     def probabilities(
         self, texts: Sequence[str], *, ids: Sequence[str] | None = None, links: Links | None = None

@@ -112,8 +112,10 @@ def drawn(texts: Sequence[str], count: int) -> list[str]:
     return [texts[int(at)] for at in np.argsort(lengths, kind="stable")[places.astype(np.int64)]]
 
 
-def encoder_pace(encoder: Encoder, parts: Sequence[Sequence[str]]) -> EncoderPace:
+def encoder_pace(encoder: Encoder, parts: Sequence[Sequence[str]], blocks: Sequence[int] = ()) -> EncoderPace:
     """Time ``encoder`` on a few of the texts that are not cached; the cache is left as it is.
+
+    ``blocks``: those that are read, where several are.
 
     Raises:
         EncoderError: the encoder is not there, incomplete or altered.
@@ -124,7 +126,7 @@ def encoder_pace(encoder: Encoder, parts: Sequence[Sequence[str]]) -> EncoderPac
     cached = 0
     for texts in parts:
         own = [text for text in texts if text not in before] if isinstance(fitted, BlockEncoder) else texts
-        missing.append(uncached(fitted, own))
+        missing.append(uncached(fitted, own, blocks or None))
         if isinstance(fitted, BlockEncoder):
             cached += len({text for text in own if text.strip()}) - len(missing[-1])
             before.update(own)

@@ -65,7 +65,7 @@ def pretrain_table(
     fitted = reader.fit(texts)
     features = FeatureMaker(fitted, None).features(texts)
     x = features.dense(network.view)
-    named = replace(usual(links=links is not None, same=True, nodes=len(rows))[0], view=network.view)
+    named = replace(usual(links=links is not None, views={"meaning"}, nodes=len(rows))[0], view=network.view)
     graph = build([named], features, tuple(table.ids[row] for row in rows), links)[named.name].graph
     checkpoints = into.parent / f".{into.name}.graphtune-pretrain"
     model, history = network.started(x, graph, seed=seed, into=checkpoints, resume=resume)

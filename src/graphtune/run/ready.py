@@ -1,15 +1,14 @@
 """What a fit starts from: rows divided, texts encoded, graphs built."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import get_args
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from graphtune.encoder import Tfidf, from_name
+from graphtune.encoder import Tfidf, from_name, upper_blocks
 from graphtune.errors import PlanError
 from graphtune.graph import Words
 from graphtune.plan import Plan
@@ -17,8 +16,8 @@ from graphtune.progress import say
 from graphtune.run.class_names import with_class_names
 from graphtune.run.split import Split, split_rows
 from graphtune.select import Data, FeatureMaker, NamedGraph, NewRows
-from graphtune.select.features import OF_MEANING, OF_TOPICS, OF_WORDS, View
-from graphtune.select.graphs import build, check_names, usual
+from graphtune.select.features import OF_BLOCKS, OF_MEANING, OF_TOPICS, OF_WORDS, View, readable
+from graphtune.select.graphs import build, check_names, usual, views_read
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.table import Links, Table
 
@@ -51,6 +50,7 @@ class Ready:
     maker: FeatureMaker
     data: Data
     graphs: Mapping[str, NamedGraph]
+    views: frozenset[View]  # that it may read
     marks: Bool[np.ndarray, "T C"] | None = None  # of the table's rows, where they may have several labels
 
     @classmethod
@@ -73,14 +73,15 @@ class Ready:
         nodes = split.nodes(transductive=plan.transductive)
         texts = tuple(table.texts[row] for row in nodes)
         encoder = from_name(plan.encoder)
+        able = readable(encoder, len(nodes))
+        named = graphs_of(plan, links=links is not None, views=able, nodes=len(nodes))
+        views = views_of(plan, named, len(nodes))
         same = encoder == Tfidf()  # so that its rows are those of the words
-        named = graphs_of(plan, links=links is not None, same=same, nodes=len(nodes))
-        views = read_views(plan, named)
         with clock.stage("words"):
             read = OF_TOPICS | {"meaning"} if same else OF_TOPICS
             terms = plan.words.fit(texts, dense=bool(views & read)) if same or views & OF_WORDS else None
         with clock.stage("encode"):
-            maker = FeatureMaker(terms if same and terms else encoder.fit(texts), terms)
+            maker = FeatureMaker.of(terms if same and terms else encoder.fit(texts), terms, views)
             features = maker.features(texts)
             if views & OF_MEANING:
                 say(f"encoding {len(nodes)} texts with {plan.encoder}")
@@ -93,7 +94,7 @@ class Ready:
         named_nodes = np.flatnonzero(np.isin(nodes, split.named))
         data = Data(features, graphs, known, seen, weights, own, names=named_nodes)
         by_name = {one.name: one for one in named}
-        return cls(table, plan, links, split, classes, labels, nodes, maker, data, by_name, marks)
+        return cls(table, plan, links, split, classes, labels, nodes, maker, data, by_name, views, marks)
 
     @property
     def teach(self) -> Int64[np.ndarray, " B"]:
@@ -133,13 +134,32 @@ class Ready:
         return found if self.data.marks is None else found.marked(self.data.marks)
 
 
-def graphs_of(plan: Plan, *, links: bool, same: bool, nodes: int) -> tuple[NamedGraph, ...]:
-    """Return the graphs a fit builds; ``links``: there are some, ``same``: the encoder is the TF-IDF itself.
+def views_of(plan: Plan, graphs: Collection[NamedGraph], nodes: int) -> frozenset[View]:
+    """Return the views of so many texts that a fit may read.
+
+    Raises:
+        PlanError: the plan names the view of several blocks for an encoder that has not several.
+    """
+    if not plan.candidates:
+        return readable(from_name(plan.encoder), nodes)
+    read = views_read(plan.candidates, graphs)
+    if OF_BLOCKS & read and len(upper_blocks(from_name(plan.encoder))) < 2:
+        raise PlanError(
+            f'The view "blocks" reads several blocks of a transformer, and of {plan.encoder} there are none '
+            "to be read.",
+            fix='use a transformer such as minilm, or the view "meaning".',
+        )
+    # A probe reads the meaning, to hold others against.
+    return read if plan.exactly else read | frozenset[View]({"meaning"})
+
+
+def graphs_of(plan: Plan, *, links: bool, views: Collection[View], nodes: int) -> tuple[NamedGraph, ...]:
+    """Return the graphs a fit builds; ``links``: there are some, ``views``: those that can be read.
 
     Raises:
         PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
     """
-    named = plan.graphs or usual(links=links, same=same, nodes=nodes)
+    named = plan.graphs or usual(links=links, views=views, nodes=nodes)
     check_names(plan.candidates, named)
     if plan.exactly or plan.up_to == "graph-free":
         asked = frozenset().union(*(candidate.graphs for candidate in plan.candidates))
@@ -169,11 +189,3 @@ def _seen_first(
     number[-1] = -1
     marks = None if table.marks is None else table.marks[:, order]
     return tuple(table.classes[at] for at in order), number[table.labels], marks, len(seen)
-
-
-def read_views(plan: Plan, graphs: Iterable[NamedGraph]) -> frozenset[View]:
-    """Return the views that a fit reads at most."""
-    if not plan.exactly:
-        return frozenset(get_args(View))  # a search tries probes of the words, whatever the plan names
-    read = (one.reads for one in plan.candidates)
-    return frozenset().union(*read, (one.view for one in graphs))

@@ -46,6 +46,7 @@ class Sizes:
     width: int  # of the encoder's rows
     topics: int  # width of the dense word features
     fused: int  # dense views that join both
+    blocks: int  # width of the encoder's upper blocks side by side; 0 = they are not read
     terms: int  # different terms
     kept: int  # of them in the vocabulary
     dense_terms: int
@@ -97,11 +98,13 @@ def most(able: Callable[[int], bool], limit: int) -> int | None:
 def _wide(sizes: Sizes) -> int:
     """Return how many dense features a row has in all views."""
     topics = sizes.topics if sizes.fused or not sizes.width else 0
-    return sizes.width + topics + sizes.fused * (sizes.width + topics)
+    # The blocks below the last are held by themselves too.
+    blocks = 2 * sizes.blocks - sizes.width if sizes.blocks else 0
+    return sizes.width + topics + sizes.fused * (sizes.width + topics) + blocks
 
 
 def _models(sizes: Sizes) -> int:
-    widest = (sizes.width + (sizes.topics if sizes.fused else 0)) * _NUMBER
+    widest = max(sizes.blocks, sizes.width + (sizes.topics if sizes.fused else 0)) * _NUMBER
     probabilities = sizes.classes * _NUMBER
     # Of two classes one is learned.
     learned = (1 if sizes.classes == 2 else sizes.classes) * _PARAMETER

@@ -3,7 +3,7 @@
 import json
 import platform
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from graphtune.select.calibration import Calibration
 from graphtune.select.features import OF_WORDS
 from graphtune.select.fitted_exported import FittedExported
 from graphtune.select.fitted_tuned import FittedTuned
+from graphtune.select.graphs import views_read
 from graphtune.select.rejection import Rejection
 
 FORMAT = 5  # of the directory; raised whenever an older graphtune could not read it
@@ -192,11 +193,12 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     carried = Transformer(str(own)) if own.is_dir() and exported is None and not serves else exported
     plan = _read_plan(directory / "plan.toml", carried)
     candidate = plan.candidates[0]
-    words = _read_words(directory)
+    words, views = _read_words(directory), views_read(plan.candidates, plan.graphs)
     if carried is None:
-        maker = _maker(plan, words, None if own.is_dir() else fingerprint)
+        maker = _maker(plan, words, views, None if own.is_dir() else fingerprint)
     else:
-        maker = (_base_maker(plan, words) if serves else None) or FeatureMaker(carried, words)
+        base = _base_maker(plan, words, views) if serves else None
+        maker = base or FeatureMaker.of(carried, words, views)
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
     facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
     weights = facts["weights"]
@@ -279,7 +281,9 @@ def _read_words(directory: Path) -> FittedTfidf | None:
     return FittedTfidf.restore(state, _read_tensors(directory / "words.safetensors"))
 
 
-def _maker(plan: Plan, words: FittedTfidf | None, fingerprint: str | None) -> FeatureMaker:
+def _maker(
+    plan: Plan, words: FittedTfidf | None, views: Collection[View], fingerprint: str | None
+) -> FeatureMaker:
     encoder = from_name(plan.encoder)
     fitted = words if words is not None and encoder == Tfidf() else encoder.fit(())
     if fingerprint is not None and fitted.fingerprint != fingerprint:
@@ -287,13 +291,13 @@ def _maker(plan: Plan, words: FittedTfidf | None, fingerprint: str | None) -> Fe
             f"The encoder {plan.encoder} is no longer the one this model was trained with.",
             fix="put the encoder back as it was, or fit the model again.",
         )
-    return FeatureMaker(fitted, words)
+    return FeatureMaker.of(fitted, words, views)
 
 
-def _base_maker(plan: Plan, words: FittedTfidf | None) -> FeatureMaker | None:
+def _base_maker(plan: Plan, words: FittedTfidf | None, views: Collection[View]) -> FeatureMaker | None:
     """Return what the encoder that was tuned makes of texts; None where it is not there any more."""
     try:
-        return _maker(plan, words, None)
+        return _maker(plan, words, views, None)
     except EncoderError:
         return None
 

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from graphtune.encoder import Encoder, Static, Tfidf, Transformer, from_name
+from graphtune.encoder import Encoder, Static, Tfidf, Transformer, from_name, upper_blocks
 from graphtune.graph import Fuse, Given, GraphBuilder, Neighbours, Rows
 from graphtune.plan import Plan
 from graphtune.run.class_names import with_class_names
 from graphtune.run.fit import share_to_search
 from graphtune.run.pace import EncoderPace, WordPace, edge_seconds, encoder_pace, graph_seconds, word_pace
-from graphtune.run.ready import graphs_of
+from graphtune.run.ready import graphs_of, views_of
 from graphtune.run.room import MEBIBYTE, Sizes
 from graphtune.run.split import Split, split_rows, without_weightless
 from graphtune.run.started import check_encoder
@@ -26,6 +26,7 @@ from graphtune.run.unknown import set_apart
 from graphtune.run.within import within
 from graphtune.select import Candidate, NamedGraph, TextGCN, Window
 from graphtune.select.extent import Extent
+from graphtune.select.features import OF_BLOCKS, OF_TOPICS, View, readable
 from graphtune.select.grid import labels_are_few, probes
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.table import Links, Table
@@ -79,6 +80,11 @@ class Work:
     def same(self) -> bool:
         """Whether the encoder is the word features themselves."""
         return isinstance(from_name(self.plan.encoder), Tfidf)
+
+    @property
+    def views(self) -> frozenset[View]:
+        """What the fit may read."""
+        return views_of(self.plan, self.named, self.nodes)
 
     @property
     def encode(self) -> float:
@@ -158,7 +164,8 @@ class Work:
             distilling=self.held[1],
             width=0 if self.same else self.encoder.width,
             topics=self.words.width(nodes),
-            fused=0 if self.same else len({one.view for one in self.named} - {"meaning"}),
+            fused=0 if self.same else len({one.view for one in self.named} & OF_TOPICS),
+            blocks=self.encoder.width * len(_blocks(self.plan, self.views)),
             terms=terms,
             kept=kept,
             dense_terms=min(kept, self.plan.words.dense_terms),
@@ -175,17 +182,22 @@ class Work:
         Raises:
             EncoderError: it is not there, incomplete or altered.
         """
-        encoder = from_name(name)
+        encoder, plan = from_name(name), replace(self.plan, encoder=name)
         topics = self.words.width(self.nodes)
+        # What a plan names stays as it is; of those that a search tries, another encoder may not have all.
+        able = readable(encoder, self.nodes)
+        named = self.named if plan.graphs else tuple(one for one in self.named if one.view in able)
         if isinstance(encoder, Tfidf):
             pace = EncoderPace(topics, tuple(map(len, self.texts)), 0, 0.0, 0.0, 0.0)
         else:
-            pace = encoder_pace(encoder, self.texts)
-        widths = [pace.width + (0 if view == "meaning" else topics) for view in _searched(self.named)]
+            pace = encoder_pace(encoder, self.texts, _blocks(plan, views_of(plan, named, self.nodes)))
+        wide: dict[str, int] = dict.fromkeys(OF_TOPICS, pace.width + topics)
+        wide |= {"meaning": pace.width, "blocks": pace.width * len(upper_blocks(encoder))}
+        widths = [wide[view] for view in _searched(named)]
         mean = round(sum(widths) / max(1, len(widths)))
         search = graph_seconds(self.nodes, mean, len(widths)) if widths else 0.0
-        plan, held = replace(self.plan, encoder=name), _held(encoder, pace, self.texts)
-        return replace(self, plan=plan, encoder=pace, held=held, search=search)
+        held = _held(encoder, pace, self.texts)
+        return replace(self, plan=plan, named=named, encoder=pace, held=held, search=search)
 
     @property
     def _part(self) -> float:
@@ -210,7 +222,7 @@ class Work:
         extent = Extent(self.split["labelled"], nodes, self.classes, terms, width)
         return any(
             probe.view in views and loss in (None, probe.loss) and extent.allows(probe)
-            for probe in probes(few=self.few, same=self.same, several=self.plan.separator is not None)
+            for probe in probes(few=self.few, views=self.views, several=self.plan.separator is not None)
         )
 
 
@@ -227,8 +239,9 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
     nodes = split.nodes(transductive=plan.transductive)
     texts = _texts(table, nodes)
     words = word_pace(plan.words, texts)
-    same = isinstance(from_name(plan.encoder), Tfidf)
-    named = graphs_of(plan, links=links is not None, same=same, nodes=len(nodes))
+    able = readable(from_name(plan.encoder), len(nodes))
+    named = graphs_of(plan, links=links is not None, views=able, nodes=len(nodes))
+    views_of(plan, named, len(nodes))  # which refuses what the encoder has not
     judging = split.tested(table.labels)
     new = (split.val[:0], judging[:0]) if plan.transductive else (split.val, judging)
     teaching = np.isin(nodes, split.train) & ~np.isin(nodes, split.named)
@@ -255,6 +268,11 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
         held=(0, 0),
     )
     return begun.encoded_by(plan.encoder)
+
+
+def _blocks(plan: Plan, views: frozenset[View]) -> tuple[int, ...]:
+    """Return the blocks of the encoder that are read, where several are."""
+    return upper_blocks(from_name(plan.encoder)) if views & OF_BLOCKS else ()
 
 
 def _texts(table: Table, rows: Int64[np.ndarray, " N"]) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from graphtune.select.data import Data
+from graphtune.select.features import MANY_NODES
 from graphtune.select.probe import Probe
 
-MANY_NODES = 200_000  # a further dense view is then too much: features as large again, and another search
 _MOST_WEIGHTS = 4_000_000  # of logistic regression: it holds 280 bytes of each, more than a gibibyte
 _MOST_WORK = (
     1_000_000_000  # features of labelled texts times classes that a linear SVM goes through in a turn
@@ -26,14 +26,14 @@ class Extent:
     width: int  # of the encoder's features
 
     @classmethod
-    def of(cls, data: Data, *, same: bool) -> "Extent":
-        """Measure ``data``; ``same`` = the encoder is the TF-IDF itself."""
+    def of(cls, data: Data) -> "Extent":
+        """Measure ``data``."""
         return cls(
             labelled=len(data.labelled),
             nodes=len(data.labels),
             classes=data.classes,
             terms=len(data.features.maker.words.vocabulary),
-            width=0 if same else data.features.meaning.shape[1],
+            width=0 if data.features.maker.same else data.features.meaning.shape[1],
         )
 
     def allows(self, probe: Probe) -> bool:

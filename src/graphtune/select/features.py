@@ -1,8 +1,12 @@
-"""The matrices a candidate can read: meaning (encoder), words (TF-IDF), and both together."""
+"""The matrices a candidate can read: meaning (encoder), words (TF-IDF), and both together.
+
+Source of reading several blocks: Peters et al., NAACL 2018, arXiv:1802.05365; Tenney et al., ACL 2019,
+arXiv:1905.05950. Differs from both: their pooled rows stand side by side, unweighted.
+"""
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -12,20 +16,42 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from graphtune.encoder import FittedEncoder, FittedTfidf, cached_encode
+from graphtune.encoder import (
+    BlockEncoder,
+    FittedEncoder,
+    FittedTfidf,
+    Tfidf,
+    cached_blocks,
+    cached_encode,
+    read_blocks,
+    upper_blocks,
+)
 from graphtune.errors import PlanError
 
-DenseView = Literal["meaning", "both", "even"]
-View = Literal["meaning", "words", "both", "even", "all"]
+DenseView = Literal["meaning", "both", "even", "blocks"]
+View = Literal["meaning", "words", "both", "even", "all", "blocks"]
 
-OF_MEANING = frozenset[View]({"meaning", "both", "even", "all"})
+OF_MEANING = frozenset[View]({"meaning", "both", "even", "all", "blocks"})
 OF_WORDS = frozenset[View]({"words", "both", "even", "all"})
 OF_TOPICS = frozenset[View]({"both", "even"})  # the TF-IDF's singular vectors
+OF_BLOCKS = frozenset[View]({"blocks"})
+_OF_TERMS = frozenset[View]({"meaning", "words"})  # where the encoder is the TF-IDF itself
+_EVERY = frozenset[View](get_args(View))
+
+MANY_NODES = 200_000  # from here on a further dense view is too much: features as large again, another search
 
 # Squared length that word features have in each fusion.
 _WORDS_IN_BOTH = 0.3
 _WORDS_IN_EVEN = 0.5
 _WORDS_IN_ALL = 0.7
+
+
+def readable(encoder: object, nodes: int) -> frozenset[View]:
+    """Return the views there are of so many texts that an encoder reads."""
+    if encoder == Tfidf():
+        return _OF_TERMS
+    several = len(upper_blocks(encoder)) > 1 and nodes < MANY_NODES
+    return _EVERY if several else _EVERY - OF_BLOCKS
 
 
 def check_dense(view: str, reader: str) -> None:
@@ -48,11 +74,35 @@ class FeatureMaker:
 
     encoder: FittedEncoder
     terms: FittedTfidf | None  # None where no view is read that has words in it
+    blocks: tuple[int, ...] = ()  # of the encoder, the last among them; none where no view of them is read
+
+    @classmethod
+    def of(cls, encoder: FittedEncoder, terms: FittedTfidf | None, views: Collection[View]) -> "FeatureMaker":
+        """Make what some views need.
+
+        Raises:
+            ValueError: several blocks are to be read of an encoder that has one, or none.
+        """
+        blocks = upper_blocks(encoder) if OF_BLOCKS & set(views) else ()
+        if len(blocks) < 2 and OF_BLOCKS & set(views):
+            raise ValueError("its encoder does not have the blocks that are read of it")
+        return cls(encoder, terms, blocks)
+
+    def only(self, views: Collection[View]) -> "FeatureMaker":
+        """Return the same without blocks that none of ``views`` reads."""
+        return self if OF_BLOCKS & set(views) else replace(self, blocks=())
 
     @property
     def same(self) -> bool:
         """Whether the encoder is the word features themselves, so that fusing them adds nothing."""
         return self.encoder is self.terms
+
+    @property
+    def views(self) -> frozenset[View]:
+        """The views that can be read of it."""
+        if self.same:
+            return _OF_TERMS
+        return _EVERY if self.blocks else _EVERY - OF_BLOCKS
 
     @property
     def words(self) -> FittedTfidf:
@@ -79,6 +129,7 @@ class Features:
 
     ``meaning``: encoder, dense. ``words``: TF-IDF, sparse. ``both``: encoder and the TF-IDF's singular
     vectors, dense; ``even``: the same in equal shares. ``all``: encoder and TF-IDF side by side, sparse.
+    ``blocks``: the encoder's upper blocks side by side, dense.
     """
 
     maker: FeatureMaker
@@ -95,7 +146,27 @@ class Features:
         if self.maker.same:
             return self.topics
         encode = cached_encode if self.cached else _encode
-        return self._saved("meaning", lambda: encode(self.maker.encoder, self.texts))
+
+        def read() -> Tensor:
+            return self._parted[1] if self.maker.blocks else encode(self.maker.encoder, self.texts)
+
+        return self._saved("meaning", read)
+
+    @cached_property
+    def lower(self) -> Float32[Tensor, "N F"]:
+        """The rows of the upper blocks less the last, side by side."""
+        return self._saved("lower", lambda: self._parted[0])
+
+    @cached_property
+    def _parted(self) -> tuple[Float32[Tensor, "N F"], Float32[Tensor, "N G"]]:
+        """The rows of the blocks below the last, and those of the last, in one pass."""
+        encoder, blocks = self.maker.encoder, self.maker.blocks
+        assert isinstance(encoder, BlockEncoder)  # others have no blocks
+        if self.cached:
+            read = cached_blocks(encoder, self.texts, blocks)
+        else:
+            read = read_blocks(encoder.batches, encoder.width, self.texts, blocks)
+        return torch.cat([read[block] for block in blocks[:-1]], dim=1), read[blocks[-1]]
 
     @cached_property
     def words(self) -> scipy.sparse.csr_array:
@@ -116,6 +187,11 @@ class Features:
     def even(self) -> Float32[Tensor, "N F"]:
         """The dense fusion in equal shares."""
         return self._fused(_WORDS_IN_EVEN)
+
+    @cached_property
+    def blocks(self) -> Float32[Tensor, "N F"]:
+        """The upper blocks side by side."""
+        return torch.cat([self.lower, self.meaning], dim=1).mul_(len(self.maker.blocks) ** -0.5)
 
     def _fused(self, share: float) -> Float32[Tensor, "N F"]:
         joined = torch.cat([self.meaning * math.sqrt(1 - share), self.topics * math.sqrt(share)], dim=1)
@@ -147,9 +223,8 @@ class Features:
 
     def tensors(self, views: Collection[View]) -> dict[str, Tensor]:
         """Return what must be saved so that the dense ``views`` can be restored without the texts."""
-        needed = (
-            {"topics"} if self.maker.same else {"meaning"} | ({"topics"} if OF_TOPICS & set(views) else set())
-        )
+        needed = {"topics"} if self.maker.same else {"meaning"}
+        needed |= {name for name, of in (("topics", OF_TOPICS), ("lower", OF_BLOCKS)) if of & set(views)}
         return {name: getattr(self, name) for name in sorted(needed)} if views else {}
 
     def _saved(self, name: str, make: Callable[[], Tensor]) -> Tensor:

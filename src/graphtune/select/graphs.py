@@ -1,18 +1,19 @@
 """Which graphs a search may use, by name."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphtune.errors import PlanError
 from graphtune.graph import BuiltGraph, Fuse, Given, GraphBuilder, Neighbours, Rows
 from graphtune.select.candidate import Candidate
-from graphtune.select.extent import MANY_NODES
-from graphtune.select.features import DenseView, Features, check_dense
+from graphtune.select.features import MANY_NODES, DenseView, Features, View, check_dense
 from graphtune.table import Links
 
 # Weight of likeness where the user has links of weight 1. It and the view of linked texts were chosen on
 # draws of cora's and citeseer's rows outside their test parts.
 _NEIGHBOURS_BESIDE_LINKS = 0.6
+
+_ALIKE: tuple[DenseView, ...] = ("meaning", "both", "blocks")  # in which likeness is measured
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,23 @@ class NamedGraph:
         return Rows(ids, features.texts, features.dense(self.view), links)
 
 
-def usual(*, links: bool, same: bool, nodes: int) -> tuple[NamedGraph, ...]:
-    """Return the graphs to try; ``links``: there are some, ``same``: the encoder is the TF-IDF itself.
+def usual(*, links: bool, views: Collection[View], nodes: int) -> tuple[NamedGraph, ...]:
+    """Return the graphs to try; ``links``: there are some, ``views``: those that can be read.
 
     From 200,000 nodes on likeness is that of the meaning only.
     """
-    likeness = [NamedGraph("meaning", Neighbours(15, 1.0)), NamedGraph("meaning, sharp", Neighbours(10, 4.0))]
-    same = same or nodes >= MANY_NODES
-    if not same:
-        likeness.append(NamedGraph("both", Neighbours(15, 1.0), "both"))
-        likeness.append(NamedGraph("both, sharp", Neighbours(10, 4.0), "both"))
+    alike: list[DenseView] = [
+        view for view in _ALIKE if view in views and (view == "meaning" or nodes < MANY_NODES)
+    ]
+    likeness: list[NamedGraph] = []
+    for name in alike:
+        likeness += [
+            NamedGraph(name, Neighbours(15, 1.0), name),
+            NamedGraph(f"{name}, sharp", Neighbours(10, 4.0), name),
+        ]
     if not links:
         return tuple(likeness)
-    view: DenseView = "meaning" if same else "even"
+    view: DenseView = "even" if "both" in alike else "meaning"
     fused = Fuse((Given(), Neighbours(15, 1.0)), (1.0, _NEIGHBOURS_BESIDE_LINKS))
     return (NamedGraph("links", Given(), view), NamedGraph("links + likeness", fused, view), *likeness[::2])
 
@@ -59,6 +64,11 @@ def build(
 ) -> Mapping[str, BuiltGraph]:
     """Build every graph over the same rows."""
     return {one.name: one.builder.build(one.rows(features, ids, links)) for one in named}
+
+
+def views_read(candidates: Iterable[Candidate], graphs: Iterable[NamedGraph]) -> frozenset[View]:
+    """Return the views that candidates read, and those that graphs are built on."""
+    return frozenset().union(*(one.reads for one in candidates), (one.view for one in graphs))
 
 
 def check_names(candidates: Collection[Candidate], named: Collection[NamedGraph]) -> None:

@@ -4,7 +4,7 @@ The settings were chosen on held-out pieces of *training* rows of banking77, cli
 snips, subj, mr, cora and citeseer, never on test rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import product
 from pathlib import Path
 from typing import get_args
@@ -23,6 +23,9 @@ from graphtune.select.probe import Probe
 from graphtune.select.propagated import Propagated
 from graphtune.select.smoothed import Smoothed
 
+_SPARSE: tuple[View, ...] = ("words", "all")
+_APART: tuple[View, ...] = ("meaning", "words", "blocks")  # the encoder's views and that of words, not fused
+
 FEW = 50  # labelled rows a class: up to here labels are few
 
 _NEAR, _FAR, _ALONG_LINKS = Hops(2, 0.3), Hops(6, 0.2), Hops(10, 0.1)
@@ -34,30 +37,30 @@ def labels_are_few(labelled: int, classes: int) -> bool:
     return labelled <= FEW * classes
 
 
-def probes(*, few: bool, same: bool, several: bool = False) -> list[Probe]:
-    """Return the graph-free candidates; ``same`` = the encoder is the TF-IDF itself.
+def probes(*, few: bool, views: Collection[View], several: bool = False) -> list[Probe]:
+    """Return the graph-free candidates that read some of ``views``.
 
     Where texts have ``several`` labels, words alone are read by linear SVMs too, whatever their number: each
     label is learned by itself, of rows that are mostly without it.
     """
     if several:
-        sparse: tuple[View, ...] = ("words",) if same else ("words", "all")
+        sparse: list[View] = [view for view in _SPARSE if view in views]
         margins = [Probe(view, strength, "squared hinge") for strength in (1.0, 3.0) for view in sparse]
         return [Probe("meaning", 50.0), *margins, Probe("meaning", 5.0)]
     strengths = (50.0,) if few else (5.0, 50.0)
-    views: tuple[View, ...] = ("meaning", "words")
-    found = [Probe(view, strength) for view in views for strength in strengths]
+    read: list[View] = [view for view in _APART if view in views]
+    found = [Probe(view, strength) for view in read for strength in strengths]
     if few:
         # Of few rows the dense fusion tells as much as the sparse one, in a fraction of the time.
-        return found if same else [*found, Probe("both", 50.0)]
+        return [*found, Probe("both", 50.0)] if "both" in views else found
     # The hinge costs a fraction of the likelihood's time on sparse rows, and is often the better of the two.
-    joined: View = "words" if same else "all"
-    found += [Probe(joined, strength, "squared hinge") for strength in (0.3, 1.0, 3.0)]
-    return found if same else [*found, Probe("all", 20.0)]
+    wide: View = "all" if "all" in views else "words"
+    found += [Probe(wide, strength, "squared hinge") for strength in (0.3, 1.0, 3.0)]
+    return [*found, Probe("all", 20.0)] if "all" in views else found
 
 
-def propagated(named: Sequence[NamedGraph], *, few: bool) -> list[Candidate]:
-    """Return linear candidates over every graph, each followed by its smoothed form.
+def propagated(named: Sequence[NamedGraph], *, few: bool, views: Collection[View]) -> list[Candidate]:
+    """Return linear candidates over every graph that read ``views``, each followed by its smoothed form.
 
     Candidates that share propagated features follow each other, since those are kept.
     """
@@ -65,8 +68,9 @@ def propagated(named: Sequence[NamedGraph], *, few: bool) -> list[Candidate]:
     for graph in named:
         far = _ALONG_LINKS if graph.has_links else _FAR
         reaches = (_NEAR, far) if few else (_NEAR, Hops(2, 0.5))
-        views: tuple[DenseView, ...] = tuple(dict.fromkeys(("meaning", graph.view)))
-        for reach, view in product(reaches, views):
+        several: tuple[DenseView, ...] = ("blocks",) if "blocks" in views else ()
+        read: tuple[DenseView, ...] = tuple(dict.fromkeys(("meaning", graph.view, *several)))
+        for reach, view in product(reaches, read):
             base = Propagated(view, graph.name, reach)
             found += [base, Smoothed(base, graph.name, _SPREAD if few else _SPREAD_NEAR)]
     return found

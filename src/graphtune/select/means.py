@@ -20,7 +20,7 @@ def averaged(standing: Standing, members: Sequence[Candidate]) -> Tried:
 
 def groups(standing: Standing) -> list[tuple[Candidate, ...]]:
     """Return candidates that read different things, and the best few of those with a graph."""
-    meaning, words = _best_probe(standing, "meaning"), _best_probe(standing, "words")
+    meaning, words = best_probe(standing, "meaning"), best_probe(standing, "words")
     free, graph, network = (standing.best(family) for family in ("graph-free", "graph", "network"))
     wanted = [(meaning, words), (free, graph), (graph, network), (meaning, words, graph)]
     found = [tuple(t.candidate for t in group if t is not None) for group in wanted if all(group)]
@@ -45,6 +45,7 @@ def team(standing: Standing, graphs: Collection[str]) -> tuple[Candidate, ...]:
     return members
 
 
-def _best_probe(standing: Standing, view: View) -> Tried | None:
+def best_probe(standing: Standing, view: View) -> Tried | None:
+    """Return the best complete probe of a view."""
     able = [t for t in standing.complete if isinstance(t.candidate, Probe) and t.candidate.view == view]
     return standing.best_of(able)

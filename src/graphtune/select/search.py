@@ -19,7 +19,7 @@ from graphtune.select.journal import Journal
 from graphtune.select.mean import Mean
 from graphtune.select.outcome import Family, Scored
 from graphtune.select.probe import Probe
-from graphtune.select.standing import Standing, Tried
+from graphtune.select.standing import SURE, Standing, Tried
 
 _FINALISTS: dict[Family, int] = {"graph-free": 4, "graph": 4, "network": 1}
 
@@ -43,7 +43,7 @@ class Search:
         self.standing = Standing(self.held_out, few, self.held_out.first)
 
     def run(
-        self, named: Sequence[NamedGraph], *, same: bool, up_to: Family = "network", start: str | None = None
+        self, named: Sequence[NamedGraph], *, up_to: Family = "network", start: str | None = None
     ) -> None:
         """Try everything the grid holds for these graphs, up to one kind, then means of the best.
 
@@ -52,8 +52,9 @@ class Search:
         Where only a first part has judged, the best of each family are then judged by the others too.
         """
         few, standing = self.standing.few, self.standing
-        linear, extent = grid.propagated(named, few=few), Extent.of(self.data, same=same)
-        every = grid.probes(few=few, same=same, several=self.data.several)
+        views, extent = self.data.features.maker.views, Extent.of(self.data)
+        linear = grid.propagated(named, few=few, views=views)
+        every = grid.probes(few=few, views=views, several=self.data.several)
         probes = [probe for probe in every if extent.allows(probe)]
         self.too_large.extend(probe for probe in every if not extent.allows(probe))
         networks = up_to == "network" and not self.data.several
@@ -66,7 +67,7 @@ class Search:
             self._try_all([*probes[:1], *linear[:2]], bar, always=True)
             self._try_all([probe for probe in probes if extent.soon(probe)][1:2], bar, always=True)
             self._try_all(probes, bar)
-            self._try_all(linear, bar)
+            self._try_all(self._worth_reading(linear, named), bar)
             if not few:
                 self._try_all(grid.smoothed(standing.first("graph-free").candidate, named), bar)
             best = standing.best("graph")
@@ -80,8 +81,17 @@ class Search:
         if self._finals(self._finalists()):
             self._try_means(named)
 
+    def _worth_reading(self, linear: list[Candidate], named: Sequence[NamedGraph]) -> list[Candidate]:
+        """Return those that may lead: without several blocks, where the last alone tells clearly more."""
+        standing = self.standing
+        meaning, blocks = means.best_probe(standing, "meaning"), means.best_probe(standing, "blocks")
+        if not meaning or not blocks or standing.lead(meaning, blocks) <= standing.beyond(SURE):
+            return linear
+        views = {one.name: one.view for one in named}
+        return [one for one in linear if "blocks" not in one.reads | {views[name] for name in one.graphs}]
+
     def go_on(
-        self, named: Sequence[NamedGraph], deadline: float, *, same: bool, up_to: Family, start: str | None
+        self, named: Sequence[NamedGraph], deadline: float, *, up_to: Family, start: str | None
     ) -> None:
         """Try what a first deadline left no time for, until another."""
         for candidate in self.late:
@@ -89,7 +99,7 @@ class Search:
         for told in (self.late, self.left_out, self.too_large):
             told.clear()
         self.deadline = deadline
-        self.run(named, same=same, up_to=up_to, start=start)
+        self.run(named, up_to=up_to, start=start)
 
     def run_only(self, candidates: Sequence[Candidate], *, exactly: bool = False) -> None:
         """Try what the user's plan asks for, whatever the time.

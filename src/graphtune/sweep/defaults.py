@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from graphtune.select import Candidate, NamedGraph, Smoothed, grid
-from graphtune.select.features import DenseView
+from graphtune.select.features import DenseView, View
 from graphtune.select.outcome import Family
 from graphtune.select.standing import Standing
 from graphtune.sweep.space import Setting, Space, told
@@ -16,7 +16,7 @@ class Defaults:
 
     space: Space
     graphs: tuple[NamedGraph, ...]  # that `fit` uses, under the names that a search gives them
-    same: bool  # whether the encoder is the TF-IDF itself
+    views: frozenset[View]  # that can be read
 
     def next(self, ended: Collection[Candidate], standing: Standing) -> Setting | None:
         """Return the first setting that is not among those that have ``ended``; None = all have.
@@ -38,7 +38,8 @@ class Defaults:
         return linear + networks + smoothed
 
     def _grid(self, *, few: bool) -> list[Candidate]:
-        return [*grid.probes(few=few, same=self.same), *grid.propagated(self.graphs, few=few)]
+        linear = grid.propagated(self.graphs, few=few, views=self.views)
+        return [*grid.probes(few=few, views=self.views), *linear]
 
     def _linear(self, standing: Standing) -> Sequence[Candidate]:
         return [one for one in self._grid(few=standing.few) if self.space.holds(one)]

@@ -95,7 +95,7 @@ def search_table(
     check_place(into)
     plan = replace(plan, graphs=(), candidates=(), exactly=False, up_to="graph-free")
     ready = Ready.of(without_weightless(table), plan, links, Clock())
-    space = Space.of(asked.space, ready.data, links=links is not None, same=ready.maker.same)
+    space = Space.of(asked.space, ready.data, links=links is not None)
     deadline = begin + asked.budget_seconds
     _check_time(begin, asked)
     held_out = ready.held_out()
@@ -143,7 +143,7 @@ class _Search:
 
     def __post_init__(self) -> None:
         known = usual(
-            links=self.ready.links is not None, same=self.ready.maker.same, nodes=len(self.ready.nodes)
+            links=self.ready.links is not None, views=self.ready.maker.views, nodes=len(self.ready.nodes)
         )
         self.graphs = tuple(named(one.builder, one.view) for one in known)
 
@@ -171,7 +171,7 @@ class _Search:
         return found
 
     def _trials(self, tried: set[Candidate]) -> None:
-        defaults = Defaults(self.space, self.graphs, self.ready.maker.same)
+        defaults = Defaults(self.space, self.graphs, self.ready.maker.views)
         kept = KeptGraphs(self.ready, self.held_out)
         total, done = self.asked.trials + defaults.count(few=self.pool.few), 0
         with progress.bar("search", float(total), "trials") as bar:

@@ -11,8 +11,8 @@ from graphtune import layer, strategy
 from graphtune.graph import Hops
 from graphtune.select import Candidate, NamedGraph, Network, Probe, Propagated, Smoothed, View
 from graphtune.select.data import Data
-from graphtune.select.extent import MANY_NODES, Extent
-from graphtune.select.features import DenseView
+from graphtune.select.extent import Extent
+from graphtune.select.features import MANY_NODES, DenseView
 from graphtune.select.linear import Loss
 from graphtune.select.network import takes
 from graphtune.strategy import Strategy
@@ -50,14 +50,13 @@ class Space:
     structure: Structure
 
     @classmethod
-    def of(cls, which: Which, data: Data, *, links: bool, same: bool) -> "Space":
-        """Return what these data allow; ``links``: there are some, ``same``: the encoder is the TF-IDF."""
-        alone = same or len(data.labels) >= MANY_NODES
-        views: tuple[DenseView, ...] = ("meaning",) if alone else get_args(DenseView)
-        extent = Extent.of(data, same=same)
-        readable: tuple[View, ...] = (
-            ("meaning", "words") if same else ("meaning", "words", "both", "even", "all")
-        )
+    def of(cls, which: Which, data: Data, *, links: bool) -> "Space":
+        """Return what these data allow; ``links``: there are some."""
+        able, dense = data.features.maker.views, get_args(DenseView)
+        many = len(data.labels) >= MANY_NODES
+        views: tuple[DenseView, ...] = ("meaning",) if many else tuple(filter(able.__contains__, dense))
+        extent = Extent.of(data)
+        readable: tuple[View, ...] = tuple(filter(able.__contains__, get_args(View)))
         losses: tuple[Loss, ...] = ("logistic", "squared hinge")
         probes = [Probe(view, loss=loss) for view in readable for loss in losses]
         able = tuple(probe for probe in probes if extent.allows(probe))
