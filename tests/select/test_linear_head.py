@@ -45,6 +45,23 @@ def test_many_classes_with_features_averaged_almost_alike_are_still_learned():
     assert (found.argmax(axis=1) == labels).all()
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("count", [1, 20, 60])
+def test_few_rows_of_many_features_are_learned_as_by_all_features(count, classes):
+    random = np.random.default_rng(1)
+    labels = np.arange(60, dtype=np.int64) % classes
+    x = (random.normal(size=(60, 240)) + random.normal(size=(classes, 240))[labels]).astype(np.float32)
+    x[1::2] = x[::2]  # rows that are there twice, and span less than there are of them
+    rows, own = torch.from_numpy(x[:count]), labels[:count]
+    found = LinearHead.fit(rows, own, classes, strength=0.05)
+    assert found.weight.shape == (240, classes)
+    if len(set(own)) < classes:
+        return
+    new = torch.from_numpy(x[::-1].copy())
+    model = LogisticRegression(C=0.05, max_iter=9999, tol=1e-6).fit(rows.numpy(), own)
+    np.testing.assert_allclose(found.probabilities(new), model.predict_proba(new.numpy()), atol=0.01)
+
+
 def test_weights_count_as_copies():
     x, labels = rows(3, sparse=False)
     weights = np.ones(60, dtype=np.float32)
