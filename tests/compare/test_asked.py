@@ -4,7 +4,7 @@ import pytest
 
 from graphtune import compare, initial, layer, select, strategy
 from graphtune.compare import Offer, families, methods, usual_methods
-from graphtune.encoder import Transformer
+from graphtune.encoder import Transformer, upper_blocks
 from graphtune.errors import PlanError
 from graphtune.layer import GraphLayer
 from graphtune.plan import KINDS, Plan
@@ -63,6 +63,8 @@ def test_every_way_to_tune_the_encoder_is_a_method():
     encoder = Transformer(tiny().name)
     assert methods(["ladder"], OFFER)[0].blocks(encoder) == (1, 2, 3)
     assert methods(["gcn"], OFFER)[0].blocks(encoder) == ()
+    # A search reads several, so that they are encoded before anything is timed.
+    assert methods(["graphtune"], OFFER)[0].blocks(encoder) == upper_blocks(encoder) == (1, 2, 3)
     linked = families(Offer("minilm", links=True, nodes=100))["encoder-graph"]
     assert {next(iter(one.how.candidates[0].graphs)) for one in linked} == {"links + likeness"}
     fixed = families(Offer("static", links=True, nodes=100))

@@ -45,7 +45,7 @@ def test_rows_of_lower_blocks_are_outputs_where_they_are_read(tiny_bert, tmp_pat
     for block, rows in read_blocks(small.batches, 32, texts(9), (1, 2, 3)).items():
         assert float((rows * wanted[block][:9]).sum(dim=1).mean()) > 0.99
     assert json.loads((made.directory / FACTS).read_text())["format"] == 2
-    with pytest.raises(EncoderError, match="block 1, 2, 3 only, not of 0"):
+    with pytest.raises(EncoderError, match="block 1 and block 2 and block 3 only, not of 0"):
         list(made.batches(["the cat"], (0,)))
 
 

@@ -1,6 +1,8 @@
 """Fits that read several blocks of the encoder: what is read, kept, saved and made smaller."""
 
+import json
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,11 +11,14 @@ import torch
 from graphtune.encoder import Transformer, read_blocks, upper_blocks
 from graphtune.errors import PlanError
 from graphtune.graph import Neighbours
+from graphtune.initial import GraphMAE
 from graphtune.plan import Plan
 from graphtune.run import FittedModel, fit_table, load
+from graphtune.run.pretrain import pretrain_table
+from graphtune.run.ready import graphs_of
 from graphtune.run.work import work
-from graphtune.select import Candidate, FeatureMaker, NamedGraph, Probe, Propagated
-from graphtune.select.features import MANY_NODES, readable
+from graphtune.select import Candidate, FeatureMaker, NamedGraph, Network, Probe, Propagated, View, grid
+from graphtune.select.features import BLOCKS_BELOW, views_there
 from graphtune.table import Table, from_lists
 from text_tasks import texts, tiny
 
@@ -124,9 +129,44 @@ def test_an_encoder_without_blocks_is_refused_by_name(encoder):
         assert '"meaning"' in refused.value.fix
 
 
+@pytest.mark.parametrize("encoder", ["tfidf", "static"])
+def test_a_graph_of_blocks_is_refused_without_candidates_too(encoder):
+    asked = plan(graphs=(BLOCKS,), encoder=encoder)
+    for refuse in (lambda: fit_table(table(), plan=asked, into=None), lambda: work(table(), asked, None)):
+        with pytest.raises(PlanError, match=f"and of {encoder} there are none"):
+            refuse()
+
+
+def test_pre_training_refuses_it_too(tmp_path):
+    network = Network(view="blocks", initial=GraphMAE())
+    with pytest.raises(PlanError, match="and of static there are none"):
+        pretrain_table(table(), network=network, encoder="static", into=tmp_path / "pretrained")
+
+
+def test_words_alone_need_no_encoder():
+    asked = plan(Probe("words"), exactly=True, encoder="nobody/not-there")
+    assert graphs_of(asked, links=False, nodes=50) == ()
+    assert fit_table(table(), plan=asked, into=None).candidate == Probe("words")
+
+
+def test_several_labels_a_text_are_probed_in_several_blocks_too():
+    every = get_args(View)
+    assert Probe("blocks") in grid.probes(few=True, views=every, several=True)
+    assert Probe("blocks") not in grid.probes(few=True, views={"meaning", "words"}, several=True)
+
+
+def test_what_is_saved_says_which_blocks_it_reads(tmp_path):
+    fit_table(table(), plan=plan(Probe("blocks"), exactly=True), into=tmp_path / "model")
+    manifest = json.loads((tmp_path / "model/manifest.json").read_text())
+    assert (manifest["format"], manifest["encoder"]["blocks"]) == (6, list(upper_blocks(tiny())))
+    fit_table(table(), plan=plan(Probe("meaning"), exactly=True), into=tmp_path / "plain")
+    manifest = json.loads((tmp_path / "plain/manifest.json").read_text())
+    assert (manifest["format"], manifest["encoder"]["blocks"]) == (3, [])
+
+
 def test_of_many_texts_the_last_block_alone_is_read():
-    assert "blocks" in readable(tiny(), MANY_NODES - 1)
-    assert "blocks" not in readable(tiny(), MANY_NODES)
+    assert "blocks" in views_there(tiny(), BLOCKS_BELOW - 1)
+    assert "blocks" not in views_there(tiny(), BLOCKS_BELOW)
 
 
 def test_the_estimate_counts_texts_of_which_a_block_is_missing():

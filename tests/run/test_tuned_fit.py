@@ -207,7 +207,7 @@ def test_time_that_tuning_has_no_use_for_goes_to_the_search(monkeypatch):
     monkeypatch.setattr("graphtune.run.fit.tuned", late)
     monkeypatch.setattr(Search, "go_on", lambda self, *_, **more: asked.append(more))
     fit_table(table(), plan=plan(tune=True, up_to="graph-free"), into=None)
-    assert asked == [{"same": False, "up_to": "graph-free", "start": None}]
+    assert asked == [{"up_to": "graph-free", "start": None}]
 
 
 def test_the_time_it_has_is_kept(tmp_path):

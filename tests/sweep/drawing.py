@@ -7,7 +7,7 @@ from corpus import setting
 
 from graphtune.encoder import Static, Tfidf
 from graphtune.select import FeatureMaker, View
-from graphtune.select.features import readable
+from graphtune.select.features import views_there
 from graphtune.select.graphs import usual
 from graphtune.sweep.space import Space, Which
 from graphtune.sweep.structure import named
@@ -24,7 +24,7 @@ def space(which: Which = "all", *, links: bool = False, same: bool = False) -> S
 
 def views(*, same: bool = False) -> frozenset[View]:
     """Return the views that are read of texts without a transformer."""
-    return readable(Tfidf() if same else Static(), 45)
+    return views_there(Tfidf() if same else Static(), 45)
 
 
 def graphs(*, links: bool = False, same: bool = False) -> tuple:

@@ -18,7 +18,7 @@ from graphtune.encoder import Transformer, from_name
 from graphtune.graph import GraphBuilder, Hops
 from graphtune.plan import KINDS, Plan
 from graphtune.select import Candidate, Majority, Nearest, Network, Probe, Propagated, Smoothed
-from graphtune.select.features import DenseView, readable
+from graphtune.select.features import DenseView, views_there
 from graphtune.select.graphs import usual
 
 _LOGISTIC = (1.0, 10.0, 100.0)  # scikit-learn's C
@@ -41,7 +41,7 @@ class Offer:
     @property
     def graph(self) -> tuple[str, DenseView]:
         """Name and view of the graph that single methods read."""
-        views = readable(from_name(self.encoder), self.nodes)
+        views = views_there(from_name(self.encoder), self.nodes, blocks=False)
         named = usual(links=self.links, views=views, nodes=self.nodes)
         wanted = "links + likeness" if self.links else "meaning"
         return wanted, next(one.view for one in named if one.name == wanted)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from graphtune.encoder import BlockEncoder, Transformer
+from graphtune.encoder import BlockEncoder, Transformer, upper_blocks
 from graphtune.errors import PlanError
 from graphtune.plan import Plan
 from graphtune.select import TextGCN, Window
-from graphtune.select.features import OF_MEANING
+from graphtune.select.features import OF_BLOCKS, OF_MEANING
+from graphtune.select.graphs import views_read
 from graphtune.select.side import BesideEncoder, blocks_of
 
 _LONGEST = 80
@@ -88,10 +89,15 @@ class Method:
 
     def blocks(self, encoder: BlockEncoder) -> tuple[int, ...]:
         """Return the blocks of the encoder whose rows it reads beside the last."""
-        if isinstance(self.how, Outside) or not isinstance(encoder, Transformer):
+        if isinstance(self.how, Outside):
             return ()
+        searched = not self.how.candidates
+        named = OF_BLOCKS & views_read(self.how.candidates, self.how.graphs)
+        upper = upper_blocks(encoder) if searched or named else ()
+        if not isinstance(encoder, Transformer):
+            return upper
         reading = (one for one in self.how.candidates if isinstance(one, BesideEncoder))
-        return tuple(block for one in reading for block in blocks_of(encoder, one.blocks))
+        return (*upper, *(block for one in reading for block in blocks_of(encoder, one.blocks)))
 
     @property
     def said(self) -> str:

@@ -81,6 +81,7 @@ def export(
         MissingExtraError: ONNX or ONNX Runtime is not installed.
     """
     check_extra()
+    encoder.check_blocks(lower)
     loaded = LoadedTransformer.load(encoder.directory, torch.device("cpu"), torch.float32)
     backend = getattr(loaded.tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -92,7 +93,6 @@ def export(
     loaded.tokens(["to set where texts are cut"], limit)
     into.mkdir(parents=True)
     backend.save(str(into / TOKENIZER))
-    encoder.check_blocks(lower)
     rows = _Rows(loaded.model, encoder.pooled_by, lower).eval()
     _write(rows, into / MODEL, encoder.name)
     write_logits(into / MODEL, maps)

@@ -29,6 +29,7 @@ from graphtune.encoder.onnx import (
     LoadedOnnx,
     copy_onnx,
     loaded_onnx,
+    lower_row,
     padded_batch,
     session_of,
     write_facts,
@@ -115,12 +116,13 @@ class Int8:
                 fix=f"use some of {', '.join(every)}.",
             )
         make: Quantise = {"token": _by_token, "batch": _by_batch, "calibrated": _calibrated}[self.scales]
-        wanted = _rows(loaded, feeds)
+        names = [ROW, *map(lower_row, encoder.facts.lower)]
+        wanted = _rows(loaded, feeds, names)
         say(f"quantising {len(every)} weights")
 
         def cosine(kept: tuple[str, ...]) -> float:
             session = session_of(make(model, kept, feeds), torch.get_num_threads())
-            found = _rows(replace(loaded, session=session), feeds)
+            found = _rows(replace(loaded, session=session), feeds, names)
             return mean_cosine(torch.from_numpy(wanted), torch.from_numpy(found))
 
         kept = kept_in_float(cosine, every, self.keep, self.cosine)
@@ -206,5 +208,6 @@ def _feeds(loaded: LoadedOnnx, texts: Sequence[str], limit: int) -> Iterator[Fee
         yield {"input_ids": ids, "attention_mask": mask}
 
 
-def _rows(loaded: LoadedOnnx, feeds: list[Feed]) -> Float32[np.ndarray, "T F"]:
-    return np.concatenate([loaded.session.run([ROW], feed)[0] for feed in feeds])
+def _rows(loaded: LoadedOnnx, feeds: list[Feed], names: list[str]) -> Float32[np.ndarray, "T F"]:
+    """Return the rows of every block that is an output, one block's of a batch below another's."""
+    return np.concatenate([rows for feed in feeds for rows in loaded.session.run(names, feed)])

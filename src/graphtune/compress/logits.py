@@ -44,7 +44,7 @@ def module_of(maps: Sequence[nn.Linear]) -> nn.Sequential:
 
 
 def write_logits(file: Path, maps: Sequence[nn.Linear]) -> bool:
-    """Give an exported encoder these logits as its second output, and no others; say whether it changed."""
+    """Give an exported encoder these logits as an output beside its rows; say whether it changed."""
     import onnx
 
     model = onnx.load(file)

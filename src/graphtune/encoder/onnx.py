@@ -139,10 +139,9 @@ class Onnx:
         """
         wrong = [block for block in blocks if block not in self.blocks]
         if wrong:
-            known = ", ".join(map(str, self.blocks))
+            known = " and ".join(f"block {block}" for block in self.blocks)
             raise EncoderError(
-                f"The exported encoder '{self.name}' has the output of block {known} only, "
-                f"not of {wrong[0]}.",
+                f"The exported encoder '{self.name}' has the output of {known} only, not of {wrong[0]}.",
                 fix="use the transformer that it was exported from.",
             )
         rows = [row for row, text in enumerate(texts) if text.strip()]

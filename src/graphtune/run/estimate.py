@@ -92,7 +92,8 @@ def _advice(todo: Work, total: float, memory: Mapping[str, int], available: int 
     slow = total > budget
     large = available is not None and peak > available
     read = slow and todo.encoder.seconds > _MOSTLY * min(budget, todo.needed)
-    named = OF_BLOCKS & views_read(todo.plan.candidates, todo.plan.graphs)
+    graphs = todo.named if todo.plan.candidates else todo.plan.graphs
+    named = OF_BLOCKS & views_read(todo.plan.candidates, graphs)
     if (read or large) and not named and isinstance(from_name(todo.plan.encoder), Transformer):
         yield from _static_instead(todo, peak, read=read, large=large)
     whole = sum(room(todo.sizes(whole=True)).values())

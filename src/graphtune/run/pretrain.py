@@ -12,6 +12,7 @@ from graphtune.initial import Usual
 from graphtune.initial.layers_file import LayersFacts, check_layers_place, write_layers
 from graphtune.model.graph import hops_of
 from graphtune.progress import say
+from graphtune.run.ready import check_blocks
 from graphtune.select import FeatureMaker
 from graphtune.select.graphs import build, usual
 from graphtune.select.network import Network
@@ -63,7 +64,8 @@ def pretrain_table(
     texts = tuple(table.texts[row] for row in rows)
     say(f"encoding {len(texts)} texts with {encoder}")
     fitted = reader.fit(texts)
-    features = FeatureMaker(fitted, None).features(texts)
+    check_blocks(encoder, {network.view})
+    features = FeatureMaker.of(fitted, None, {network.view}).features(texts)
     x = features.dense(network.view)
     named = replace(usual(links=links is not None, views={"meaning"}, nodes=len(rows))[0], view=network.view)
     graph = build([named], features, tuple(table.ids[row] for row in rows), links)[named.name].graph

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from graphtune.encoder import Tfidf, from_name, upper_blocks
+from graphtune.encoder import Tfidf, from_name
 from graphtune.errors import PlanError
 from graphtune.graph import Words
 from graphtune.plan import Plan
@@ -16,7 +16,15 @@ from graphtune.progress import say
 from graphtune.run.class_names import with_class_names
 from graphtune.run.split import Split, split_rows
 from graphtune.select import Data, FeatureMaker, NamedGraph, NewRows
-from graphtune.select.features import OF_BLOCKS, OF_MEANING, OF_TOPICS, OF_WORDS, View, readable
+from graphtune.select.features import (
+    OF_BLOCKS,
+    OF_MEANING,
+    OF_TOPICS,
+    OF_WORDS,
+    View,
+    has_blocks,
+    views_there,
+)
 from graphtune.select.graphs import build, check_names, usual, views_read
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.table import Links, Table
@@ -73,8 +81,7 @@ class Ready:
         nodes = split.nodes(transductive=plan.transductive)
         texts = tuple(table.texts[row] for row in nodes)
         encoder = from_name(plan.encoder)
-        able = readable(encoder, len(nodes))
-        named = graphs_of(plan, links=links is not None, views=able, nodes=len(nodes))
+        named = graphs_of(plan, links=links is not None, nodes=len(nodes))
         views = views_of(plan, named, len(nodes))
         same = encoder == Tfidf()  # so that its rows are those of the words
         with clock.stage("words"):
@@ -140,29 +147,40 @@ def views_of(plan: Plan, graphs: Collection[NamedGraph], nodes: int) -> frozense
     Raises:
         PlanError: the plan names the view of several blocks for an encoder that has not several.
     """
-    if not plan.candidates:
-        return readable(from_name(plan.encoder), nodes)
     read = views_read(plan.candidates, graphs)
-    if OF_BLOCKS & read and len(upper_blocks(from_name(plan.encoder))) < 2:
-        raise PlanError(
-            f'The view "blocks" reads several blocks of a transformer, and of {plan.encoder} there are none '
-            "to be read.",
-            fix='use a transformer such as minilm, or the view "meaning".',
-        )
+    check_blocks(plan.encoder, read)
+    if not plan.candidates:
+        return read | views_there(from_name(plan.encoder), nodes)
     # A probe reads the meaning, to hold others against.
     return read if plan.exactly else read | frozenset[View]({"meaning"})
 
 
-def graphs_of(plan: Plan, *, links: bool, views: Collection[View], nodes: int) -> tuple[NamedGraph, ...]:
-    """Return the graphs a fit builds; ``links``: there are some, ``views``: those that can be read.
+def check_blocks(encoder: str, views: Collection[View]) -> None:
+    """See that several blocks are read of an encoder that has them alone.
+
+    Raises:
+        PlanError: the view of several blocks is among ``views``, and the encoder has not several.
+    """
+    if OF_BLOCKS & frozenset(views) and not has_blocks(from_name(encoder)):
+        raise PlanError(
+            f'The view "blocks" reads several blocks of a transformer, and of {encoder} there are none '
+            "to be read.",
+            fix='use a transformer such as minilm, or the view "meaning".',
+        )
+
+
+def graphs_of(plan: Plan, *, links: bool, nodes: int) -> tuple[NamedGraph, ...]:
+    """Return the graphs a fit builds; ``links``: there are some.
 
     Raises:
         PlanError: the plan's candidates read graphs that are not there, or that no candidate can read.
     """
+    asked = frozenset().union(*(candidate.graphs for candidate in plan.candidates))
+    # What reads no graph, such as linear models of words, needs no encoder to be there.
+    views = views_there(from_name(plan.encoder), nodes, blocks=bool(asked) or not plan.candidates)
     named = plan.graphs or usual(links=links, views=views, nodes=nodes)
     check_names(plan.candidates, named)
     if plan.exactly or plan.up_to == "graph-free":
-        asked = frozenset().union(*(candidate.graphs for candidate in plan.candidates))
         named = tuple(one for one in named if one.name in asked)
     if any(isinstance(one.builder, Words) for one in named):
         raise PlanError(

@@ -3,7 +3,7 @@
 import json
 import platform
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,10 @@ from graphtune.select.calibration import Calibration
 from graphtune.select.features import OF_WORDS
 from graphtune.select.fitted_exported import FittedExported
 from graphtune.select.fitted_tuned import FittedTuned
-from graphtune.select.graphs import views_read
 from graphtune.select.rejection import Rejection
 
-FORMAT = 5  # of the directory; raised whenever an older graphtune could not read it
-_PLAIN = 3  # of one that was not made smaller, which older ones can read
+FORMAT = 6  # of the directory; raised whenever an older graphtune could not read it
+_SMALLER, _PLAIN = 5, 3  # of one that reads one block of its encoder: made smaller, or not
 MANIFEST = "manifest.json"
 _ENCODER = "encoder"  # folder of a tuned encoder that serves by itself, or of one made smaller
 _COMPRESSION = "compression.json"
@@ -71,7 +70,7 @@ def save(model: FittedModel, directory: Path) -> None:
         _write_parts(model, place)
         files = digests(place)
         manifest = {
-            "format": _PLAIN if model.compression is None and carried_by(model) is None else FORMAT,
+            "format": _format_of(model),
             "graphtune": graphtune.__version__,
             "torch": torch.__version__,
             "python": platform.python_version(),
@@ -80,11 +79,18 @@ def save(model: FittedModel, directory: Path) -> None:
                 "name": model.plan.encoder,
                 "fingerprint": model.maker.encoder.fingerprint,
                 "serves": isinstance(model.predictor, FittedTuned | FittedExported),
+                "blocks": list(model.maker.blocks),
             },
             "labels": model.label_kind,
             "files": files,
         }
         write_json(place / MANIFEST, manifest)
+
+
+def _format_of(model: FittedModel) -> int:
+    if model.maker.blocks:
+        return FORMAT
+    return _PLAIN if model.compression is None and carried_by(model) is None else _SMALLER
 
 
 def load(directory: Path) -> FittedModel:
@@ -193,12 +199,12 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     carried = Transformer(str(own)) if own.is_dir() and exported is None and not serves else exported
     plan = _read_plan(directory / "plan.toml", carried)
     candidate = plan.candidates[0]
-    words, views = _read_words(directory), views_read(plan.candidates, plan.graphs)
+    words, blocks = _read_words(directory), tuple(map(int, manifest["encoder"].get("blocks", ())))
     if carried is None:
-        maker = _maker(plan, words, views, None if own.is_dir() else fingerprint)
+        maker = _maker(plan, words, blocks, None if own.is_dir() else fingerprint)
     else:
-        base = _base_maker(plan, words, views) if serves else None
-        maker = base or FeatureMaker.of(carried, words, views)
+        base = _base_maker(plan, words, blocks) if serves else None
+        maker = base or FeatureMaker(carried, words, blocks)
     outcome = outcome_from_json(json.loads((directory / "metrics.json").read_text(encoding="utf-8")))
     facts = json.loads((directory / "calibration.json").read_text(encoding="utf-8"))
     weights = facts["weights"]
@@ -282,7 +288,7 @@ def _read_words(directory: Path) -> FittedTfidf | None:
 
 
 def _maker(
-    plan: Plan, words: FittedTfidf | None, views: Collection[View], fingerprint: str | None
+    plan: Plan, words: FittedTfidf | None, blocks: tuple[int, ...], fingerprint: str | None
 ) -> FeatureMaker:
     encoder = from_name(plan.encoder)
     fitted = words if words is not None and encoder == Tfidf() else encoder.fit(())
@@ -291,13 +297,13 @@ def _maker(
             f"The encoder {plan.encoder} is no longer the one this model was trained with.",
             fix="put the encoder back as it was, or fit the model again.",
         )
-    return FeatureMaker.of(fitted, words, views)
+    return FeatureMaker(fitted, words, blocks)
 
 
-def _base_maker(plan: Plan, words: FittedTfidf | None, views: Collection[View]) -> FeatureMaker | None:
+def _base_maker(plan: Plan, words: FittedTfidf | None, blocks: tuple[int, ...]) -> FeatureMaker | None:
     """Return what the encoder that was tuned makes of texts; None where it is not there any more."""
     try:
-        return _maker(plan, words, views, None)
+        return _maker(plan, words, blocks, None)
     except EncoderError:
         return None
 

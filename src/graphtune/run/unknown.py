@@ -11,6 +11,7 @@ from graphtune.progress import say
 from graphtune.run.figures import unknown_figures
 from graphtune.run.fitted import FittedModel
 from graphtune.run.ready import Ready
+from graphtune.select.features import OF_MEANING
 from graphtune.select.held_out import HeldOut
 from graphtune.select.outcome import UnknownReport
 from graphtune.select.rejection import LEAST, Rejection, by_examples, rejection, signs
@@ -73,7 +74,7 @@ def told(
     ready: Ready, held_out: HeldOut, chosen: Tried, seed: int
 ) -> tuple[Rejection, Float64[np.ndarray, "T 2"]] | None:
     """Return how texts of no class are told by what serves; None where the plan reads no meaning."""
-    if "meaning" not in ready.views:
+    if not ready.views & OF_MEANING:
         return None
     parts = held_out.parts[: chosen.parts]
     return rejection(ready.data, parts, chosen.probabilities, ready.teach, seed)

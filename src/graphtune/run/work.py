@@ -26,7 +26,7 @@ from graphtune.run.unknown import set_apart
 from graphtune.run.within import within
 from graphtune.select import Candidate, NamedGraph, TextGCN, Window
 from graphtune.select.extent import Extent
-from graphtune.select.features import OF_BLOCKS, OF_TOPICS, View, readable
+from graphtune.select.features import OF_BLOCKS, OF_TOPICS, View, views_there
 from graphtune.select.grid import labels_are_few, probes
 from graphtune.select.held_out import HeldOut, Part
 from graphtune.table import Links, Table
@@ -35,6 +35,7 @@ from graphtune.table import Links, Table
 # took 0.3 to 0.5 ms and r8 mostly 0.45 to 0.7; with many, most took 3 to 6 (trec6, mr, chnsenticorp,
 # thucnews_title), but cr 0.6 and the long texts of webkb and r8 10 to 15.
 _FEW, _MANY = 0.5e-3, 3e-3
+_WITH_BLOCKS = 2.0  # times the seconds of a search, where several blocks of the encoder are read
 _ALL, _ALWAYS = 30, 3  # candidates that come to so much; those tried whatever the time
 _STARTED = 3  # candidates that come to a network from a pre-trained one, which is tried whatever the time
 _FINALISTS = 0.15  # of the candidates, by cost: those that the parts after the first judge too
@@ -185,7 +186,7 @@ class Work:
         encoder, plan = from_name(name), replace(self.plan, encoder=name)
         topics = self.words.width(self.nodes)
         # What a plan names stays as it is; of those that a search tries, another encoder may not have all.
-        able = readable(encoder, self.nodes)
+        able = views_there(encoder, self.nodes)
         named = self.named if plan.graphs else tuple(one for one in self.named if one.view in able)
         if isinstance(encoder, Tfidf):
             pace = EncoderPace(topics, tuple(map(len, self.texts)), 0, 0.0, 0.0, 0.0)
@@ -201,7 +202,8 @@ class Work:
 
     @property
     def _part(self) -> float:
-        return (_FEW if self.few else _MANY) * self.nodes
+        a_node = _FEW if self.few else _MANY
+        return a_node * self.nodes * (_WITH_BLOCKS if OF_BLOCKS & self.views else 1.0)
 
     def _dense(self, part: int) -> float:
         texts = len(self.texts[part])
@@ -239,8 +241,7 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
     nodes = split.nodes(transductive=plan.transductive)
     texts = _texts(table, nodes)
     words = word_pace(plan.words, texts)
-    able = readable(from_name(plan.encoder), len(nodes))
-    named = graphs_of(plan, links=links is not None, views=able, nodes=len(nodes))
+    named = graphs_of(plan, links=links is not None, nodes=len(nodes))
     views_of(plan, named, len(nodes))  # which refuses what the encoder has not
     judging = split.tested(table.labels)
     new = (split.val[:0], judging[:0]) if plan.transductive else (split.val, judging)

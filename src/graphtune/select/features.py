@@ -39,6 +39,7 @@ _OF_TERMS = frozenset[View]({"meaning", "words"})  # where the encoder is the TF
 _EVERY = frozenset[View](get_args(View))
 
 MANY_NODES = 200_000  # from here on a further dense view is too much: features as large again, another search
+BLOCKS_BELOW = 30_000  # nodes; several blocks are up to ten times the numbers of the last, and a long search
 
 # Squared length that word features have in each fusion.
 _WORDS_IN_BOTH = 0.3
@@ -46,12 +47,20 @@ _WORDS_IN_EVEN = 0.5
 _WORDS_IN_ALL = 0.7
 
 
-def readable(encoder: object, nodes: int) -> frozenset[View]:
-    """Return the views there are of so many texts that an encoder reads."""
+def views_there(encoder: object, nodes: int, *, blocks: bool = True) -> frozenset[View]:
+    """Return the views there are of so many texts that an encoder reads.
+
+    Unless ``blocks``, it is not asked for several blocks, for which it has to be there.
+    """
     if encoder == Tfidf():
         return _OF_TERMS
-    several = len(upper_blocks(encoder)) > 1 and nodes < MANY_NODES
+    several = blocks and nodes < BLOCKS_BELOW and has_blocks(encoder)
     return _EVERY if several else _EVERY - OF_BLOCKS
+
+
+def has_blocks(encoder: object) -> bool:
+    """Say whether several blocks of an encoder can be read."""
+    return len(upper_blocks(encoder)) > 1
 
 
 def check_dense(view: str, reader: str) -> None:
@@ -83,10 +92,11 @@ class FeatureMaker:
         Raises:
             ValueError: several blocks are to be read of an encoder that has one, or none.
         """
-        blocks = upper_blocks(encoder) if OF_BLOCKS & set(views) else ()
-        if len(blocks) < 2 and OF_BLOCKS & set(views):
+        if not OF_BLOCKS & frozenset(views):
+            return cls(encoder, terms)
+        if not has_blocks(encoder):
             raise ValueError("its encoder does not have the blocks that are read of it")
-        return cls(encoder, terms, blocks)
+        return cls(encoder, terms, upper_blocks(encoder))
 
     def only(self, views: Collection[View]) -> "FeatureMaker":
         """Return the same without blocks that none of ``views`` reads."""

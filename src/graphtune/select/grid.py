@@ -46,7 +46,8 @@ def probes(*, few: bool, views: Collection[View], several: bool = False) -> list
     if several:
         sparse: list[View] = [view for view in _SPARSE if view in views]
         margins = [Probe(view, strength, "squared hinge") for strength in (1.0, 3.0) for view in sparse]
-        return [Probe("meaning", 50.0), *margins, Probe("meaning", 5.0)]
+        blocks = [Probe("blocks", 50.0)] if "blocks" in views else []
+        return [Probe("meaning", 50.0), *margins, Probe("meaning", 5.0), *blocks]
     strengths = (50.0,) if few else (5.0, 50.0)
     read: list[View] = [view for view in _APART if view in views]
     found = [Probe(view, strength) for view in read for strength in strengths]

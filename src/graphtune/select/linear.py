@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NEVER = -30.0  # logit of a class without training rows
 _TOLERANCE = 1e-4  # largest entry of the gradient at which the optimum is reached
 _STEEPNESS = 3.0  # of the sigmoid of a margin, so that means can be taken with other probabilities
-_FEW_ROWS = 2  # times the rows are at most the features: turning them to their own space is then worth it
+_FEW_ROWS, _ROWS_A_CLASS = 2, 20  # where turning rows to their own space is worth it, see `_spans_little`
 _SHARE_OF_SLOPE = 0.05  # the same as a share of the gradient at zero weights
 
 Matrix = Tensor | scipy.sparse.csr_array
@@ -78,7 +78,7 @@ class LinearHead:
             if loss == "squared hinge":
                 model = LinearSVC(C=strength, random_state=0)
             else:
-                if isinstance(matrix, np.ndarray) and _FEW_ROWS * len(matrix) <= width:
+                if isinstance(matrix, np.ndarray) and _spans_little(matrix, len(seen)):
                     matrix, basis = _turned(matrix)
                 tolerance = min(_TOLERANCE, _SHARE_OF_SLOPE * _first_slope(matrix, labels, weights))
                 model = LogisticRegression(C=strength, max_iter=200, tol=tolerance)
@@ -168,13 +168,21 @@ def _blas() -> "ThreadpoolController":
     return ThreadpoolController()
 
 
+def _spans_little(x: Float32[np.ndarray, "T F"], classes: int) -> bool:
+    """Say whether turning rows to the space they span saves more than it takes.
+
+    It takes rows² × features, and saves a share of rows × features × classes in every step.
+    """
+    rows, features = x.shape
+    return _FEW_ROWS * rows <= features and rows <= _ROWS_A_CLASS * classes
+
+
 def _turned(
     x: Float32[np.ndarray, "T F"],
 ) -> tuple[Float32[np.ndarray, "T T"], Float64[np.ndarray, "F T"]]:
     """Return the coordinates of rows in the space that they span, and its orthonormal basis.
 
-    Weights of least norm lie in that space (the representer theorem), so that a linear model of as many
-    features as rows is the same model, learned in a fraction of the time.
+    Penalised weights lie in that space (the representer theorem): what is learned there is the same model.
     """
     basis, coordinates = np.linalg.qr(x.T.astype(np.float64))
     return coordinates.T.astype(np.float32), basis

@@ -1,9 +1,10 @@
-"""Which candidates are worth averaging."""
+"""Which candidates are worth averaging, and which are worth trying."""
 
 from collections.abc import Collection, Sequence
 
 from graphtune.select.candidate import Candidate
 from graphtune.select.features import View
+from graphtune.select.graphs import NamedGraph
 from graphtune.select.mean import Mean, mean
 from graphtune.select.probe import Probe
 from graphtune.select.smoothed import Smoothed
@@ -20,7 +21,7 @@ def averaged(standing: Standing, members: Sequence[Candidate]) -> Tried:
 
 def groups(standing: Standing) -> list[tuple[Candidate, ...]]:
     """Return candidates that read different things, and the best few of those with a graph."""
-    meaning, words = best_probe(standing, "meaning"), best_probe(standing, "words")
+    meaning, words = _best_probe(standing, "meaning"), _best_probe(standing, "words")
     free, graph, network = (standing.best(family) for family in ("graph-free", "graph", "network"))
     wanted = [(meaning, words), (free, graph), (graph, network), (meaning, words, graph)]
     found = [tuple(t.candidate for t in group if t is not None) for group in wanted if all(group)]
@@ -45,7 +46,26 @@ def team(standing: Standing, graphs: Collection[str]) -> tuple[Candidate, ...]:
     return members
 
 
-def best_probe(standing: Standing, view: View) -> Tried | None:
-    """Return the best complete probe of a view."""
+def worth_reading(
+    standing: Standing, linear: Sequence[Candidate], named: Sequence[NamedGraph]
+) -> list[Candidate]:
+    """Return those that may lead: without several blocks, where the last alone tells clearly more.
+
+    The probes of both are compared on the parts that both were judged by: one that was given up, being behind
+    what reads a graph, need not be behind the other.
+    """
+    meaning, blocks = _longest_judged(standing, "meaning"), _longest_judged(standing, "blocks")
+    if not meaning or not blocks or standing.lead(meaning, blocks) <= standing.beyond(SURE):
+        return [*linear]
+    views = {one.name: one.view for one in named}
+    return [one for one in linear if "blocks" not in one.reads | {views[name] for name in one.graphs}]
+
+
+def _longest_judged(standing: Standing, view: View) -> Tried | None:
+    able = [t for t in standing.tried.values() if isinstance(t.candidate, Probe) and t.candidate.view == view]
+    return max(able, key=lambda tried: (tried.parts, standing.merit(tried)), default=None)
+
+
+def _best_probe(standing: Standing, view: View) -> Tried | None:
     able = [t for t in standing.complete if isinstance(t.candidate, Probe) and t.candidate.view == view]
     return standing.best_of(able)

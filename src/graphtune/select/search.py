@@ -19,7 +19,7 @@ from graphtune.select.journal import Journal
 from graphtune.select.mean import Mean
 from graphtune.select.outcome import Family, Scored
 from graphtune.select.probe import Probe
-from graphtune.select.standing import SURE, Standing, Tried
+from graphtune.select.standing import Standing, Tried
 
 _FINALISTS: dict[Family, int] = {"graph-free": 4, "graph": 4, "network": 1}
 
@@ -67,7 +67,7 @@ class Search:
             self._try_all([*probes[:1], *linear[:2]], bar, always=True)
             self._try_all([probe for probe in probes if extent.soon(probe)][1:2], bar, always=True)
             self._try_all(probes, bar)
-            self._try_all(self._worth_reading(linear, named), bar)
+            self._try_all(means.worth_reading(standing, linear, named), bar)
             if not few:
                 self._try_all(grid.smoothed(standing.first("graph-free").candidate, named), bar)
             best = standing.best("graph")
@@ -80,15 +80,6 @@ class Search:
                 self._try_all(grid.smoothed(standing.first().candidate, named), bar)
         if self._finals(self._finalists()):
             self._try_means(named)
-
-    def _worth_reading(self, linear: list[Candidate], named: Sequence[NamedGraph]) -> list[Candidate]:
-        """Return those that may lead: without several blocks, where the last alone tells clearly more."""
-        standing = self.standing
-        meaning, blocks = means.best_probe(standing, "meaning"), means.best_probe(standing, "blocks")
-        if not meaning or not blocks or standing.lead(meaning, blocks) <= standing.beyond(SURE):
-            return linear
-        views = {one.name: one.view for one in named}
-        return [one for one in linear if "blocks" not in one.reads | {views[name] for name in one.graphs}]
 
     def go_on(
         self, named: Sequence[NamedGraph], deadline: float, *, up_to: Family, start: str | None

@@ -148,18 +148,21 @@ class Standing:
     def lead(self, better: Tried, other: Tried) -> float:
         """Return how far ``better`` leads, in standard errors of the paired difference over the rows.
 
-        It is counted in right answers; with few labels in likelihood, which tells more of each row.
+        It is counted in right answers; with few labels in likelihood, which tells more of each row. Where one
+        was judged by fewer parts, the rows of these count.
         """
         if self.few:
             return self.likelier(better, other)
-        return self._in_errors(better.right.astype(float) - other.right)
+        rows = min(len(better.right), len(other.right))
+        return self._in_errors(better.right[:rows].astype(float) - other.right[:rows])
 
     def likelier(self, better: Tried, other: Tried) -> float:
         """Return how far ``better`` leads in likelihood, in standard errors as `lead`."""
-        return self._in_errors(other.losses - better.losses)
+        rows = min(len(better.losses), len(other.losses))
+        return self._in_errors(other.losses[:rows] - better.losses[:rows])
 
     def _in_errors(self, lead: Float64[np.ndarray, " B"]) -> float:
-        error = float(lead.std() / np.sqrt(self.rows))
+        error = float(lead.std() / np.sqrt(max(1, min(self.rows, len(lead)))))
         return float(lead.mean()) / max(error, 1e-12)
 
     def merit(self, tried: Tried) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from graphtune.select import Candidate, NamedGraph, Smoothed, grid
+from graphtune.select import Candidate, NamedGraph, Smoothed, grid, means
 from graphtune.select.features import DenseView, View
 from graphtune.select.outcome import Family
 from graphtune.select.standing import Standing
@@ -42,7 +42,8 @@ class Defaults:
         return [*grid.probes(few=few, views=self.views), *linear]
 
     def _linear(self, standing: Standing) -> Sequence[Candidate]:
-        return [one for one in self._grid(few=standing.few) if self.space.holds(one)]
+        worth = means.worth_reading(standing, self._grid(few=standing.few), self.graphs)
+        return [one for one in worth if self.space.holds(one)]
 
     def _further(self, standing: Standing) -> Sequence[Candidate]:
         few, free = standing.few, self._best(standing, "graph-free")
