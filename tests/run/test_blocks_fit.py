@@ -143,10 +143,12 @@ def test_pre_training_refuses_it_too(tmp_path):
         pretrain_table(table(), network=network, encoder="static", into=tmp_path / "pretrained")
 
 
-def test_words_alone_need_no_encoder():
-    asked = plan(Probe("words"), exactly=True, encoder="nobody/not-there")
-    assert graphs_of(asked, links=False, nodes=50) == ()
-    assert fit_table(table(), plan=asked, into=None).candidate == Probe("words")
+def test_where_no_graph_is_read_the_encoder_is_not_asked_for_its_blocks(monkeypatch):
+    def asked(encoder):
+        pytest.fail(f"{encoder} was asked")
+
+    monkeypatch.setattr("graphtune.select.features.upper_blocks", asked)
+    assert graphs_of(plan(Probe("words"), exactly=True), links=False, nodes=50) == ()
 
 
 def test_several_labels_a_text_are_probed_in_several_blocks_too():
