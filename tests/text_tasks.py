@@ -15,6 +15,7 @@ from graphtune.encoder.tunable import TunableTransformer
 from graphtune.graph import GraphBuilder, TextGraph
 from graphtune.layer import GCN
 from graphtune.model import CoupledModel, Model, TextModel, TextTask
+from graphtune.table import Table, from_lists
 from tiny_bert import write_tiny_bert
 
 _WORDS = (("cat", "dog", "mat"), ("red", "blue", "tree"), ("ran", "sat", "quick"))
@@ -33,6 +34,15 @@ def texts(count: int = 48) -> tuple[list[str], torch.Tensor]:
     labels = torch.arange(count) % 3
     found = [" ".join(["the", *random.permutation([*random.choice(_WORDS[c], 2), "on"])]) for c in labels]
     return found, labels
+
+
+def table(labelled: int = 24) -> Table:
+    """Return a table of such texts, 72 to train on and 24 to test; the others have no label."""
+    found, truth = texts(96)
+    names = [f"class {number}" for number in truth.tolist()]
+    split = ["train"] * 72 + ["test"] * 24
+    given = [name if row < labelled or row >= 72 else None for row, name in enumerate(names)]
+    return from_lists(found, given, split=split)
 
 
 def small_text_task(frozen: int, *, val: int = 12, teacher: bool = False) -> TextTask:

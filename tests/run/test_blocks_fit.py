@@ -19,8 +19,7 @@ from graphtune.run.ready import graphs_of
 from graphtune.run.work import work
 from graphtune.select import Candidate, FeatureMaker, NamedGraph, Network, Probe, Propagated, View, grid
 from graphtune.select.features import BLOCKS_BELOW, views_there
-from graphtune.table import Table, from_lists
-from text_tasks import texts, tiny
+from text_tasks import table, tiny
 
 BLOCKS = NamedGraph("blocks", Neighbours(5), "blocks")
 ASKED = ["the red tree", "a cat on the mat", "", "ran"]
@@ -29,14 +28,6 @@ ASKED = ["the red tree", "a cat on the mat", "", "ran"]
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
-
-
-def table() -> Table:
-    found, truth = texts(96)
-    names = [f"class {number}" for number in truth.tolist()]
-    split = ["train"] * 72 + ["test"] * 24
-    given = [name if row < 24 or row >= 72 else None for row, name in enumerate(names)]
-    return from_lists(found, given, split=split)
 
 
 def plan(*candidates: Candidate, **settings) -> Plan:

@@ -14,8 +14,7 @@ from graphtune.plan import Plan
 from graphtune.run import fit_table, load
 from graphtune.select import Coupled, Distilled, Mean, Mined, NamedGraph, Propagated, served
 from graphtune.strategy import EM, Distil, GraphPairs, PseudoLabels, Staged
-from graphtune.table import Table, from_lists
-from text_tasks import texts, tiny
+from text_tasks import table, tiny
 
 ASKED = ["the red tree", "a cat on the mat", "ran"]
 PAIRS = Mined(GraphPairs(rate=1e-3, epochs=2), blocks=1)
@@ -33,13 +32,6 @@ CANDIDATES = [
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
-
-
-def table() -> Table:
-    found, truth = texts(96)
-    names = [f"class {number}" for number in truth.tolist()]
-    given = [name if row < 24 or row >= 72 else None for row, name in enumerate(names)]
-    return from_lists(found, given, split=["train"] * 72 + ["test"] * 24)
 
 
 def plan(candidate) -> Plan:

@@ -18,8 +18,7 @@ from graphtune.select import Ladder, Mean, Probe, Taught, Tuned, served
 from graphtune.select.decision import Tuning
 from graphtune.select.search import Search
 from graphtune.strategy import EncoderTuning, EveryExit, GraphTeacher, LoRA
-from graphtune.table import Table, from_lists
-from text_tasks import texts, tiny
+from text_tasks import table, tiny
 
 ASKED = ["the red tree", "a cat on the mat", "ran"]
 
@@ -27,14 +26,6 @@ ASKED = ["the red tree", "a cat on the mat", "ran"]
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAPHTUNE_CACHE", str(tmp_path / "cache"))
-
-
-def table(labelled: int = 24) -> Table:
-    found, truth = texts(96)
-    names = [f"class {number}" for number in truth.tolist()]
-    split = ["train"] * 72 + ["test"] * 24
-    given = [name if row < labelled or row >= 72 else None for row, name in enumerate(names)]
-    return from_lists(found, given, split=split)
 
 
 def plan(**settings) -> Plan:

@@ -188,10 +188,11 @@ class Work:
         # What a plan names stays as it is; of those that a search tries, another encoder may not have all.
         able = views_there(encoder, self.nodes)
         named = self.named if plan.graphs else tuple(one for one in self.named if one.view in able)
+        blocks = _blocks(plan, views_of(plan, named, self.nodes))
         if isinstance(encoder, Tfidf):
             pace = EncoderPace(topics, tuple(map(len, self.texts)), 0, 0.0, 0.0, 0.0)
         else:
-            pace = encoder_pace(encoder, self.texts, _blocks(plan, views_of(plan, named, self.nodes)))
+            pace = encoder_pace(encoder, self.texts, blocks)
         wide: dict[str, int] = dict.fromkeys(OF_TOPICS, pace.width + topics)
         wide |= {"meaning": pace.width, "blocks": pace.width * len(upper_blocks(encoder))}
         widths = [wide[view] for view in _searched(named)]
@@ -242,7 +243,6 @@ def work(table: Table, plan: Plan, links: Links | None) -> Work:
     texts = _texts(table, nodes)
     words = word_pace(plan.words, texts)
     named = graphs_of(plan, links=links is not None, nodes=len(nodes))
-    views_of(plan, named, len(nodes))  # which refuses what the encoder has not
     judging = split.tested(table.labels)
     new = (split.val[:0], judging[:0]) if plan.transductive else (split.val, judging)
     teaching = np.isin(nodes, split.train) & ~np.isin(nodes, split.named)
