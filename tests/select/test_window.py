@@ -77,6 +77,28 @@ def test_words_may_be_read_where_they_stand(monkeypatch):
     only_its_rows_labels_count(told, lambda labels=None: setting(labels, "transformer"), ROWS)
 
 
+def test_the_labelled_texts_are_read_once_for_all_parts(monkeypatch):
+    data, _ = setting(kind="transformer")
+    told, read, of = replace(QUICK, block=1), [], WordsInContext.of
+
+    def counted(encoder, asked, block):
+        read.append(len(asked))
+        return of(encoder, asked, block)
+
+    monkeypatch.setattr(WordsInContext, "of", counted)
+    for rows, held in ((ROWS[:24], ROWS[24:]), (ROWS[12:], ROWS[:12])):
+        fitted = told.fit(data, rows, seed=0)
+        found = fitted.at(data, held)
+        assert len(read) == 1
+    np.testing.assert_allclose(
+        found, fitted.probabilities([data.features.texts[at] for at in held]), atol=2e-3
+    )
+    assert read == [48, 12]
+    data.labels[:12] = -1
+    assert fitted.at(data, held).shape == (12, 3)
+    assert read == [48, 12, 12]
+
+
 def test_a_nodes_row_is_the_mean_of_its_places_standardised():
     asked = ("dog cat dog", "", "cat")
     words = WordsInContext.of(tiny(), asked, 1)

@@ -1,9 +1,9 @@
 """What candidates are fitted on, and the new rows they are asked about."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ _KEPT_FITTED = 48  # fitted candidates held at once: bases that several others s
 _KEPT_BYTES = 1 << 27  # of all that they hold
 _KEPT_STATES = 2  # propagated features held at once; candidates that share them follow each other
 _LARGE_STATE = 1 << 29  # bytes from which one is held
+
+Read = TypeVar("Read")
 
 
 class OutOfTime(Exception):  # noqa: N818 - nothing is wrong
@@ -48,6 +50,7 @@ class Data:
     )
     _served: dict[tuple[object, bytes, int], "Predictor"] = field(default_factory=dict, repr=False)
     _states: OrderedDict[tuple[str, str, Hops], Tensor] = field(default_factory=OrderedDict, repr=False)
+    _read: dict[Hashable, object] = field(default_factory=dict, repr=False)
 
     def fitted(self, candidate: "Candidate", rows: Int64[np.ndarray, " T"], seed: int) -> "Predictor":
         """Return ``candidate`` fitted on ``rows``; the latest few are kept.
@@ -105,11 +108,20 @@ class Data:
             return torch.from_numpy(self.marks[rows].astype(np.float32))
         return torch.nn.functional.one_hot(torch.from_numpy(self.labels[rows]), self.classes).float()
 
+    def once(self, key: Hashable, read: Callable[[], Read]) -> Read:
+        """Return what was read of nodes under ``key``; the latest is kept."""
+        if key not in self._read:
+            found = read()
+            self._read.clear()
+            self._read[key] = found
+        return self._read[key]  # type: ignore[return-value]
+
     def forget(self, rows: Int64[np.ndarray, " T"]) -> None:
-        """Let go of propagated features, and of every candidate that was fitted on other rows than these."""
+        """Let go of what was read or propagated, and of every candidate that was fitted on other rows."""
         for key in [key for key in self._fitted if key[1] != rows.tobytes()]:
             del self._fitted[key]
         self._states.clear()
+        self._read.clear()
 
     def _crowded(self) -> bool:
         held = sum(predictor.size for predictor in self._fitted.values())

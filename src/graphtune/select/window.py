@@ -85,14 +85,15 @@ class Window(GraphFree):
         data.check_single("Window")
         read = self._reader(data.features.maker.encoder)
         learned, spared = spare(rows, data.labels, data.classes, seed)
-        task = self.task(
-            read,
-            [data.features.texts[row] for row in rows],
-            torch.from_numpy(data.labels[rows]),
+        nodes, graphs, words = self.labelled(data, read)
+        task = WindowTask(
+            graphs,
+            words,
+            torch.from_numpy(data.known(rows)[nodes]),
             data.classes,
-            train=torch.from_numpy(np.flatnonzero(np.isin(rows, learned))),
-            val=torch.from_numpy(np.flatnonzero(np.isin(rows, spared))),
-            weights=None if data.weights is None else torch.from_numpy(data.weights[rows]),
+            train=torch.from_numpy(np.searchsorted(nodes, np.sort(learned))),
+            val=torch.from_numpy(np.searchsorted(nodes, spared)),
+            weights=None if data.weights is None else torch.from_numpy(data.weights[nodes]),
         )
         with seeded(seed):
             model = self._model(task.words.shape[1], data.classes)
@@ -106,20 +107,14 @@ class Window(GraphFree):
         model.load_state_dict(dict(tensors))
         return FittedWindow(self, self._reader(data.features.maker.encoder), model)
 
-    def task(
-        self,
-        read: Reader,
-        texts: Sequence[str],
-        labels: Int64[Tensor, " T"],
-        classes: int,
-        *,
-        train: Int64[Tensor, " M"],
-        val: Int64[Tensor, " B"],
-        weights: Float32[Tensor, " T"] | None = None,
-    ) -> WindowTask:
-        """Return the graphs of some texts' words, with what is to be learned of them."""
-        graphs, words = read(texts)
-        return WindowTask(graphs, words, labels, classes, train, val, weights)
+    def labelled(
+        self, data: Data, read: Reader
+    ) -> tuple[Int64[np.ndarray, " L"], WindowGraphs, Float[Tensor, "W F"]]:
+        """Return the labelled nodes, and the graphs and rows of their words: read once for all parts."""
+        nodes = np.flatnonzero(data.labels >= 0)
+        texts = [data.features.texts[node] for node in nodes]
+        key = (Window, self.window, self.block, nodes.tobytes())
+        return nodes, *data.once(key, lambda: read(texts))
 
     def __str__(self) -> str:
         usual = "" if isinstance(self.strategy, Full) else f", {type(self.strategy).__name__}"
@@ -160,17 +155,29 @@ class FittedWindow(ReadsTexts):
         """Bytes of its parameters; the words' rows are the encoder's."""
         return bytes_of(self.tensors().values())
 
+    def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
+        """Return class probabilities of some nodes; labelled ones were read for learning already."""
+        if not (data.labels[nodes] >= 0).all():
+            return super().at(data, nodes)
+        read, graphs, words = self.candidate.labelled(data, self.read)
+        return self._told(graphs, words, np.searchsorted(read, nodes))
+
     def probabilities(self, texts: Sequence[str]) -> Float32[np.ndarray, "B C"]:
         """Return class probabilities of texts."""
         found = np.zeros((len(texts), self.model.head.out_features), dtype=np.float32)
         for start in range(0, len(texts), _READ_AT_ONCE):
             some = texts[start : start + _READ_AT_ONCE]
-            every = torch.arange(len(some))
-            unknown = torch.full((len(some),), -1)
-            task = self.candidate.task(self.read, some, unknown, found.shape[1], train=every, val=every[:0])
-            scores = task.scores(self.model.eval(), every)
-            found[start : start + len(some)] = torch.softmax(scores, dim=1).numpy()
+            found[start : start + len(some)] = self._told(*self.read(some), np.arange(len(some)))
         return found
+
+    def _told(
+        self, graphs: WindowGraphs, words: Float[Tensor, "W F"], rows: Int64[np.ndarray, " B"]
+    ) -> Float32[np.ndarray, "B C"]:
+        unknown = torch.full(graphs.sizes.shape, -1)
+        none = unknown[:0]
+        task = WindowTask(graphs, words, unknown, self.model.head.out_features, train=none, val=none)
+        scores = task.scores(self.model.eval(), torch.from_numpy(rows))
+        return torch.softmax(scores, dim=1).numpy()
 
 
 def in_context(words: WordsInContext, window: int) -> tuple[WindowGraphs, BFloat16[Tensor, "W F"]]:
