@@ -205,25 +205,10 @@ def _level(found: Summary, level: str, encoder: str, shares: Mapping[str, float]
     title = words.title[purpose].format(level=level.replace("%", " %"))
     title += words.stepped if found.factors else ""
     said = words.tasks.format(count=len(found.tasks), names=", ".join(found.tasks), seeds=found.seeds)
-    names = {one.selector for one in found.means}
-    references = [one for one in REFERENCES[purpose] if one in names]
     judges = (purpose, level) == ("tune", "25%") and not found.factors
-    timed, stepped = judges and bool(shares), bool(found.factors)
-    who, accuracy, against, share, time, usual = words.columns
-    head = [who, accuracy, *([usual] if stepped else [])]
-    head += [against.format(reference=f"`{one}`") for one in references]
-    head += [share.format(share=words.shares[purpose]), *([time] if timed else [])]
-    lines = [rewriting.line(head), "|---|" + "---:|" * (len(head) - 1)]
-    for one in found.means:
-        gains = [one.gains.get(reference) for reference in references]
-        cells = [f"`{one.selector}`", f"{one.accuracy:.2f}"]
-        cells += ["" if isnan(one.usual) else f"{one.usual:.2f}"] if stepped else []
-        cells += ["" if gain is None else _gain(*gain, len(found.tasks)) for gain in gains]
-        cells.append(f"{100 * one.spent:.1f} %")
-        took = f"{100 * shares[one.selector]:.0f} %" if one.selector in shares else ""
-        lines.append(rewriting.line([*cells, *([took] if timed else [])]))
-    parts = [f"{f'{encoder}: ' if encoder else ''}**{title}** — {said}", "\n".join(lines)]
-    if stepped:
+    table = _means(found, shares if judges else {}, words)
+    parts = [f"{f'{encoder}: ' if encoder else ''}**{title}** — {said}", table]
+    if found.factors:
         parts.append(words.factors.format(factors=_factors(found)))
     if found.best is not None:
         parts.append(words.best[purpose].format(name=found.best))
@@ -233,6 +218,27 @@ def _level(found: Summary, level: str, encoder: str, shares: Mapping[str, float]
         said = words.unknown if took is None else words.share.format(share=100 * took)
         parts.append(words.bar.format(**{**judged, "time": said, "met": words.met[judged["met"]]}))
     return [*parts, *_not_there(found, words)]
+
+
+def _means(found: Summary, shares: Mapping[str, float], words: Words) -> str:
+    """Return the table of what selectors come to; of their time where ``shares`` of it are known."""
+    names = {one.selector for one in found.means}
+    references = [one for one in REFERENCES[found.purpose] if one in names]
+    timed, stepped = bool(shares), bool(found.factors)
+    who, accuracy, against, share, time, usual = words.columns
+    head = [who, accuracy, *([usual] if stepped else [])]
+    head += [against.format(reference=f"`{one}`") for one in references]
+    head += [share.format(share=words.shares[found.purpose]), *([time] if timed else [])]
+    lines = [rewriting.line(head), "|---|" + "---:|" * (len(head) - 1)]
+    for one in found.means:
+        gains = [one.gains.get(reference) for reference in references]
+        cells = [f"`{one.selector}`", f"{one.accuracy:.2f}"]
+        cells += ["" if isnan(one.usual) else f"{one.usual:.2f}"] if stepped else []
+        cells += ["" if gain is None else _gain(*gain, len(found.tasks)) for gain in gains]
+        cells.append(f"{100 * one.spent:.1f} %")
+        took = f"{100 * shares[one.selector]:.0f} %" if one.selector in shares else ""
+        lines.append(rewriting.line([*cells, *([took] if timed else [])]))
+    return "\n".join(lines)
 
 
 def _gain(points: float, p_value: float, tasks: int) -> str:

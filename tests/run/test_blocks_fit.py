@@ -46,6 +46,16 @@ def test_the_upper_half_is_read_at_equal_steps(monkeypatch):
         assert upper_blocks(Transformer()) == blocks
 
 
+def test_without_blocks_features_keep_what_was_read_of_the_last():
+    features = FeatureMaker.of(tiny(), None, {"blocks"}).features(ASKED)
+    assert features.only({"blocks"}) is features
+    read = features.meaning
+    bare = features.only({"meaning"})
+    assert bare.meaning is read
+    assert bare.maker.blocks == ()
+    assert bare.only({"meaning"}) is bare
+
+
 def test_the_view_is_the_blocks_side_by_side_and_of_length_one():
     maker = FeatureMaker.of(tiny(), None, {"blocks"})
     apart = tiny().encode_blocks(ASKED, maker.blocks)
@@ -100,7 +110,8 @@ def test_a_model_that_reads_the_last_block_reads_no_other():
     assert fitted(Probe("meaning")).maker.blocks == ()
     searched = fit_table(table(), plan=plan(Probe("meaning"), Probe("blocks", 1e-6)), into=None)
     assert searched.candidate == Probe("meaning")
-    assert searched.maker.blocks == ()
+    assert searched.maker.blocks == searched.data.features.maker.blocks == ()
+    assert "lower" not in searched.data.features.__dict__
 
 
 def test_a_search_tries_it_and_its_graphs():

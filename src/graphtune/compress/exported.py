@@ -22,11 +22,10 @@ from graphtune.encoder import Onnx, Transformer
 from graphtune.encoder.loading import LoadedTransformer
 from graphtune.encoder.onnx import (
     MODEL,
-    ROW,
     TOKENIZER,
     OnnxFacts,
     copy_onnx,
-    lower_row,
+    row_names,
     session_of,
     write_facts,
 )
@@ -124,7 +123,7 @@ class _Rows(nn.Module):
     @property
     def names(self) -> list[str]:
         """What the outputs are called."""
-        return [ROW, *map(lower_row, self.lower)]
+        return row_names(self.lower)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         """Return the rows of the last block, then those of the lower ones."""

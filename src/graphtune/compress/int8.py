@@ -25,12 +25,11 @@ from graphtune.encoder.buckets import buckets
 from graphtune.encoder.loading import fast_tokens
 from graphtune.encoder.onnx import (
     MODEL,
-    ROW,
     LoadedOnnx,
     copy_onnx,
     loaded_onnx,
-    lower_row,
     padded_batch,
+    row_names,
     session_of,
     write_facts,
 )
@@ -116,7 +115,7 @@ class Int8:
                 fix=f"use some of {', '.join(every)}.",
             )
         make: Quantise = {"token": _by_token, "batch": _by_batch, "calibrated": _calibrated}[self.scales]
-        names = [ROW, *map(lower_row, encoder.facts.lower)]
+        names = row_names(encoder.facts.lower)
         wanted = _rows(loaded, feeds, names)
         say(f"quantising {len(every)} weights")
 

@@ -7,7 +7,7 @@ import hashlib
 import importlib.util
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -150,11 +150,12 @@ class Onnx:
         loaded = loaded_onnx(self)
         tokens = fast_tokens(loaded.tokenizer, [texts[row] for row in rows], self.facts.max_tokens)
         plan = list(buckets([len(ids) for ids in tokens], _TOKENS_AT_ONCE))
+        name_of = dict(zip((self.depth, *self.facts.lower), row_names(self.facts.lower), strict=True))
         # Time goes with tokens: counted in texts, the remaining time would be wrong until the end.
         texts_per_token = len(rows) / sum(padded * len(members) for padded, members in plan)
         with bar("Encoding", float(len(rows)), "texts") as progress:
             for padded, members in plan:
-                names = [ROW if block == self.depth else lower_row(block) for block in blocks]
+                names = [name_of[block] for block in blocks]
                 found = map(torch.from_numpy, loaded.rows([tokens[m] for m in members], padded, names))
                 numbers = torch.tensor([rows[m] for m in members], dtype=torch.int64)
                 yield numbers, dict(zip(blocks, found, strict=True))
@@ -187,9 +188,9 @@ def loaded_onnx(encoder: Onnx) -> LoadedOnnx:
     return _loaded(encoder.directory, encoder.fingerprint, torch.get_num_threads())
 
 
-def lower_row(block: int) -> str:
-    """Return the name of the output that holds the rows of a block below the last."""
-    return f"{ROW}.{block}"
+def row_names(lower: Iterable[int]) -> list[str]:
+    """Return the names of the outputs: of the rows of the last block, then of those of ``lower`` ones."""
+    return [ROW, *(f"{ROW}.{block}" for block in lower)]
 
 
 def padded_batch(

@@ -105,11 +105,32 @@ class _Fit:
         ready = Ready.of(self.table, self.plan, self.links, self.clock)
         turns = Turns(begin + _TO_TAKE_TURNS * self.plan.budget_seconds)
         ready = replace(ready, data=replace(ready.data, turns=turns))
-        data, seen = ready.data, started(ready)
+        seen = started(ready)
         with self.clock.stage("select"):
             search, journal = self._search(begin, ready)
+        telling = Telling.of(ready, search)
+        tuning = self._tuned(begin, ready, search, telling)
+        ready.data.forget(ready.teach)
+        for said in (*tuning.said, tuning.choice.verdict.text):
+            say(said)
+        model = self._final(ready, search, tuning, telling, (*seen, *_cut(turns)))
+        if self.strangers is not None and not ready.data.several:
+            with self.clock.stage("unknown"):
+                model = self._telling_unknown(model, ready, search, tuning)
+        model = model.lean()
+        self.clock.seconds["total"] = time.monotonic() - begin
+        model = replace(model, outcome=replace(model.outcome, seconds=dict(self.clock.seconds)))
+        if self.into is not None:
+            save(model, self.into)
+            if journal is not None:
+                journal.discard()
+        return model
+
+    def _tuned(self, begin: float, ready: Ready, search: Search, telling: Telling) -> Tuning:
+        """Tune what may be tuned after the search; the choice is what shall serve."""
+        with self.clock.stage("select"):
             choice = choose(search.standing, exactly=self.plan.exactly)
-        tuning, telling = Tuning(choice), Telling.of(ready, search)
+        tuning = Tuning(choice)
         if self._tunes(ready):
             with self.clock.stage("tune"):
                 finish = begin + SHARE_TO_FIT * self.plan.budget_seconds
@@ -120,10 +141,13 @@ class _Fit:
             with self.clock.stage("select"):
                 self._go_on(search, begin + _TO_SEARCH * self.plan.budget_seconds, ready)
                 tuning = replace(tuning, choice=choose(search.standing, exactly=self.plan.exactly))
-        choice = self._served(tuning)
-        data.forget(ready.teach)
-        for said in (*tuning.said, choice.verdict.text):
-            say(said)
+        return replace(tuning, choice=self._served(tuning))
+
+    def _final(
+        self, ready: Ready, search: Search, tuning: Tuning, telling: Telling, seen: tuple[str, ...]
+    ) -> FittedModel:
+        """Fit what was chosen on all labels, and evaluate it."""
+        data, choice = ready.data, tuning.choice
         with self.clock.stage("final"):
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
             weighted = telling.weights(ready, choice.chosen)
@@ -143,25 +167,22 @@ class _Fit:
             ready.graphs,
             Stored(ready.ids(ready.nodes), data.features.texts, data.labels, data.marks),
             calibration(choice.chosen),
-            self._outcome(ready, search, replace(tuning, choice=choice), weighted, (*seen, *_cut(turns))),
+            self._outcome(ready, search, tuning, weighted, seen),
         )
         with self.clock.stage("evaluate"):
-            model = replace(model, outcome=evaluated(model, ready, choice, calibration))
-        if self.strangers is not None and not data.several:
-            with self.clock.stage("unknown"):
-                found = told(ready, tuning.judges(search, choice.chosen), choice.chosen, self.plan.seed)
-                if found is not None:
-                    model = with_examples(
-                        replace(model, rejection=found[0]), found[1], self.strangers, self.links
-                    )
-                    model = on_test(model, ready, self.strangers)
-        self.clock.seconds["total"] = time.monotonic() - begin
-        model = replace(model, outcome=replace(model.outcome, seconds=dict(self.clock.seconds)))
-        if self.into is not None:
-            save(model, self.into)
-            if journal is not None:
-                journal.discard()
-        return model
+            return replace(model, outcome=evaluated(model, ready, choice, calibration))
+
+    def _telling_unknown(
+        self, model: FittedModel, ready: Ready, search: Search, tuning: Tuning
+    ) -> FittedModel:
+        """Let the model tell texts of none of the classes, where held-out rows allow it."""
+        assert self.strangers is not None
+        chosen = tuning.choice.chosen
+        found = told(ready, tuning.judges(search, chosen), chosen, self.plan.seed)
+        if found is None:
+            return model
+        model = with_examples(replace(model, rejection=found[0]), found[1], self.strangers, self.links)
+        return on_test(model, ready, self.strangers)
 
     def _search(self, begin: float, ready: Ready) -> tuple[Search, Journal | None]:
         held_out = ready.held_out()

@@ -1,7 +1,7 @@
 """A fitted classifier: predicts texts it has never seen, and names the neighbours that decided."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -68,6 +68,10 @@ class FittedModel:
     def views(self) -> frozenset[View]:
         """What its candidate reads, and what its graphs are built on."""
         return views_read([self.candidate], [self.graphs[name] for name in self.candidate.graphs])
+
+    def lean(self) -> "FittedModel":
+        """Return the same without what was read only to choose it."""
+        return replace(self, data=self.data.lean(self.views))
 
     def probabilities(
         self, texts: Sequence[str], *, ids: Sequence[str] | None = None, links: Links | None = None

@@ -1,8 +1,8 @@
 """What candidates are fitted on, and the new rows they are asked about."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -117,11 +117,14 @@ class Data:
         return self._read[key]  # type: ignore[return-value]
 
     def forget(self, rows: Int64[np.ndarray, " T"]) -> None:
-        """Let go of what was read or propagated, and of every candidate that was fitted on other rows."""
+        """Let go of propagated features, and of every candidate that was fitted on other rows than these."""
         for key in [key for key in self._fitted if key[1] != rows.tobytes()]:
             del self._fitted[key]
         self._states.clear()
-        self._read.clear()
+
+    def lean(self, views: Collection[View]) -> "Data":
+        """Return the same without what was read once, and without blocks that none of ``views`` reads."""
+        return replace(self, features=self.features.only(views), _read={})
 
     def _crowded(self) -> bool:
         held = sum(predictor.size for predictor in self._fitted.values())

@@ -100,7 +100,7 @@ class FeatureMaker:
 
     def only(self, views: Collection[View]) -> "FeatureMaker":
         """Return the same without blocks that none of ``views`` reads."""
-        return self if OF_BLOCKS & set(views) else replace(self, blocks=())
+        return self if not self.blocks or OF_BLOCKS & set(views) else replace(self, blocks=())
 
     @property
     def same(self) -> bool:
@@ -230,6 +230,14 @@ class Features:
         """
         check_dense(name, "What averages or searches rows")
         return getattr(self, name)
+
+    def only(self, views: Collection[View]) -> "Features":
+        """Return the same without blocks that none of ``views`` reads; what was read else is kept."""
+        maker = self.maker.only(views)
+        if maker is self.maker:
+            return self
+        kept = {name: self.__dict__[name] for name in ("meaning", "topics") if name in self.__dict__}
+        return replace(self, maker=maker, stored={**self.stored, **kept})
 
     def tensors(self, views: Collection[View]) -> dict[str, Tensor]:
         """Return what must be saved so that the dense ``views`` can be restored without the texts."""
