@@ -36,6 +36,15 @@ def test_the_command_holds_it_against_a_probe(table, tmp_path, capsys, monkeypat
     assert "No graph of texts was tried" in capsys.readouterr().out
 
 
+def test_trainings_that_the_budget_cut_are_told_the_last_one_too(table, tmp_path, capsys):
+    (tmp_path / "long.toml").write_text(ALONE.replace("epochs = 20", "epochs = 1000000"))
+    asked = ["--plan", "long.toml", "--budget", "2", "--into", "made"]
+    assert main(["fit", str(table), *COLUMNS, *asked]) == 0
+    (note,) = (one for one in metrics(tmp_path / "made")["notes"] if "The budget ended" in one)
+    assert note.startswith("The budget ended 2 trainings")
+    assert note in re.sub(r"\s+", " ", capsys.readouterr().err)
+
+
 def test_a_saved_one_predicts_new_texts_by_itself(table, tmp_path):
     (tmp_path / "alone.toml").write_text(ALONE)
     assert main(["fit", str(table), *COLUMNS, "--plan", "alone.toml", "--into", "made"]) == 0

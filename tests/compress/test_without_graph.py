@@ -124,6 +124,7 @@ def test_texts_may_have_several_labels_and_an_encoder_that_counts_words(several,
     apart = np.abs(model.probabilities(some) - before.probabilities(some))
     assert apart.mean() < 0.1
     assert (into / "words.json").is_file()
+    assert Plan.read(into / "plan.toml").candidates == (before.candidate,)  # what it learned from
 
 
 def test_what_is_for_one_label_is_refused_for_several(several):

@@ -10,7 +10,7 @@ from graphtune import layer
 from graphtune.encoder import Tfidf
 from graphtune.errors import PlanError
 from graphtune.graph import Fuse, Given, Hops, Neighbours, Words
-from graphtune.plan import Plan
+from graphtune.plan import Plan, tunes
 from graphtune.select import Mean, NamedGraph, Network, Probe, Propagated, Smoothed
 from graphtune.strategy import LinearProbe
 
@@ -122,6 +122,14 @@ def test_all_mistakes_are_told_at_once():
 def test_a_budget_without_time_is_refused(budget):
     with pytest.raises(PlanError, match="no time"):
         Plan(budget_seconds=budget)
+
+
+def test_an_exported_encoder_is_not_tuned(tmp_path):
+    (tmp_path / "onnx.json").write_text("{}")
+    assert not tunes(str(tmp_path), None, None, timed=True)
+    for settings in ({}, {"serve_as": "encoder"}):
+        with pytest.raises(PlanError, match="cannot be tuned"):
+            Plan(encoder=str(tmp_path), tune=True, **settings)
 
 
 def test_graphs_have_names_of_their_own():

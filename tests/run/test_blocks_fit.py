@@ -114,6 +114,17 @@ def test_a_model_that_reads_the_last_block_reads_no_other():
     assert "lower" not in searched.data.features.__dict__
 
 
+def test_what_is_kept_in_memory_is_what_predicts_and_is_saved_once(tmp_path):
+    both = NamedGraph("both", Neighbours(5), "both")
+    asked = plan(Propagated("both", "both"), Probe("blocks", 1e-6), graphs=(both, BLOCKS))
+    model = fit_table(table(), plan=asked, into=tmp_path / "model")
+    assert model.candidate == Propagated("both", "both")
+    assert set(model.data.graphs) == {"both"}
+    assert not model.data._fitted
+    facts = json.loads((tmp_path / "model" / "graph" / "0.json").read_text())
+    assert facts["shared"] == ["features"]
+
+
 def test_a_search_tries_it_and_its_graphs():
     found = fit_table(table(), plan=plan(up_to="graph"), into=None).outcome
     tried = {one.name for one in found.candidates}

@@ -12,6 +12,7 @@ from graphtune.errors import PlanError
 from graphtune.graph import Neighbours
 from graphtune.plan import Plan
 from graphtune.run import fit_table, load
+from graphtune.run.saved import save
 from graphtune.select import Coupled, Distilled, Mean, Mined, NamedGraph, Propagated, served
 from graphtune.strategy import EM, Distil, GraphPairs, PseudoLabels, Staged
 from text_tasks import table, tiny
@@ -48,6 +49,15 @@ def test_a_fit_evaluates_and_saves_it_whole(candidate, tmp_path):
     assert again.candidate == served(candidate)
     # Texts and a graph are kept only where they are read again.
     assert (tmp_path / "model" / "graph").is_dir() == bool(served(candidate).graphs)
+    assert Plan.read(tmp_path / "model" / "plan.toml").candidates == (candidate,)
+    assert (tmp_path / "model" / "served.toml").is_file() == (candidate != served(candidate))
+
+
+def test_the_plan_of_a_model_fits_it_again_teacher_and_all(tmp_path):
+    model = fit_table(table(), plan=plan(PAIRS), into=tmp_path / "model")
+    save(load(tmp_path / "model"), tmp_path / "copy")
+    again = fit_table(table(), plan=Plan.read(tmp_path / "copy" / "plan.toml"), into=None)
+    np.testing.assert_array_equal(again.probabilities(ASKED), model.probabilities(ASKED))
 
 
 @pytest.mark.parametrize("candidate", [PAIRS, BUILT], ids=str)

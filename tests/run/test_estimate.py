@@ -149,6 +149,14 @@ def test_a_slow_encoder_leads_to_the_static_one(encoders):
     assert seconds(re.findall(r"--budget (\w+)", second)[0]) >= found.seconds["total"]
 
 
+def test_one_that_is_to_be_tuned_leads_there_too_but_not_where_it_serves_by_itself(encoders):
+    encoders["slow"] = Slow(pause=2e-3)
+    asked = plan(encoder="slow", budget_seconds=0.05, tune=True, **SEARCHED)
+    assert estimate(table(), asked).advice[0].startswith("--encoder static:slow")
+    alone = estimate(table(), replace(asked, serve_as="encoder")).advice
+    assert not any("static" in one for one in alone)
+
+
 @pytest.mark.parametrize("settings", [{}, SEARCHED], ids=["named", "searched"])
 def test_a_tiny_budget_leads_to_one_that_is_enough(settings):
     rows = table()

@@ -11,8 +11,10 @@ from graphtune.errors import ModelError, PlanError, TableError
 from graphtune.plan import Plan
 from graphtune.run import fit_table, load, save
 from graphtune.run.outcome_json import outcome_from_json, outcome_to_json
-from graphtune.run.unknown import set_apart
+from graphtune.run.ready import Clock, Ready
+from graphtune.run.unknown import on_test, set_apart
 from graphtune.select import Probe
+from graphtune.select.calibration import Calibration
 from graphtune.table import Table, from_lists
 
 STRANGE = [f"{first} {second}" for first in ("weather", "football", "music") for second in ("rain", "goal")]
@@ -121,6 +123,18 @@ def test_transductive_rows_are_judged_too():
     report = fit_table(with_strangers(), plan=settled, into=None).outcome.unknown
     assert report.test.unknown == 6
     assert report.test.auroc > 0.9
+
+
+def test_transductive_rows_are_right_by_what_is_predicted():
+    settled = plan(unknown_labels=("none",), transductive=True)
+    rows, strangers = set_apart(with_strangers(), ("none",))
+    ready = Ready.of(rows, settled, None, Clock())
+    model = fit_table(with_strangers(), plan=settled, into=None)
+    always = Calibration(1.0, (1e9, *[1e-9] * (len(model.classes) - 1)))
+    found = on_test(replace(model, calibration=always), ready, strangers).outcome.unknown.test
+    first = (ready.labels[ready.tested] == 0).mean()
+    assert found.accuracy == pytest.approx(first)
+    assert found.accuracy < model.outcome.unknown.test.accuracy
 
 
 def test_predictions_are_those_of_a_fit_without_it():

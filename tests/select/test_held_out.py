@@ -123,6 +123,24 @@ def test_given_rows_judge_alone_where_they_are_many_or_no_fold_can_be_drawn(coun
     assert judging(held_out) == count
 
 
+@pytest.mark.parametrize("counts", [[1] * 12, [1] * 11 + [20], [1, 6], [3, 1, 1]])
+def test_rows_of_several_labels_that_are_alone_with_their_rarest_judge_too(counts):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    rows = np.arange(len(labels))
+    held_out = HeldOut.folds(rows, labels, 0, several=True)
+    for parts in repeats_of(held_out):
+        assert np.array_equal(np.sort(np.concatenate([part.held for part in parts])), rows)
+    part = Part(rows, rows[:0], None, labels[:1])
+    assert len(HeldOut.given(part, labels, 0, several=True).parts) > 1
+
+
+def test_what_is_said_of_one_part_alone_is_what_judged():
+    labels = np.arange(40, dtype=np.int64) % 4
+    held_out = HeldOut.folds(np.arange(40), labels, 0)
+    assert held_out.only(len(held_out.parts)).said == held_out.said
+    assert held_out.only(1).said == f"{held_out.said}; the first 1 of these 15 parts alone"
+
+
 def test_fewer_rows_judge_and_the_others_teach():
     labels = np.arange(400, dtype=np.int64) % 4
     part = HeldOut.folds(np.arange(400), labels, 0).parts[0]

@@ -57,6 +57,20 @@ def test_of_two_that_know_nothing_one_is_seldom_taken_to_lead(rows):
     assert np.mean(taken) < 0.05
 
 
+def test_the_error_of_one_given_up_is_that_of_the_rows_it_was_judged_by():
+    labels = np.arange(40, dtype=np.int64) % 2
+    held_out = HeldOut.folds(np.arange(40), labels, 0)
+    standing = Standing(held_out, few=True, parts=len(held_out.parts))
+    half = np.arange(120) % 2 == 0
+    for rows, different in ((8, 8), (40, 40), (120, 40)):
+        nothing = np.full((rows, 2), 0.5, dtype=np.float32)
+        parts = int(np.searchsorted(held_out.ends, rows)) + 1
+        tried = Tried(Known("one", "graph"), nothing, half[:rows], np.ones(rows), 1.0, parts, 0.0)
+        standing.tried = {tried.candidate: tried}
+        (found,) = standing.scored((), set(), ())
+        assert found.standard_error == pytest.approx(0.5 / np.sqrt(different))
+
+
 def test_of_many_labels_errors_count_as_they_are():
     rows = of_rows(4)
     many = Standing(rows.held_out, few=False, parts=1)

@@ -118,6 +118,15 @@ def test_rare_and_unseen_labels_are_warned_of_and_case_is_refused():
         from_lists(texts, [["A", "b"], ["a"], ["b"], ["b"], ["a"]], several=True)
 
 
+def test_test_rows_do_not_say_which_label_is_rare():
+    labels = [["a", "b"], ["a"], ["b"], ["b"], ["a", "b"], []]
+    split = ["train"] * 4 + ["test", "train"]
+    for judged in (["a"], ["a", "b"], []):
+        labels[4] = judged
+        table = from_lists([f"t {at}" for at in range(6)], labels, split=split, several=True)
+        assert [table.classes[at] for at in table.labels[[0, 5]]] == ["a", "b"]
+
+
 def test_a_table_without_any_label_is_refused():
     with pytest.raises(TableError, match="no row has a label"):
         from_lists(["a", "b"], [[], None], several=True)

@@ -92,6 +92,7 @@ class WithoutGraph:
             maker=maker,
             graphs={},
             stored=Stored((), (), nothing[:0]),
+            recipe=model.recipe or model.plan.only(model.candidate, model.graphs).to_text(),
         )
         return replace(subject, model=graph_free)
 

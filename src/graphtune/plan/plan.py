@@ -1,11 +1,13 @@
 """The frozen description of a run."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from graphtune import encoder, graph, initial, layer, loss, select, strategy
 from graphtune.encoder import Tfidf
+from graphtune.encoder.onnx import is_exported
 from graphtune.errors import PlanError
 from graphtune.graph import GraphBuilder
 from graphtune.initial import Initial
@@ -41,8 +43,8 @@ def tunes(encoder: str, tune: bool | None, serve_as: str | None, *, timed: bool)
 
 
 def tunable(name: str) -> bool:
-    """Say whether an encoder of this name can be tuned: static ones and TF-IDF have no blocks."""
-    return name.partition(":")[0] not in ("static", "tfidf")
+    """Say whether an encoder of this name can be tuned: static, TF-IDF and exported ones have no blocks."""
+    return name.partition(":")[0] not in ("static", "tfidf") and not is_exported(Path(name))
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ class Plan:
             )
         if self.tune and not tunable(self.encoder):
             raise PlanError(
-                f"tune = true, but the encoder {self.encoder} is no transformer, and cannot be tuned.",
+                f"tune = true, but the encoder {self.encoder} cannot be tuned: it is no transformer, or an "
+                "exported one.",
                 fix="use minilm or a directory with a Hugging Face model, or leave tune out.",
             )
         if self.start is not None and self.up_to == "graph-free":
@@ -164,6 +167,11 @@ class Plan:
     def from_text(cls, text: str) -> "Plan":
         """Read a plan from the text of a TOML file; errors as `read`."""
         return from_toml(cls, text, kinds=KINDS)
+
+    def only(self, candidate: Candidate, graphs: Mapping[str, NamedGraph]) -> "Plan":
+        """Return the plan that fits this candidate alone; ``graphs`` by name, the others are left out."""
+        used = tuple(graphs[name] for name in sorted(candidate.graphs))
+        return replace(self, graphs=used, candidates=(candidate,), tune=False, serve_as="auto", start=None)
 
     def to_text(self) -> str:
         """Return the plan as TOML."""

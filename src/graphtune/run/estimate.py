@@ -94,7 +94,8 @@ def _advice(todo: Work, total: float, memory: Mapping[str, int], available: int 
     read = slow and todo.encoder.seconds > _MOSTLY * min(budget, todo.needed)
     graphs = todo.named if todo.plan.candidates else todo.plan.graphs
     named = OF_BLOCKS & views_read(todo.plan.candidates, graphs)
-    if (read or large) and not named and isinstance(from_name(todo.plan.encoder), Transformer):
+    able = todo.plan.serve_as != "encoder" and isinstance(from_name(todo.plan.encoder), Transformer)
+    if (read or large) and not named and able:
         yield from _static_instead(todo, peak, read=read, large=large)
     whole = sum(room(todo.sizes(whole=True)).values())
     needs = f"; what is tried then needs about {mebibytes(whole)} of memory" if whole > peak else ""

@@ -113,7 +113,7 @@ class _Fit:
         ready.data.forget(ready.teach)
         for said in (*tuning.said, tuning.choice.verdict.text):
             say(said)
-        model = self._final(ready, search, tuning, telling, (*seen, *_cut(turns)))
+        model = self._final(ready, search, tuning, telling, seen)
         if self.strangers is not None and not ready.data.several:
             with self.clock.stage("unknown"):
                 model = self._telling_unknown(model, ready, search, tuning)
@@ -148,6 +148,8 @@ class _Fit:
     ) -> FittedModel:
         """Fit what was chosen on all labels, and evaluate it."""
         data, choice = ready.data, tuning.choice
+        if data.turns is not None:
+            data.turns.left = 1  # parts that an interrupted fit had judged took no turn
         with self.clock.stage("final"):
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
             weighted = telling.weights(ready, choice.chosen)
@@ -156,7 +158,7 @@ class _Fit:
                 # Before any test row is read: a tuned encoder keeps what it said of the latest texts alone.
                 for tried in filter(None, (choice.free, choice.graph)):
                     calibration(tried)
-        serves = served(choice.chosen.candidate)
+        chosen, serves = choice.chosen.candidate, served(choice.chosen.candidate)
         model = FittedModel(
             self.plan,
             ready.classes[: data.classes],
@@ -167,7 +169,8 @@ class _Fit:
             ready.graphs,
             Stored(ready.ids(ready.nodes), data.features.texts, data.labels, data.marks),
             calibration(choice.chosen),
-            self._outcome(ready, search, tuning, weighted, seen),
+            self._outcome(ready, search, tuning, weighted, (*seen, *_cut(data.turns))),
+            recipe=None if serves == chosen else self.plan.only(chosen, ready.graphs).to_text(),
         )
         with self.clock.stage("evaluate"):
             return replace(model, outcome=evaluated(model, ready, choice, calibration))
@@ -308,8 +311,8 @@ def share_to_search(*, tunes: bool, few: bool) -> float:
     return _BEFORE_TUNING if few else _BEFORE_TUNING_BY_MANY
 
 
-def _cut(turns: Turns) -> tuple[str, ...]:
-    if not turns.cut:
+def _cut(turns: Turns | None) -> tuple[str, ...]:
+    if turns is None or not turns.cut:
         return ()
     text = (
         f"The budget ended {turns.cut} trainings of a network over words before they were done; their best "

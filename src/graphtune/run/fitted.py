@@ -63,6 +63,8 @@ class FittedModel:
     label_kind: LabelKind = "text"
     rejection: Rejection | None = None  # how texts of none of the classes are told
     compression: Compression | None = None  # what making it smaller cost and gained
+    # Text of a plan to fit it again by, where the candidate is not all of that: who taught it is not kept.
+    recipe: str | None = None
 
     @property
     def views(self) -> frozenset[View]:
@@ -71,7 +73,7 @@ class FittedModel:
 
     def lean(self) -> "FittedModel":
         """Return the same without what was read only to choose it."""
-        return replace(self, data=self.data.lean(self.views))
+        return replace(self, data=self.data.lean(self.views, self.candidate.graphs))
 
     def probabilities(
         self, texts: Sequence[str], *, ids: Sequence[str] | None = None, links: Links | None = None

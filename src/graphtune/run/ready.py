@@ -126,8 +126,9 @@ class Ready:
     def held_out(self) -> HeldOut:
         """Return the rows that judge candidates: the table's val rows, folds of the labelled, or both."""
         split, teach, labels = self.split, self.data.labelled, self.data.labels
+        several = self.data.several
         if not len(split.val):
-            found = HeldOut.folds(teach, labels, self.plan.seed)
+            found = HeldOut.folds(teach, labels, self.plan.seed, several=several)
         else:
             marks = None if self.marks is None else self.marks[split.val][:, : self.data.classes]
             held, new = teach[:0], None
@@ -136,7 +137,7 @@ class Ready:
             else:
                 new = self.new(split.val)
             part = Part(teach, held, new, self.labels[split.val], marks)
-            found = HeldOut.given(part, labels, self.plan.seed)
+            found = HeldOut.given(part, labels, self.plan.seed, several=several)
         found = found.taught(self.data.names)
         return found if self.data.marks is None else found.marked(self.data.marks)
 

@@ -41,11 +41,13 @@ from graphtune.select.fitted_exported import FittedExported
 from graphtune.select.fitted_tuned import FittedTuned
 from graphtune.select.rejection import Rejection
 
-FORMAT = 6  # of the directory; raised whenever an older graphtune could not read it
-_SMALLER, _PLAIN = 5, 3  # of one that reads one block of its encoder: made smaller, or not
+FORMAT = 7  # of the directory; raised whenever an older graphtune could not read it
+_BLOCKS = 6  # of one whose plan is what serves, and that reads several blocks of its encoder
+_SMALLER, _PLAIN = 5, 3  # of one that reads one block: made smaller, or not
 MANIFEST = "manifest.json"
 _ENCODER = "encoder"  # folder of a tuned encoder that serves by itself, or of one made smaller
 _COMPRESSION = "compression.json"
+_PLAN, _SERVED = "plan.toml", "served.toml"  # the second: what serves, where who taught it is not kept
 
 
 def check_place(directory: Path) -> None:
@@ -88,8 +90,10 @@ def save(model: FittedModel, directory: Path) -> None:
 
 
 def _format_of(model: FittedModel) -> int:
-    if model.maker.blocks:
+    if model.recipe is not None:
         return FORMAT
+    if model.maker.blocks:
+        return _BLOCKS
     return _PLAIN if model.compression is None and carried_by(model) is None else _SMALLER
 
 
@@ -129,16 +133,10 @@ def carried_by(model: FittedModel) -> Onnx | Transformer | None:
 
 
 def _write_parts(model: FittedModel, place: Path) -> None:
-    used = {name: model.graphs[name] for name in sorted(model.candidate.graphs)}
-    plan = replace(
-        model.plan,
-        graphs=tuple(used.values()),
-        candidates=(model.candidate,),
-        tune=False,
-        serve_as="auto",
-        start=None,
-    )
-    (place / "plan.toml").write_text(plan.to_text(), encoding="utf-8")
+    plan = model.plan.only(model.candidate, model.graphs).to_text()
+    (place / _PLAN).write_text(model.recipe or plan, encoding="utf-8")
+    if model.recipe is not None:
+        (place / _SERVED).write_text(plan, encoding="utf-8")
     write_json(place / "labels.json", list(model.classes))
     write_json(place / "calibration.json", asdict(model.calibration))
     write_json(place / "metrics.json", outcome_to_json(model.outcome))
@@ -162,7 +160,7 @@ def _write_parts(model: FittedModel, place: Path) -> None:
     if model.rejection is not None:
         write_json(place / "unknown.json", model.rejection.facts())
         _write_tensors(place / "unknown.safetensors", model.rejection.tensors())
-    if used:
+    if model.candidate.graphs:
         _write_graphs(model, place / "graph")
 
 
@@ -197,7 +195,8 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     # In what older ones wrote, an encoder with a folder always serves by itself.
     serves = own.is_dir() and bool(manifest["encoder"].get("serves", True))
     carried = Transformer(str(own)) if own.is_dir() and exported is None and not serves else exported
-    plan = _read_plan(directory / "plan.toml", carried)
+    taught = (directory / _SERVED).is_file()
+    plan = _read_plan(directory / (_SERVED if taught else _PLAN), carried)
     candidate = plan.candidates[0]
     words, blocks = _read_words(directory), tuple(map(int, manifest["encoder"].get("blocks", ())))
     if carried is None:
@@ -244,6 +243,8 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
         kind,
         rejection,
         _read_compression(directory),
+        # As it was written: the encoder it names, which is no longer needed, need not be there.
+        (directory / _PLAN).read_text(encoding="utf-8") if taught else None,
     )
 
 

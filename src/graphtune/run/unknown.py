@@ -111,8 +111,9 @@ def on_test(model: FittedModel, ready: Ready, strangers: Strangers) -> FittedMod
     if ready.plan.transductive:
         place = {int(row): at for at, row in enumerate(ready.nodes)}
         nodes = np.array([place[int(row)] for row in judged], dtype=np.int64)
-        probabilities = model.predictor.at(model.data, nodes)
-        scores = found.scores(probabilities, model.data.features.meaning[torch.from_numpy(nodes)])
+        raw = model.predictor.at(model.data, nodes)
+        scores = found.scores(raw, model.data.features.meaning[torch.from_numpy(nodes)])
+        probabilities = model.calibration.apply(raw)
     else:
         texts = [ready.table.texts[row] for row in judged]
         probabilities, scores = model.judged(texts, ids=ready.ids(judged), links=ready.links)

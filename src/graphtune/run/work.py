@@ -14,7 +14,7 @@ from jaxtyping import Int64
 
 from graphtune.encoder import Encoder, Static, Tfidf, Transformer, from_name, upper_blocks
 from graphtune.graph import Fuse, Given, GraphBuilder, Neighbours, Rows
-from graphtune.plan import Plan
+from graphtune.plan import Plan, tunable
 from graphtune.run.class_names import with_class_names
 from graphtune.run.fit import share_to_search
 from graphtune.run.pace import EncoderPace, WordPace, edge_seconds, encoder_pace, graph_seconds, word_pace
@@ -183,7 +183,8 @@ class Work:
         Raises:
             EncoderError: it is not there, incomplete or altered.
         """
-        encoder, plan = from_name(name), replace(self.plan, encoder=name)
+        encoder = from_name(name)
+        plan = replace(self.plan, encoder=name, tune=self.plan.tune and tunable(name))
         topics = self.words.width(self.nodes)
         # What a plan names stays as it is; of those that a search tries, another encoder may not have all.
         able = views_there(encoder, self.nodes)
@@ -281,10 +282,11 @@ def _texts(table: Table, rows: Int64[np.ndarray, " N"]) -> tuple[str, ...]:
 
 
 def _held_out(table: Table, split: Split, known: Int64[np.ndarray, " N"], seed: int) -> HeldOut:
-    teach = np.flatnonzero(known >= 0)
+    teach, several = np.flatnonzero(known >= 0), table.marks is not None
     if not len(split.val):
-        return HeldOut.folds(teach, known, seed)
-    return HeldOut.given(Part(teach, teach[:0], None, table.labels[split.val]), known, seed)
+        return HeldOut.folds(teach, known, seed, several=several)
+    part = Part(teach, teach[:0], None, table.labels[split.val])
+    return HeldOut.given(part, known, seed, several=several)
 
 
 def _parts(builder: GraphBuilder) -> tuple[GraphBuilder, ...]:

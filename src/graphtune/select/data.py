@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _KEPT_FITTED = 48  # fitted candidates held at once: bases that several others stand on, for every part
 _KEPT_BYTES = 1 << 27  # of all that they hold
 _KEPT_STATES = 2  # propagated features held at once; candidates that share them follow each other
+_KEPT_READ = 2  # what was read of the same texts in different ways
 _LARGE_STATE = 1 << 29  # bytes from which one is held
 
 Read = TypeVar("Read")
@@ -109,11 +110,11 @@ class Data:
         return torch.nn.functional.one_hot(torch.from_numpy(self.labels[rows]), self.classes).float()
 
     def once(self, key: Hashable, read: Callable[[], Read]) -> Read:
-        """Return what was read of nodes under ``key``; the latest is kept."""
+        """Return what was read of nodes under ``key``; the latest two are kept."""
         if key not in self._read:
-            found = read()
-            self._read.clear()
-            self._read[key] = found
+            while len(self._read) >= _KEPT_READ:
+                del self._read[next(iter(self._read))]
+            self._read[key] = read()
         return self._read[key]  # type: ignore[return-value]
 
     def forget(self, rows: Int64[np.ndarray, " T"]) -> None:
@@ -122,9 +123,17 @@ class Data:
             del self._fitted[key]
         self._states.clear()
 
-    def lean(self, views: Collection[View]) -> "Data":
-        """Return the same without what was read once, and without blocks that none of ``views`` reads."""
-        return replace(self, features=self.features.only(views), _read={})
+    def lean(self, views: Collection[View], graphs: Collection[str]) -> "Data":
+        """Return what predicting with ``views`` and ``graphs`` needs: nothing that was fitted or read once."""
+        return Data(
+            self.features.only(views),
+            {name: self.graphs[name] for name in self.graphs if name in graphs},
+            self.labels,
+            self.classes,
+            self.weights,
+            self.marks,
+            names=self.names,
+        )
 
     def _crowded(self) -> bool:
         held = sum(predictor.size for predictor in self._fitted.values())

@@ -41,6 +41,8 @@ _EVERY = frozenset[View](get_args(View))
 MANY_NODES = 200_000  # from here on a further dense view is too much: features as large again, another search
 BLOCKS_BELOW = 30_000  # nodes; several blocks are up to ten times the numbers of the last, and a long search
 
+_KEPT = ("meaning", "words", "topics", "both", "even", "all")  # what has nothing of blocks below the last
+
 # Squared length that word features have in each fusion.
 _WORDS_IN_BOTH = 0.3
 _WORDS_IN_EVEN = 0.5
@@ -236,8 +238,10 @@ class Features:
         maker = self.maker.only(views)
         if maker is self.maker:
             return self
-        kept = {name: self.__dict__[name] for name in ("meaning", "topics") if name in self.__dict__}
-        return replace(self, maker=maker, stored={**self.stored, **kept})
+        made = replace(self, maker=maker)
+        # The same tensors: a graph that was built on them is saved with them once.
+        made.__dict__.update({name: self.__dict__[name] for name in _KEPT if name in self.__dict__})
+        return made
 
     def tensors(self, views: Collection[View]) -> dict[str, Tensor]:
         """Return what must be saved so that the dense ``views`` can be restored without the texts."""

@@ -52,19 +52,26 @@ class HeldOut:
 
     @classmethod
     def folds(
-        cls, rows: Int64[np.ndarray, " T"], labels: Int64[np.ndarray, " N"], seed: int, *, often: bool = True
+        cls,
+        rows: Int64[np.ndarray, " T"],
+        labels: Int64[np.ndarray, " N"],
+        seed: int,
+        *,
+        often: bool = True,
+        several: bool = False,
     ) -> "HeldOut":
         """Divide labelled ``rows`` into stratified folds; where ``often``, several times if few.
 
         The only row of a class always teaches: a model that never saw the class cannot be judged by it.
-        Some class must have two of them.
+        Some class must have two of them. Where rows have ``several`` labels, each by the rarest of which they
+        are divided, one that is alone with its rarest is judged by the others: two rows are enough.
         """
         from sklearn.model_selection import StratifiedKFold
 
-        known = labels[rows]
+        known = _joined(labels[rows]) if several else labels[rows]
         only = np.bincount(known)[known] == 1
         if only.any():
-            divided = cls.folds(rows[~only], labels, seed, often=often)
+            divided = cls.folds(rows[~only], labels, seed, often=often, several=several)
             parts = (replace(part, train=np.union1d(part.train, rows[only])) for part in divided.parts)
             return replace(divided, parts=tuple(parts))
         single, only_one = len(rows) >= _ONE_FIRST_FROM, len(rows) >= _ONE_ONLY_FROM
@@ -90,21 +97,26 @@ class HeldOut:
         return cls(tuple(parts), repeats, said, 1 if single else len(parts), drawn=True)
 
     @classmethod
-    def given(cls, part: Part, labels: Int64[np.ndarray, " N"], seed: int) -> "HeldOut":
+    def given(
+        cls, part: Part, labels: Int64[np.ndarray, " N"], seed: int, *, several: bool = False
+    ) -> "HeldOut":
         """Let the table's own val rows judge: ``part``; where few, folds of its learning rows too."""
         rows = len(part.labels)
         how = "as unlabelled nodes of the graph" if part.new is None else "attached as new texts"
         own = cls((part,), 1, f"the table's validation rows, {how}", 1)
-        if rows >= _ENOUGH or np.bincount(labels[part.train]).max() < 2:
+        strata = _joined(labels[part.train]) if several else labels[part.train]
+        if rows >= _ENOUGH or np.bincount(strata).max() < 2:
             return own
-        folds = cls.folds(part.train, labels, seed, often=False)
+        folds = cls.folds(part.train, labels, seed, often=False, several=several)
         said = f"the table's {rows} validation rows, {how}, and {folds.said}"
         return cls((part, *folds.parts), 1, said, 1 + folds.first)
 
     def only(self, count: int) -> "HeldOut":
         """Let the first ``count`` parts alone judge."""
-        repeats = self.repeats if count == len(self.parts) else 1
-        return replace(self, parts=self.parts[:count], repeats=repeats, first=count)
+        if count == len(self.parts):
+            return replace(self, first=count)
+        said = f"{self.said}; the first {count} of these {len(self.parts)} parts alone"
+        return replace(self, parts=self.parts[:count], repeats=1, said=said, first=count)
 
     def taught(self, rows: Int64[np.ndarray, " K"]) -> "HeldOut":
         """Let every part learn from ``rows`` too, which judge nothing."""
@@ -135,3 +147,13 @@ class HeldOut:
     def ends(self) -> Int64[np.ndarray, " T"]:
         """How many judgements there are up to the end of each part."""
         return np.cumsum([len(part.labels) for part in self.parts])
+
+
+def _joined(strata: Int64[np.ndarray, " T"]) -> Int64[np.ndarray, " T"]:
+    """Return strata of which none has one row alone, as far as there are two rows."""
+    counts = np.bincount(strata)
+    alone = counts[strata] == 1
+    # A single one joins the largest, several each other.
+    joined = strata.copy()
+    joined[alone] = counts.argmax() if alone.sum() == 1 else len(counts)
+    return joined

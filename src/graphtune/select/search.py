@@ -36,6 +36,7 @@ class Search:
     left_out: list[Candidate] = field(default_factory=list)
     too_large: list[Candidate] = field(default_factory=list)
     late: set[Candidate] = field(default_factory=set)  # stopped by the clock, with some parts done
+    cut: set[Candidate] = field(default_factory=set)  # trained for less long than it would, as turns end
     standing: Standing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -156,7 +157,10 @@ class Search:
         done, seconds, start = 0, 0.0, time.monotonic()
         if tried is not None:
             done, seconds = tried.parts, tried.seconds
+        before = 0 if data.turns is None else data.turns.cut
         table = self.held_out.parts[done].predict(candidate, data, self.seed)
+        if data.turns is not None and data.turns.cut > before:
+            self.cut.add(candidate)
         if tried is not None:
             table = np.concatenate([tried.probabilities, table])
         return self.standing.judged(candidate, table, seconds + time.monotonic() - start)
@@ -244,7 +248,8 @@ class Search:
         return self.standing.judged(candidate, kept[0][: int(self.held_out.ends[parts - 1])], kept[1])
 
     def _keep(self, tried: Tried) -> None:
-        if self.journal:
+        # With more time, what a turn has cut is trained further.
+        if self.journal and tried.candidate not in self.cut:
             self.journal.keep(repr(tried.candidate), tried.probabilities, tried.seconds)
 
     @staticmethod

@@ -191,7 +191,7 @@ class Standing:
         return (*told, *left, *large)
 
     def _scored(self, tried: Tried, *, late: bool) -> Scored:
-        rows = len(tried.right) / self.held_out.repeats
+        rows = min(len(tried.right), int(self.held_out.ends[-1]) // self.held_out.repeats)
         error = float(np.sqrt(tried.accuracy * (1 - tried.accuracy) / max(rows, 1)))
         if self.held_out.marks is not None:
             error = float(tried.right.std() / np.sqrt(max(rows, 1)))

@@ -51,7 +51,7 @@ def judge(
             _judge_labels(files[0].name, judged, purpose, problems, notes, exact=exact, keep_rare=keep_rare)
     _note_duplicates(texts, labels, split, notes)
     if several:
-        names, marks, strata = marked(labels)
+        names, marks, strata = marked(labels, split)
         return Table(
             ids=tuple(ids),
             texts=tuple(texts),

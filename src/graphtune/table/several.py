@@ -23,10 +23,12 @@ def separator_of(mark: str | None, *, several: bool) -> str | None:
 
 def marked(
     labels: Sequence[str | None],
+    split: Sequence[str],
 ) -> tuple[tuple[str, ...], Bool[np.ndarray, "T C"], Int64[np.ndarray, " T"]]:
     """Return the names, which text has which of them, and by which one each text is counted.
 
-    A text is counted by its rarest label, the first of several, and one without any by the commonest of all.
+    A text is counted by its rarest label, the first of several, and one without any by the commonest of all;
+    test rows do not say which are rare.
     """
     sets = [None if joined is None else _names(joined) for joined in labels]
     names = tuple(in_order({name for one in sets if one is not None for name in one}))
@@ -34,7 +36,7 @@ def marked(
     marks = np.zeros((len(labels), len(names)), bool)
     for row, one in enumerate(sets):
         marks[row, [place[name] for name in one or ()]] = True
-    counts = marks.sum(axis=0)
+    counts = marks[np.array(split) != "test"].sum(axis=0)
     strata = np.full(len(labels), UNLABELLED, np.int64)
     for row, one in enumerate(sets):
         if one is not None and len(names):
