@@ -124,7 +124,7 @@ class Data:
         self._states.clear()
 
     def lean(self, views: Collection[View], graphs: Collection[str]) -> "Data":
-        """Return what predicting with ``views`` and ``graphs`` needs: nothing that was fitted or read once."""
+        """Return what predicting with ``views`` and ``graphs`` needs: nothing fitted, nothing read once."""
         return Data(
             self.features.only(views),
             {name: self.graphs[name] for name in self.graphs if name in graphs},
