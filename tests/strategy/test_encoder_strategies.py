@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from graphtune.errors import PlanError
+from graphtune.loss import supervised_contrastive
 from graphtune.model import TextTask
 from graphtune.strategy import (
     BitFit,
@@ -36,6 +37,7 @@ PLAN = TuningPlan(
 METHODS = [
     EncoderTuning(rate=1e-3, epochs=3),
     EncoderTuning(rate=1e-3, layer_decay=0.5, epochs=3),
+    EncoderTuning(rate=1e-3, contrast=1.0, epochs=3),
     GraphTeacher(rate=1e-3, epochs=3),
     BitFit(epochs=3),
     LoRA(rate=1e-2, rank=2, epochs=3),
@@ -185,6 +187,25 @@ def test_a_teacher_that_is_not_there_is_told():
 def test_sharpened_targets_are_squared_and_known_labels_certain():
     found = sharpened(torch.tensor([[0.6, 0.4], [0.6, 0.4]]), torch.tensor([-1, 1]))
     torch.testing.assert_close(found, torch.tensor([[0.36 / 0.52, 0.16 / 0.52], [0.0, 1.0]]))
+
+
+def test_the_contrast_is_that_of_the_steps_rows_beside_the_labels_own_loss():
+    model, own = small_text_model(0).eval(), small_text_task(0)
+    batch = own.batch(own.train[:12])
+    plain, beside = (
+        next(iter(EncoderTuning(contrast=weight).phases(model, own))).loss(batch) for weight in (0.0, 0.5)
+    )
+    rows = model.embed(batch)
+    assert (rows.norm(dim=1) - 1).abs().max() < 1e-5
+    expected = plain + 0.5 * supervised_contrastive(rows, batch.labels, 0.3)
+    torch.testing.assert_close(beside, expected)
+    assert beside > plain
+
+
+@pytest.mark.parametrize("wrong", [{"contrast": -1.0}, {"temperature": 0.0}, {"contrast": float("nan")}])
+def test_a_contrast_out_of_range_is_refused(wrong):
+    with pytest.raises(PlanError, match="do not fit"):
+        EncoderTuning(**wrong)
 
 
 def test_a_lower_block_takes_smaller_steps():

@@ -1,37 +1,62 @@
 """Tune an encoder and a head on labels.
 
 Source: Devlin et al., NAACL 2019, arXiv:1810.04805, section 4; Howard & Ruder, ACL 2018, arXiv:1801.06146,
-section 3.2, for smaller steps further down.
-Differs from the papers: the head has a step size of its own, for it starts from nothing.
+section 3.2, for smaller steps further down; Gunel et al., ICLR 2021, arXiv:2011.01403, equation 1, for the
+contrast beside the labels and its temperature.
+Differs from the papers: the head has a step size of its own, for it starts from nothing; the contrast is
+added to the loss of the labels, whose weight stays 1.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from graphtune.loss import CrossEntropy, Loss
-from graphtune.model import Problem, TextModel
+from torch import Tensor
+
+from graphtune.errors import PlanError
+from graphtune.loss import CrossEntropy, Loss, supervised_contrastive
+from graphtune.model import Problem, TextBatch, TextModel
 from graphtune.phase import Group, Phase
 
 
 @dataclass(frozen=True)
 class EncoderTuning:
-    """Learn all of the encoder that is not frozen, and the head."""
+    """Learn all of the encoder that is not frozen, and the head.
+
+    Raises:
+        PlanError: the contrast is negative, or its temperature is not above 0.
+    """
 
     rate: float = 2e-4  # AdamW step size of the last block
     layer_decay: float = 1.0  # share of a block's step size that the one below it has
     head_rate: float = 5e-3
     decay: float = 0.01  # AdamW decoupled weight decay
     epochs: int = 8  # at most
+    contrast: float = 0.0  # weight of the supervised contrastive loss of a step's texts; 0 = none
+    temperature: float = 0.3  # of the contrast
     loss: Loss = field(default_factory=CrossEntropy)
+
+    def __post_init__(self) -> None:
+        if not self.contrast >= 0.0 or not self.temperature > 0.0:
+            raise PlanError(
+                f"contrast = {self.contrast} and temperature = {self.temperature} do not fit.",
+                fix="use a weight from 0 on, such as 1, and a temperature above 0, such as 0.3.",
+            )
 
     def phases(self, model: TextModel, task: Problem) -> Iterator[Phase]:
         """Train once."""
         yield Phase(
             "encoder",
             groups(model, self.rate, self.layer_decay, self.head_rate, self.decay),
-            lambda batch: self.loss(model(batch), batch.labels, batch.weights),
+            lambda batch: self._loss(model, batch),
             self.epochs,
         )
+
+    def _loss(self, model: TextModel, batch: TextBatch) -> Tensor:
+        if not self.contrast:
+            return self.loss(model(batch), batch.labels, batch.weights)
+        rows = model.embed(batch)
+        apart = supervised_contrastive(rows, batch.labels, self.temperature, batch.weights)
+        return self.loss(model.scores(rows), batch.labels, batch.weights) + self.contrast * apart
 
 
 def groups(
