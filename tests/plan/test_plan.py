@@ -124,9 +124,11 @@ def test_a_budget_without_time_is_refused(budget):
         Plan(budget_seconds=budget)
 
 
-def test_an_exported_encoder_is_not_tuned(tmp_path):
+def test_an_exported_encoder_is_not_tuned(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "onnx.json").write_text("{}")
-    assert not tunes(str(tmp_path), None, None, timed=True)
+    for name in (str(tmp_path), "~"):
+        assert not tunes(name, None, None, timed=True)
     for settings in ({}, {"serve_as": "encoder"}):
         with pytest.raises(PlanError, match="cannot be tuned"):
             Plan(encoder=str(tmp_path), tune=True, **settings)

@@ -152,7 +152,8 @@ def test_a_slow_encoder_leads_to_the_static_one(encoders):
 def test_one_that_is_to_be_tuned_leads_there_too_but_not_where_it_serves_by_itself(encoders):
     encoders["slow"] = Slow(pause=2e-3)
     asked = plan(encoder="slow", budget_seconds=0.05, tune=True, **SEARCHED)
-    assert estimate(table(), asked).advice[0].startswith("--encoder static:slow")
+    assert estimate(table(), asked).advice[0].startswith("--encoder static:slow --frozen, less accurate")
+    assert replace(asked, encoder="static:slow", tune=False)
     alone = estimate(table(), replace(asked, serve_as="encoder")).advice
     assert not any("static" in one for one in alone)
 

@@ -193,7 +193,7 @@ def test_the_contrast_is_that_of_the_steps_rows_beside_the_labels_own_loss():
     model, own = small_text_model(0).eval(), small_text_task(0)
     batch = own.batch(own.train[:12])
     plain, beside = (
-        next(iter(EncoderTuning(contrast=weight).phases(model, own))).loss(batch) for weight in (0.0, 0.5)
+        next(iter(EncoderTuning(contrast=weight).phases(model, own))).loss(batch) for weight in (None, 0.5)
     )
     rows = model.embed(batch)
     assert (rows.norm(dim=1) - 1).abs().max() < 1e-5

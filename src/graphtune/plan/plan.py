@@ -44,7 +44,7 @@ def tunes(encoder: str, tune: bool | None, serve_as: str | None, *, timed: bool)
 
 def tunable(name: str) -> bool:
     """Say whether an encoder of this name can be tuned: static, TF-IDF and exported ones have no blocks."""
-    return name.partition(":")[0] not in ("static", "tfidf") and not is_exported(Path(name))
+    return name.partition(":")[0] not in ("static", "tfidf") and not is_exported(Path(name).expanduser())
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,10 @@ class Plan:
         return from_toml(cls, text, kinds=KINDS)
 
     def only(self, candidate: Candidate, graphs: Mapping[str, NamedGraph]) -> "Plan":
-        """Return the plan that fits this candidate alone; ``graphs`` by name, the others are left out."""
+        """Return the plan that names this candidate alone; ``graphs`` are by name, those it does not read go.
+
+        Unless ``exactly``, a fit still holds it against a probe.
+        """
         used = tuple(graphs[name] for name in sorted(candidate.graphs))
         return replace(self, graphs=used, candidates=(candidate,), tune=False, serve_as="auto", start=None)
 

@@ -124,7 +124,8 @@ def _static_instead(todo: Work, peak: int, *, read: bool, large: bool) -> Iterat
     if large and needs < peak:
         said += [f"needs about {mebibytes(needs)} of memory instead of {mebibytes(peak)}"]
     if said:
-        yield f"--encoder {name}, less accurate, {' and '.join(said)}."
+        frozen = " --frozen" if todo.plan.tune else ""
+        yield f"--encoder {name}{frozen}, less accurate, {' and '.join(said)}."
 
 
 def _smaller(todo: Work, memory: Mapping[str, int], available: int) -> Iterator[str]:

@@ -149,7 +149,9 @@ class _Fit:
         """Fit what was chosen on all labels, and evaluate it."""
         data, choice = ready.data, tuning.choice
         if data.turns is not None:
-            data.turns.left = 1  # parts that an interrupted fit had judged took no turn
+            # Of what serves alone: parts that an interrupted fit had judged took no turn.
+            serving = [within((choice.chosen.candidate,), kind) for kind in (TextGCN, Window)]
+            data.turns.left = max(1, sum(len({*own}) for own in serving))
         with self.clock.stage("final"):
             predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
             weighted = telling.weights(ready, choice.chosen)

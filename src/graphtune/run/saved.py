@@ -195,7 +195,7 @@ def _read_parts(directory: Path, manifest: Mapping[str, Any]) -> FittedModel:
     # In what older ones wrote, an encoder with a folder always serves by itself.
     serves = own.is_dir() and bool(manifest["encoder"].get("serves", True))
     carried = Transformer(str(own)) if own.is_dir() and exported is None and not serves else exported
-    taught = (directory / _SERVED).is_file()
+    taught = _SERVED in manifest["files"]
     plan = _read_plan(directory / (_SERVED if taught else _PLAN), carried)
     candidate = plan.candidates[0]
     words, blocks = _read_words(directory), tuple(map(int, manifest["encoder"].get("blocks", ())))

@@ -117,6 +117,10 @@ class Data:
             self._read[key] = read()
         return self._read[key]  # type: ignore[return-value]
 
+    def read(self, key: Hashable) -> bool:
+        """Say whether what was read under ``key`` is still kept."""
+        return key in self._read
+
     def forget(self, rows: Int64[np.ndarray, " T"]) -> None:
         """Let go of propagated features, and of every candidate that was fitted on other rows than these."""
         for key in [key for key in self._fitted if key[1] != rows.tobytes()]:

@@ -248,8 +248,9 @@ class Search:
         return self.standing.judged(candidate, kept[0][: int(self.held_out.ends[parts - 1])], kept[1])
 
     def _keep(self, tried: Tried) -> None:
-        # With more time, what a turn has cut is trained further.
-        if self.journal and tried.candidate not in self.cut:
+        # With more time, what a turn has cut is trained further; so are what stands on it and its own parts.
+        said = repr(tried.candidate)
+        if self.journal and not any(said in one or one in said for one in map(repr, self.cut)):
             self.journal.keep(repr(tried.candidate), tried.probabilities, tried.seconds)
 
     @staticmethod

@@ -6,7 +6,7 @@ or what a block makes of them where they stand (`WordsInContext`); rare words an
 rate and steps chosen on held-out training rows of MR.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -113,8 +113,11 @@ class Window(GraphFree):
         """Return the labelled nodes, and the graphs and rows of their words: read once for all parts."""
         nodes = np.flatnonzero(data.labels >= 0)
         texts = [data.features.texts[node] for node in nodes]
-        key = (Window, self.window, self.block, nodes.tobytes())
-        return nodes, *data.once(key, lambda: read(texts))
+        return nodes, *data.once(self.key(data), lambda: read(texts))
+
+    def key(self, data: Data) -> Hashable:
+        """Return by what the readings of labelled nodes differ."""
+        return (Window, self.window, self.block, np.flatnonzero(data.labels >= 0).tobytes())
 
     def __str__(self) -> str:
         usual = "" if isinstance(self.strategy, Full) else f", {type(self.strategy).__name__}"
@@ -157,7 +160,7 @@ class FittedWindow(ReadsTexts):
 
     def at(self, data: Data, nodes: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "M C"]:
         """Return class probabilities of some nodes; labelled ones were read for learning already."""
-        if not (data.labels[nodes] >= 0).all():
+        if not (data.labels[nodes] >= 0).all() or not data.read(self.candidate.key(data)):
             return super().at(data, nodes)
         read, graphs, words = self.candidate.labelled(data, self.read)
         return self._told(graphs, words, np.searchsorted(read, nodes))

@@ -17,6 +17,8 @@ from graphtune.loss import CrossEntropy, Loss, supervised_contrastive
 from graphtune.model import Problem, TextBatch, TextModel
 from graphtune.phase import Group, Phase
 
+_TEMPERATURE = 0.3
+
 
 @dataclass(frozen=True)
 class EncoderTuning:
@@ -31,12 +33,12 @@ class EncoderTuning:
     head_rate: float = 5e-3
     decay: float = 0.01  # AdamW decoupled weight decay
     epochs: int = 8  # at most
-    contrast: float = 0.0  # weight of the supervised contrastive loss of a step's texts; 0 = none
-    temperature: float = 0.3  # of the contrast
+    contrast: float | None = None  # weight of the supervised contrastive loss of a step's texts
+    temperature: float | None = None  # of the contrast; None = 0.3, the paper's
     loss: Loss = field(default_factory=CrossEntropy)
 
     def __post_init__(self) -> None:
-        if not self.contrast >= 0.0 or not self.temperature > 0.0:
+        if not (self.contrast or 0.0) >= 0.0 or not self._temperature > 0.0:
             raise PlanError(
                 f"contrast = {self.contrast} and temperature = {self.temperature} do not fit.",
                 fix="use a weight from 0 on, such as 1, and a temperature above 0, such as 0.3.",
@@ -51,11 +53,15 @@ class EncoderTuning:
             self.epochs,
         )
 
+    @property
+    def _temperature(self) -> float:
+        return _TEMPERATURE if self.temperature is None else self.temperature
+
     def _loss(self, model: TextModel, batch: TextBatch) -> Tensor:
         if not self.contrast:
             return self.loss(model(batch), batch.labels, batch.weights)
         rows = model.embed(batch)
-        apart = supervised_contrastive(rows, batch.labels, self.temperature, batch.weights)
+        apart = supervised_contrastive(rows, batch.labels, self._temperature, batch.weights)
         return self.loss(model.scores(rows), batch.labels, batch.weights) + self.contrast * apart
 
 

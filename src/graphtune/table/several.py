@@ -28,7 +28,7 @@ def marked(
     """Return the names, which text has which of them, and by which one each text is counted.
 
     A text is counted by its rarest label, the first of several, and one without any by the commonest of all;
-    test rows do not say which are rare.
+    rows that the table itself calls test do not say which are rare.
     """
     sets = [None if joined is None else _names(joined) for joined in labels]
     names = tuple(in_order({name for one in sets if one is not None for name in one}))
