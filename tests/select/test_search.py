@@ -18,6 +18,7 @@ from graphtune.select.held_out import HeldOut
 from graphtune.select.journal import Journal
 from graphtune.select.mean import Mean
 from graphtune.select.search import Search
+from graphtune.select.turns import Turns
 from graphtune.select.verdict import choose
 from graphtune.strategy import Full
 
@@ -123,6 +124,14 @@ def heats(stored: int, journal: Journal | None = None) -> Search:
     data, _ = setting(stored=stored)
     held_out = replace(HeldOut.folds(np.arange(stored), data.labels, 0, often=False), first=1)
     return Search(data, held_out, 0, time.monotonic() + 60, journal)
+
+
+class Cutting(Known):
+    """Its training is ended by its turn."""
+
+    def fit(self, data, rows, *, seed):
+        data.turns.cut += 1
+        return super().fit(data, rows, seed=seed)
 
 
 RIVALS = [Known(f"free {i}", "graph-free", wrong=3 * i) for i in range(6)]
@@ -240,6 +249,23 @@ def test_finals_that_were_interrupted_go_on_where_they_stood(tmp_path):
     again.run_only(asked)
     assert len(fitted) == 6 + 2 * 5 - 5
     assert [tried.parts for tried in again.standing.tried.values()] == [5, 5]
+
+
+def test_what_a_turn_cut_is_not_kept_nor_what_stands_on_it_or_is_a_part_of_it(tmp_path):
+    journal = Journal.opened(tmp_path, "same", resume=False)
+    made = heats(MANY, journal)
+    made.data = replace(made.data, turns=Turns(time.monotonic()))
+    one, two, three = Cutting("one", "graph"), Known("two", "graph"), Known("three", "graph")
+    made.run_only([one, two], exactly=True)
+    assert journal.find(repr(one)) is None
+    assert journal.find(repr(two)) is not None
+    for candidate, kept in ((Mean((one, three)), False), (Mean((two, three)), True)):
+        made._keep(replace(made.standing.tried[two], candidate=candidate))
+        assert (journal.find(repr(candidate)) is not None) == kept
+    made.cut = {Mean((two, three))}
+    journal.drop(repr(two))
+    made._keep(made.standing.tried[two])
+    assert journal.find(repr(two)) is None
 
 
 def test_a_network_that_time_runs_out_on_is_left_out():
