@@ -22,7 +22,7 @@ from graphtune.run.started import check_started, started
 from graphtune.run.tracked import track_failure, track_fit
 from graphtune.run.unknown import Strangers, on_test, set_apart, told, with_examples
 from graphtune.run.within import within
-from graphtune.select import Data, GraphReport, Outcome, TextGCN, Window, served
+from graphtune.select import Candidate, Data, GraphReport, Outcome, TextGCN, Window, served
 from graphtune.select.calibration import Reweighting
 from graphtune.select.graphs import views_read
 from graphtune.select.grid import labels_are_few
@@ -148,19 +148,19 @@ class _Fit:
     ) -> FittedModel:
         """Fit what was chosen on all labels, and evaluate it."""
         data, choice = ready.data, tuning.choice
+        chosen = choice.chosen.candidate
         if data.turns is not None:
             # Of what serves alone: parts that an interrupted fit had judged took no turn.
-            serving = [within((choice.chosen.candidate,), kind) for kind in (TextGCN, Window)]
-            data.turns.left = max(1, sum(len({*own}) for own in serving))
+            data.turns.left = max(1, _over_words(chosen))
         with self.clock.stage("final"):
-            predictor = data.fitted(choice.chosen.candidate, ready.teach, self.plan.seed)
+            predictor = data.fitted(chosen, ready.teach, self.plan.seed)
             weighted = telling.weights(ready, choice.chosen)
             calibration = cache(partial(telling.calibration, ready, chosen=choice.chosen, weighted=weighted))
             if len(ready.tested):
                 # Before any test row is read: a tuned encoder keeps what it said of the latest texts alone.
                 for tried in filter(None, (choice.free, choice.graph)):
                     calibration(tried)
-        chosen, serves = choice.chosen.candidate, served(choice.chosen.candidate)
+        serves = served(chosen)
         model = FittedModel(
             self.plan,
             ready.classes[: data.classes],
@@ -196,8 +196,7 @@ class _Fit:
             several = len(self.plan.candidates) > 1
             held_out = held_out.only(held_out.first // held_out.repeats if several else 1)
         if ready.data.turns is not None:
-            asked = sum(len({*within(self.plan.candidates, kind)}) for kind in (TextGCN, Window))
-            ready.data.turns.left = asked * len(held_out.parts) + 1
+            ready.data.turns.left = _over_words(self.plan.candidates) * len(held_out.parts) + 1
         journal = None
         if self.into is not None:
             place = self.into.parent / f".{self.into.name}.graphtune-resume"
@@ -311,6 +310,11 @@ def share_to_search(*, tunes: bool, few: bool) -> float:
     if not tunes:
         return _TO_SEARCH
     return _BEFORE_TUNING if few else _BEFORE_TUNING_BY_MANY
+
+
+def _over_words(asked: Candidate | tuple[Candidate, ...]) -> int:
+    """Return how many different networks over words are asked for, each of which takes turns."""
+    return sum(len({*within(asked, kind)}) for kind in (TextGCN, Window))
 
 
 def _cut(turns: Turns | None) -> tuple[str, ...]:

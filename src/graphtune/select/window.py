@@ -111,9 +111,8 @@ class Window(GraphFree):
         self, data: Data, read: Reader
     ) -> tuple[Int64[np.ndarray, " L"], WindowGraphs, Float[Tensor, "W F"]]:
         """Return the labelled nodes, and the graphs and rows of their words: read once for all parts."""
-        nodes = np.flatnonzero(data.labels >= 0)
-        texts = [data.features.texts[node] for node in nodes]
-        return nodes, *data.once(self.key(data), lambda: read(texts))
+        nodes, texts = np.flatnonzero(data.labels >= 0), data.features.texts
+        return nodes, *data.once(self.key(data), lambda: read([texts[node] for node in nodes]))
 
     def key(self, data: Data) -> Hashable:
         """Return by what the readings of labelled nodes differ."""
