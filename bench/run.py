@@ -5,8 +5,8 @@
 A benchmark is a module beside this file with a ``NAME`` and ``run(out)``, which writes its results under the
 folder ``out``. The data are read from where GRAPHTUNE_DATA points; what is not there is skipped, and said.
 Without a NAME all are run but adapters, citation, class_names, comparison, compress, few_labels,
-full_tuning, gnn_strategies, million, mlp_init, multi_label, pruning, setfit, smaller, starts, trainer,
-tuning, unknown, upper_blocks and word_networks, which take long and are run only where named.
+full_tuning, gnn_strategies, million, mlp_init, molecules, multi_label, pruning, setfit, smaller, starts,
+trainer, tuning, unknown, upper_blocks and word_networks, which take long and are run only where named.
 """
 
 import argparse
@@ -29,6 +29,7 @@ import ladder
 import latency
 import million
 import mlp_init
+import molecules
 import multi_label
 import nearest
 import pruning
@@ -60,6 +61,7 @@ BENCHMARKS = (
         latency,
         million,
         mlp_init,
+        molecules,
         multi_label,
         nearest,
     ),
@@ -81,6 +83,7 @@ _ONLY_NAMED = (
     ),
     *(
         mlp_init,
+        molecules,
         multi_label,
         pruning,
         against_setfit,

@@ -18,6 +18,7 @@ import adapters
 import citation
 import gnn_strategies
 import mlp_init
+import molecules
 import rewriting
 import starts
 import word_networks
@@ -41,6 +42,7 @@ class Found:
     strategies: Sequence[Result] = ()
     words: Sequence[Result] = ()
     mlp_init: Sequence[Result] = ()
+    molecules: Sequence[Result] = ()
 
     @classmethod
     def read(cls, folder: Path = RESULTS) -> "Found":
@@ -52,21 +54,23 @@ class Found:
             recorded(folder / gnn_strategies.NAME, gnn_strategies.SETS),
             recorded(folder / word_networks.NAME, word_networks.ROWS),
             recorded(folder / mlp_init.NAME, ("debian",)),
+            recorded(folder / molecules.NAME, molecules.SETS),
         )
 
 
 def text(found: Found, words: Words) -> str:
     """Return the tables in one language."""
-    modules = (gnn_strategies, starts, adapters, citation, mlp_init, word_networks)
+    modules = (gnn_strategies, starts, adapters, molecules, citation, mlp_init, word_networks)
     names = words.comma.join(f"`{module.NAME}`" for module in modules)
-    kinds = (found.strategies, found.starts, found.adapters, found.citation, found.mlp_init, found.words)
-    every = [one for kind in kinds for one in kind]
+    graphs = (found.strategies, found.starts, found.adapters, found.molecules)
+    every = [one for kind in (*graphs, found.citation, found.mlp_init, found.words) for one in kind]
     if not every:
         return words.none.format(names=names)
     parts = [
         *_strategies(found.strategies, words),
         *_starts(found.starts, words),
         *_adapters(found.adapters, words),
+        *_molecules(found.molecules, words),
         *_cited(found.citation, words),
         *(_mlp(one, words) for one in found.mlp_init),
         *_words(found.words, words),
@@ -184,6 +188,26 @@ def _adapters(results: Sequence[Result], words: Words) -> list[str]:
         "\n".join(lines),
         words.adapted.format(least=adapters.LEAST, most=adapters.MOST, **told),
     ]
+
+
+def _molecules(results: Sequence[Result], words: Words) -> list[str]:
+    if not results:
+        return []
+    head = (words.way, *(one["dataset"] for one in results), words.mean, words.numbers)
+    lines = [rewriting.line(head), "|---|" + "---:|" * (len(results) + 2)]
+    for way, told in words.ways.items():
+        every = [one["ways"][way] for one in results]
+        cells = [_area(figures, plain=way == molecules.FULL) for figures in every]
+        mean = "" if way == molecules.FULL else f"{fmean(figures['gain'] for figures in every):+.1f}"
+        shares = f"{median(figures['share'] for figures in every):.0f} %"
+        lines.append(rewriting.line((told, *cells, mean, shares)))
+    return [words.molecules.format(seeds=results[0]["seeds"]), "\n".join(lines)]
+
+
+def _area(figures: Result, *, plain: bool) -> str:
+    if plain:
+        return f"{figures['area']:.1f}"
+    return f"{figures['area']:.1f} ({figures['gain']:+.1f}{_spread(figures)})"
 
 
 def _cited(results: Sequence[Result], words: Words) -> list[str]:

@@ -160,36 +160,46 @@ def methods(epochs: int) -> dict[str, tuple[bool, Strategy]]:
     }
 
 
-def compared(
-    molecules: list[Data], parts: dict[str, list[int]], every: Sequence[Data], given: argparse.Namespace
-) -> None:
-    """Print the area of each method, over the seeds, and the share of all numbers that it learns."""
-    areas: dict[str, list[float]] = {}
-    shares: dict[str, float] = {}
-    for seed in range(given.seeds):
-        start = pretrained(every, given.pretraining, seed)
-        for name, (warm, strategy) in methods(given.epochs).items():
-            torch.manual_seed(seed)
-            network = Molecules(molecules[0].y.shape[1])
-            fresh = network.head
-            if warm:
-                network = deepcopy(start)
-                network.head = fresh
-            count = sum(p.numel() for p in network.parameters())
-            tuned = graphtune.tune(
-                network,
-                molecules,
-                strategy,
-                train=parts["train"],
-                val=parts["val"],
-                settings=Training(batch_rows=TOGETHER, patience=None),
-                seed=seed,
-            )
-            areas.setdefault(name, []).append(area(network, [molecules[at] for at in parts["test"]]))
-            shares[name] = tuned.history.phases[-1].learned / count
-    for name, found in areas.items():
-        spread = f" ± {stdev(found):.1f}" if len(found) > 1 else ""
-        print(f"{name:20} {mean(found):5.1f}{spread}  learns {shares[name]:.0%} of the numbers")
+def measured(
+    molecules: list[Data],
+    parts: dict[str, list[int]],
+    every: Sequence[Data],
+    seed: int,
+    *,
+    epochs: int,
+    pretraining: int,
+) -> dict[str, tuple[float, float]]:
+    """Return the area of each method, and the share of all numbers that it learns."""
+    start = pretrained(every, pretraining, seed)
+    found = {}
+    for name, (warm, strategy) in methods(epochs).items():
+        torch.manual_seed(seed)
+        network = Molecules(molecules[0].y.shape[1])
+        fresh = network.head
+        if warm:
+            network = deepcopy(start)
+            network.head = fresh
+        count = sum(p.numel() for p in network.parameters())
+        tuned = graphtune.tune(
+            network,
+            molecules,
+            strategy,
+            train=parts["train"],
+            val=parts["val"],
+            settings=Training(batch_rows=TOGETHER, patience=None),
+            seed=seed,
+        )
+        share = tuned.history.phases[-1].learned / count
+        found[name] = area(network, [molecules[at] for at in parts["test"]]), share
+    return found
+
+
+def unlabelled(sets: dict[str, tuple[list[Data], dict[str, list[int]]]], judged: str) -> list[Data]:
+    """Return the training molecules of all sets, but those that judge on one of them."""
+    molecules, parts = sets[judged]
+    judging = {molecules[at].name for part in ("val", "test") for at in parts[part]}
+    every = [found[at] for found, parts in sets.values() for at in parts["train"]]
+    return [molecule for molecule in every if molecule.name not in judging]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -207,12 +217,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     begun = time.monotonic()
     sets = {name: read(file) for name, file in zip(SETS, files, strict=True)}
-    molecules, parts = sets[given.set]
-    judging = {molecules[at].name for part in ("val", "test") for at in parts[part]}
-    every = [found[at] for found, parts in sets.values() for at in parts["train"]]
-    every = [molecule for molecule in every if molecule.name not in judging]
+    (molecules, parts), every = sets[given.set], unlabelled(sets, given.set)
     print(f"{given.set}: {len(molecules):,} molecules; pre-trained on {len(every):,} without a label")
-    compared(molecules, parts, every, given)
+    amount = {"epochs": given.epochs, "pretraining": given.pretraining}
+    each = [measured(molecules, parts, every, seed, **amount) for seed in range(given.seeds)]
+    for name in each[0]:
+        areas, (_, share) = [found[name][0] for found in each], each[0][name]
+        spread = f" ± {stdev(areas):.1f}" if len(areas) > 1 else ""
+        print(f"{name:20} {mean(areas):5.1f}{spread}  learns {share:.0%} of the numbers")
     print(f"{time.monotonic() - begun:.0f} s")
     return 0
 

@@ -18,8 +18,8 @@ from graphtune.table import from_lists
 COMMITTED = table.committed()
 USUAL = ["bars", "encoding", "kernels", "ladder", "latency", "nearest", "sampling", "static", "word_graph"]
 ONLY_NAMED = ["adapters", "citation", "class_names", "comparison", "compress", "few_labels", "full_tuning"]
-ONLY_NAMED += ["gnn_strategies", "million", "mlp_init", "multi_label", "pruning", "setfit", "smaller"]
-ONLY_NAMED += ["starts", "trainer", "tuning", "unknown", "upper_blocks", "word_networks"]
+ONLY_NAMED += ["gnn_strategies", "million", "mlp_init", "molecules", "multi_label", "pruning", "setfit"]
+ONLY_NAMED += ["smaller", "starts", "trainer", "tuning", "unknown", "upper_blocks", "word_networks"]
 
 
 @pytest.fixture
