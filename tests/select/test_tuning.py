@@ -17,6 +17,7 @@ from graphtune.select.standing import Standing
 from graphtune.select.tuned import Pace
 from graphtune.select.tuning import Limits, tuned
 from graphtune.select.verdict import between, choose
+from graphtune.strategy import EncoderTuning
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ def searched(
     deep: Fake | None = None,
 ) -> Search:
     monkeypatch.setattr(tuning, "Transformer", object)
-    monkeypatch.setattr(tuning, "Tuned", lambda blocks: fake)
+    monkeypatch.setattr(tuning, "by_few", lambda blocks, classes: fake)
     monkeypatch.setattr(tuning, "shallow", lambda rows: fake)
     monkeypatch.setattr(tuning, "deep", lambda rows, depth: deep or fake)
     monkeypatch.setattr(tuning, "_depth", lambda search: 6)
-    monkeypatch.setattr(tuning, "_DEPTHS", (4,))
+    monkeypatch.setattr(tuning, "DEPTHS", (4,))
     labels = (np.arange(stored + unlabelled) % CLASSES).astype(np.int64)
     labels[stored:] = -1
     data, _ = setting(stored=len(labels), labels=labels)
@@ -453,3 +454,11 @@ def test_a_judge_further_on_reads_what_the_search_knew_of_its_rows(monkeypatch):
     against = decision._Against(Standing(judges.held_out, few=False, parts=1), own, judges.start, usual=False)
     expected = frozen.right[len(first.labels) : len(first.labels) + len(second.labels)]
     assert np.array_equal(against.first(frozen).right, expected)
+
+
+def test_classes_are_contrasted_where_labels_are_few_and_not_where_they_are_many():
+    assert tuning.by_few(2, 6).blocks == 2
+    assert tuning.by_few(4, 64).strategy == EncoderTuning(contrast=1.0)
+    assert not tuning.by_few(4, 65).strategy.contrast  # a step seldom holds two texts of a class
+    assert not tuning.shallow(1000).strategy.contrast
+    assert not tuning.deep(1000, 6).strategy.contrast

@@ -22,10 +22,9 @@ from graphtune.select.search import Search
 from graphtune.select.standing import Standing, Tried
 from graphtune.select.taught import Taught
 from graphtune.select.tuned import Pace, Tuned
-from graphtune.select.tuning_plan import ENOUGH, LEAST, deep, deep_epochs, shallow
+from graphtune.select.tuning_plan import DEPTHS, ENOUGH, LEAST, by_few, deep, deep_epochs, shallow
 from graphtune.select.verdict import Choice
 
-_DEPTHS = (4, 2)  # blocks that learn: the second where there is no time for the first
 _FEWEST = 2  # epochs
 _LEAST_SECONDS = 1  # that must be left for any encoder to be tuned
 _LEAST_TEXTS = 1  # that a teacher labels, for each text that has a label
@@ -107,10 +106,10 @@ def _by_few_labels(
 
 
 def _by_depth(search: Search, teach: Int64[np.ndarray, " T"], limits: Limits) -> Iterator[tuple[Tuned, Pace]]:
-    for blocks in _DEPTHS:
+    for blocks in DEPTHS:
         # To find out how long it takes, takes seconds too.
-        if limits.left > _LEAST_SECONDS and (blocks == _DEPTHS[0] or blocks < _depth(search)):
-            candidate = Tuned(blocks)
+        if limits.left > _LEAST_SECONDS and (blocks == DEPTHS[0] or blocks < _depth(search)):
+            candidate = by_few(blocks, search.data.classes)
             yield candidate, candidate.pace(search.data, teach)
 
 
