@@ -161,10 +161,10 @@ def _starts(results: Sequence[Result], words: Words) -> list[str]:
     return [said, "\n".join(lines)]
 
 
-def _gained(figures: Result, *, plain: bool) -> str:
+def _gained(figures: Result, *, plain: bool, of: str = "accuracy") -> str:
     if plain:
-        return f"{figures['accuracy']:.1f}"
-    return f"{figures['accuracy']:.1f} ({figures['gain']:+.1f}{_spread(figures)})"
+        return f"{figures[of]:.1f}"
+    return f"{figures[of]:.1f} ({figures['gain']:+.1f}{_spread(figures)})"
 
 
 def _spread(figures: Result) -> str:
@@ -197,17 +197,12 @@ def _molecules(results: Sequence[Result], words: Words) -> list[str]:
     lines = [rewriting.line(head), "|---|" + "---:|" * (len(results) + 2)]
     for way, told in words.ways.items():
         every = [one["ways"][way] for one in results]
-        cells = [_area(figures, plain=way == molecules.FULL) for figures in every]
+        cells = [_gained(figures, plain=way == molecules.FULL, of="area") for figures in every]
         mean = "" if way == molecules.FULL else f"{fmean(figures['gain'] for figures in every):+.1f}"
         shares = f"{median(figures['share'] for figures in every):.0f} %"
         lines.append(rewriting.line((told, *cells, mean, shares)))
-    return [words.molecules.format(seeds=results[0]["seeds"]), "\n".join(lines)]
-
-
-def _area(figures: Result, *, plain: bool) -> str:
-    if plain:
-        return f"{figures['area']:.1f}"
-    return f"{figures['area']:.1f} ({figures['gain']:+.1f}{_spread(figures)})"
+    most = "/".join(f"{one['epochs']}" for one in results)
+    return [words.molecules.format(seeds=results[0]["seeds"], most=most), "\n".join(lines)]
 
 
 def _cited(results: Sequence[Result], words: Words) -> list[str]:

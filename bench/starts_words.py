@@ -59,7 +59,8 @@ ENGLISH = Words(
     molecules=(
         "Molecules, a PyG GIN pre-trained by attribute masking and tuned on each set: area under the ROC "
         "curve in percent on test molecules of the scaffold split, the mean of tasks and {seeds} seeds, and "
-        "in brackets the gain on tuning everything, ± its standard deviation."
+        "in brackets the gain on tuning everything, ± its standard deviation; val molecules choose among "
+        "{most} epochs at most. *Numbers* are those learned of all of the network's, the median of the sets."
     ),
     way="tuned",
     numbers="numbers",
@@ -142,7 +143,8 @@ CHINESE = Words(
     columns=("预训练于", "微调于", "整体", "适配器", "仅分类头", "数字"),
     molecules=(
         "分子：以属性遮盖预训练的 PyG GIN，在各数据集上微调：骨架划分测试分子的 ROC 曲线下面积（%），取各任务"
-        "与 {seeds} 个种子的均值；括号内为相对整体微调的收益，± 为其标准差。"
+        "与 {seeds} 个种子的均值；括号内为相对整体微调的收益，± 为其标准差；由验证分子在至多 {most} 轮中"
+        "选定。*数字*为所学占网络全部的比例，取各数据集的中位数。"
     ),
     way="微调",
     numbers="数字",

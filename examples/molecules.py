@@ -210,6 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=10, help="of tuning, at most")
     parser.add_argument("--pretraining", type=int, default=4, help="epochs of pre-training")
     given = parser.parse_args(arguments)
+    if given.seeds < 1:
+        parser.error("--seeds must be 1 or more")
     place = Path(os.environ.get("GRAPHTUNE_DATA", "../shared/data")) / "mol"
     files = [place / f"{name}.parquet" for name in SETS]
     if not all(file.is_file() for file in files):

@@ -12,6 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import setfit_table
 import tuned_table
 
 import rewriting
@@ -31,10 +32,13 @@ class Words:
     column: str  # of a set's labels
     ideas: Mapping[str, str]
     tuned: tuned_table.Words
+    setfit: setfit_table.Words
     after: str
 
 
-def page(results: Sequence[Result], words: Words, tuned: tuned_table.Measured) -> str:
+def page(
+    results: Sequence[Result], words: Words, tuned: tuned_table.Measured, setfit: Sequence[Result] = ()
+) -> str:
     """Return the page."""
     columns = [(one, count) for one in results for count in LABELS]
     names = list(dict.fromkeys(row["method"] for one in results for row in one["table"]))
@@ -53,8 +57,8 @@ def page(results: Sequence[Result], words: Words, tuned: tuned_table.Measured) -
         lines.append(rewriting.line((f"`{name}`", words.ideas.get(name, ""), learned, seconds, *cells)))
     limit = f"{results[0]['limit_seconds']:.0f}" if results else ""
     seeds = str(results[0]["seeds"]) if results else ""
-    beside = tuned_table.section(tuned, words.tuned)
-    parts = [words.before.format(limit=limit, seeds=seeds), "\n".join(lines), beside, words.after]
+    beside = (tuned_table.section(tuned, words.tuned), setfit_table.section(setfit, words.setfit))
+    parts = [words.before.format(limit=limit, seeds=seeds), "\n".join(lines), *beside, words.after]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -101,6 +105,7 @@ ENGLISH = Words(
         "distilled": "a small network on frozen rows learns what a graph model says",
     },
     tuned=tuned_table.ENGLISH,
+    setfit=setfit_table.ENGLISH,
     after=(
         "## How to choose\n\n"
         "1. **Start with `graphtune fit --budget 5m`.** It tries the frozen encoder with and without the "
@@ -151,6 +156,7 @@ CHINESE = Words(
         "distilled": "冻结行上的小网络学习图模型的判断",
     },
     tuned=tuned_table.CHINESE,
+    setfit=setfit_table.CHINESE,
     after=(
         "## 怎样选择\n\n"
         "1. **先用 `graphtune fit --budget 5m`。** 它在有图和无图的情况下试用冻结的编码器，"

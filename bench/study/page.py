@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 import choosing
+import setfit_table
 import tuned_table
 from literature import PUBLISHED
 from rank_plot import critical_difference
@@ -46,6 +47,7 @@ def documents(
     strategies: Sequence[Result] = (),
     draws: Sequence[Result] = (),
     tuned: tuned_table.Measured = _NOTHING,
+    setfit: Sequence[Result] = (),
 ) -> dict[str, str]:
     """Return the text of every file, by its name."""
     made = {
@@ -53,8 +55,8 @@ def documents(
         "results.zh-CN.md": _document(results, bars, draws, CHINESE),
     }
     if strategies:
-        made["choosing-a-strategy.md"] = choosing.page(strategies, choosing.ENGLISH, tuned)
-        made["choosing-a-strategy.zh-CN.md"] = choosing.page(strategies, choosing.CHINESE, tuned)
+        made["choosing-a-strategy.md"] = choosing.page(strategies, choosing.ENGLISH, tuned, setfit)
+        made["choosing-a-strategy.zh-CN.md"] = choosing.page(strategies, choosing.CHINESE, tuned, setfit)
     for count in LABELS:
         found = ranks(results, count)
         if found is not None:
@@ -283,7 +285,7 @@ def main(arguments: list[str] | None = None) -> int:
         files = sorted(BARS.glob("*.json"))
         bars = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
         draws, tuned = committed(DRAWS), tuned_table.Measured.read()
-        made = documents(committed(), bars, committed(STRATEGIES), draws, tuned)
+        made = documents(committed(), bars, committed(STRATEGIES), draws, tuned, setfit_table.read())
         return {DOCS / name: text for name, text in made.items()}
 
     return rewriting.main(__doc__, expected, arguments)

@@ -58,7 +58,7 @@ def test_every_way_of_tuning_is_held_against_tuning_everything(tmp_path, monkeyp
 def test_the_page_names_every_way_and_set():
     figures = {"area": 70.04, "gain": -1.0, "deviation": 0.5, "share": 10.0}
     ways = dict.fromkeys(starts_words.ENGLISH.ways, figures)
-    result = {"dataset": "bbbp", "seeds": 5, "ways": ways, **_MADE}
+    result = {"dataset": "bbbp", "seeds": 5, "epochs": 30, "ways": ways, **_MADE}
     for words in (starts_words.ENGLISH, starts_words.CHINESE):
         text = starts_page.text(starts_page.Found(molecules=[result]), words)
         rows = [line for line in text.splitlines() if line.startswith("| ")]
@@ -74,11 +74,12 @@ def test_the_ways_that_are_explained_are_those_that_are_run():
         assert list(words.ways) == list(molecules._example().methods(1))
 
 
-def test_without_what_reads_molecules_the_sets_are_skipped(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("absent", ["rdkit", "torch_geometric"])
+def test_without_what_reads_molecules_the_sets_are_skipped(tmp_path, monkeypatch, capsys, absent):
     molecules._read.cache_clear()
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == absent else name)
     molecules.run(tmp_path, ("bbbp",))
-    assert "pip install rdkit" in capsys.readouterr().err
+    assert "pip install 'graphtune[pyg]' rdkit" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

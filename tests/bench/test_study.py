@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench/study"))
 import choosing
 import page
 import ranks
+import setfit_table
 import short
 import tuned_table
 from rank_plot import critical_difference
@@ -188,6 +189,37 @@ def test_the_page_on_strategies_has_what_tunes_where_it_was_measured():
     nothing = tuned_table.Measured((), {})
     assert tuned_table.ENGLISH.title in choosing.page([], choosing.ENGLISH, tuned_table.Measured([FIT], {}))
     assert tuned_table.ENGLISH.title not in choosing.page([], choosing.ENGLISH, nothing)
+
+
+SETFIT = {
+    **{"dataset": "trec6", "limit_seconds": 120.0, "seeds": 3, "labelled": {"8": 48}, "lead": -0.4},
+    "methods": {
+        "graphtune-tuned": {"accuracy": 76.0, "interval": [70.0, 82.0], "train_seconds": 90.4},
+        "SetFit": {"accuracy": 76.4, "interval": [71.0, 81.0], "train_seconds": 110.0},
+    },
+    "versions": {"graphtune": "1", "torch": "2"},
+    "hardware": {"cores": 2, "processor": "x86_64", "encoding_in": "float32"},
+}
+
+
+def test_the_page_on_strategies_holds_setfit_against_fit_where_it_was_measured():
+    published = SETFIT | {"dataset": "banking77", "labelled": {"all": 385}, "lead": 9.0}
+    other = SETFIT | {"dataset": "agnews_test7600", "lead": 1.0}
+    for words in (setfit_table.ENGLISH, setfit_table.CHINESE):
+        told = setfit_table.section([published, SETFIT], words)
+        assert "| banking77 | " + words.labels[False].format(count=385) in told
+        row = "76.00 (70.0–82.0) | 90 | 76.40 (71.0–81.0) | 110 | -0.40 |"
+        assert f"| trec6 | {words.labels[True].format(count=8)} | {row}" in told
+        assert words.missing.format(names="agnews_test7600") in told
+        assert words.met[False] in told
+        every = setfit_table.section([published, SETFIT, other], words)
+        assert words.met[False] not in every  # 3.2 on the mean, and -0.4 at the worst
+        assert "+3.20" in every
+        worse = setfit_table.section([published, SETFIT | {"lead": -0.6}, other], words)
+        assert words.met[False] in worse
+        assert setfit_table.section([], words) == ""
+    whole = choosing.page([], choosing.ENGLISH, tuned_table.Measured((), {}), [SETFIT])
+    assert "## Beside SetFit" in whole
 
 
 def test_the_summary_ranks_ours_and_costs_what_all_have():

@@ -138,25 +138,38 @@ def test_distillation_has_the_gradient_of_soft_cross_entropy():
 def test_supervised_contrastive_by_hand():
     rows = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
     labels = torch.tensor([0, 0, 1, -1])
-    # Cosines of row 0: .6, 0, -1; of row 1: .6, .8, -.6. Row 2 has no other of its class; row 3 has none.
+    # Cosines of row 0: .6, 0, -1; of row 1: .6, .8, -.6. Rows 2 and 3 have no other of their class.
     expected = 0.0
     for own, others in ((0.6, (0.6, 0.0, -1.0)), (0.6, (0.6, 0.8, -0.6))):
         expected -= own / 0.5 - math.log(sum(math.exp(other / 0.5) for other in others))
     found = supervised_contrastive(rows, labels, 0.5)
-    assert found.item() == pytest.approx(expected / 3)
+    assert found.item() == pytest.approx(expected / 2)
+    found = supervised_contrastive(rows, labels, 0.5, lone=True)
+    assert found.item() == pytest.approx(expected / 3)  # row 3 is of no class
+
+
+def test_supervised_contrastive_counts_lone_rows_as_their_weights_say():
+    rows = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
+    labels, weights = torch.tensor([0, 0, 1, -1]), torch.tensor([1.0, 2.0, 3.0, 5.0], dtype=torch.float64)
+    each = [
+        supervised_contrastive(rows, labels, 0.5, torch.eye(4, dtype=torch.float64)[row]) for row in (0, 1)
+    ]
+    found = supervised_contrastive(rows, labels, 0.5, weights, lone=True)
+    assert found.item() == pytest.approx((each[0].item() + 2 * each[1].item()) / 6)
 
 
 def test_supervised_contrastive_averages_outside_the_logarithm():
     rows = functional.normalize(torch.randn(9, 4, generator=torch.Generator().manual_seed(0)))
     labels = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 3])
-    expected = 0.0
+    expected, counted = 0.0, 0
     for i in range(9):
         same = [j for j in range(9) if j != i and labels[j] == labels[i]]
         if same:
             below = torch.logsumexp(torch.stack([rows[i] @ rows[j] / 0.2 for j in range(9) if j != i]), 0)
             expected -= float(sum(rows[i] @ rows[j] / 0.2 - below for j in same) / len(same))
+            counted += 1
     found = supervised_contrastive(rows, labels, 0.2)
-    assert found.item() == pytest.approx(expected / 9, rel=1e-5)
+    assert found.item() == pytest.approx(expected / counted, rel=1e-5)
 
 
 def test_supervised_contrastive_counts_a_row_as_its_weight_says():

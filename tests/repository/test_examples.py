@@ -35,6 +35,15 @@ def test_every_example_is_told_of_in_both_languages():
         assert all(f"({script})" in told for script in scripts)
 
 
+def test_an_example_without_a_seed_is_refused(monkeypatch, capsys):
+    pytest.importorskip("torch_geometric")
+    monkeypatch.setattr(sys, "argv", ["molecules.py", "--seeds", "0"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXAMPLES / "molecules.py"), run_name="__main__")
+    assert ended.value.code == 2
+    assert "--seeds must be 1 or more" in capsys.readouterr().err
+
+
 def test_without_molecules_that_example_says_so(tmp_path, monkeypatch, capsys):
     pytest.importorskip("torch_geometric")
     monkeypatch.setenv("GRAPHTUNE_DATA", str(tmp_path))

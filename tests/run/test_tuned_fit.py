@@ -80,7 +80,7 @@ def test_the_command_goes_on_to_tune_and_says_what_came_of_it(tmp_path, monkeypa
     outcome = model.outcome
     assert outcome.seconds["tune"] > 0
     assert any("encoder" in note and "held-out rows" in note for note in outcome.notes)
-    assert any(one.name == "encoder tuned (top 4 blocks)" for one in outcome.candidates)
+    assert any(one.name == "encoder tuned (top 4 blocks, classes contrasted)" for one in outcome.candidates)
     assert outcome.test.accuracy > 0.8
     assert not any("2×64" in one.name for one in outcome.candidates)  # networks took its place
     again = load(tmp_path / "model")

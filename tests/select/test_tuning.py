@@ -459,6 +459,6 @@ def test_a_judge_further_on_reads_what_the_search_knew_of_its_rows(monkeypatch):
 def test_classes_are_contrasted_where_labels_are_few_and_not_where_they_are_many():
     assert tuning.by_few(2, 6).blocks == 2
     assert tuning.by_few(4, 64).strategy == EncoderTuning(contrast=1.0)
-    assert not tuning.by_few(4, 65).strategy.contrast  # a step seldom holds two texts of a class
+    assert not tuning.by_few(4, 65).strategy.contrast
     assert not tuning.shallow(1000).strategy.contrast
     assert not tuning.deep(1000, 6).strategy.contrast

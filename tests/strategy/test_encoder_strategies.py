@@ -197,7 +197,7 @@ def test_the_contrast_is_that_of_the_steps_rows_beside_the_labels_own_loss():
     )
     rows = model.embed(batch)
     assert (rows.norm(dim=1) - 1).abs().max() < 1e-5
-    expected = plain + 0.5 * supervised_contrastive(rows, batch.labels, 0.3)
+    expected = plain + 0.5 * supervised_contrastive(rows, batch.labels, 0.3, lone=True)
     torch.testing.assert_close(beside, expected)
     assert beside > plain
 

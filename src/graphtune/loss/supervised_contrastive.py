@@ -1,8 +1,8 @@
 """Rows of a class drawn together, all others pushed apart.
 
 Source: Khosla et al., NeurIPS 2020, arXiv:2004.11362, equation 2.
-Differs from the paper: the mean over rows, in place of the sum; rows may carry weights, and one without
-another of its class in the batch has a loss of 0; the factor tau / tau_base is left out.
+Differs from the paper: the mean over rows, in place of the sum; rows may carry weights, and one may be
+without another of its class in the batch; the factor tau / tau_base is left out.
 """
 
 import torch
@@ -18,11 +18,14 @@ def supervised_contrastive(
     labels: Int64[Tensor, " B"],
     temperature: float = 0.1,
     weights: Float[Tensor, " B"] | None = None,
+    *,
+    lone: bool = False,
 ) -> Float[Tensor, ""]:
     """Return the mean over rows of ``-mean over the others p of its class of log softmax(row . p / tau)``.
 
     The softmax runs over all other rows of the batch. ``rows`` have L2 norm 1; a label of -1 belongs to no
-    class, and is no part of the mean. In nats; the fewer rows have another of their class, the nearer to 0.
+    class. In nats; 0 where no row has another of its class. A row without one is only what others are told
+    apart from; with ``lone`` it is part of the mean, as 0.
 
     Raises:
         PlanError: the temperature is not above 0.
@@ -36,4 +39,4 @@ def supervised_contrastive(
     same = (labels[:, None] == labels) & (labels >= 0)[:, None] & ~itself
     many = same.sum(1)
     losses = -apart.masked_fill(~same, 0.0).sum(1) / many.clamp_min(1)
-    return weighted_mean(losses, (labels >= 0).to(losses.dtype), weights)
+    return weighted_mean(losses, (labels >= 0 if lone else many > 0).to(losses.dtype), weights)

@@ -144,10 +144,11 @@ class Tuned(GraphFree):
         return FittedTuned.restored(encoder, self._model(encoder, data.classes), tensors)
 
     def __str__(self) -> str:
-        usual = isinstance(self.strategy, EncoderTuning)
-        return (
-            f"encoder tuned (top {self.blocks} blocks{'' if usual else f', {type(self.strategy).__name__}'})"
-        )
+        if not isinstance(self.strategy, EncoderTuning):
+            how = f", {type(self.strategy).__name__}"
+        else:
+            how = ", classes contrasted" if self.strategy.contrast else ""
+        return f"encoder tuned (top {self.blocks} blocks{how})"
 
     def _task(self, encoder: Transformer, data: Data, rows: Int64[np.ndarray, " T"], frozen: int) -> TextTask:
         texts = [data.features.texts[row] for row in rows]

@@ -61,7 +61,8 @@ class EncoderTuning:
         if not self.contrast:
             return self.loss(model(batch), batch.labels, batch.weights)
         rows = model.embed(batch)
-        apart = supervised_contrastive(rows, batch.labels, self._temperature, batch.weights)
+        # Of many classes few texts of a step have another of theirs: the fewer, the less they say.
+        apart = supervised_contrastive(rows, batch.labels, self._temperature, batch.weights, lone=True)
         return self.loss(model.scores(rows), batch.labels, batch.weights) + self.contrast * apart
 
 
