@@ -1,7 +1,7 @@
 """What scripts share that keep documents up to date with results: lines of tables, and a command line."""
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,12 @@ def made(circumstances: Mapping[str, Any]) -> str:
     device = hardware.get("device", "cpu")
     beside = "" if device == "cpu" else f" with a GPU ({device})"
     return f"{own}, {hardware['cores']} × {hardware['processor']}{beside}"
+
+
+def made_each(results: Iterable[Mapping[str, Any]], between: str = "; ", *, encoding: bool = False) -> str:
+    """Say how all of them were measured, each way once; with ``encoding``, in which numbers too."""
+    ways = (f"{made(one)} ({one['hardware']['encoding_in']})" if encoding else made(one) for one in results)
+    return between.join(dict.fromkeys(ways))
 
 
 def replaced(text: str, inner: str, begin: str, end: str) -> str:

@@ -103,7 +103,7 @@ def text(results: Sequence[Result], words: Words) -> str:
     )
     lines = [rewriting.line(words.head), "|---|---:|---:|---:|---:|---|"]
     lines += [rewriting.line(_cells(results, way, words)) for way in BARS]
-    made = words.stop.join(dict.fromkeys(map(rewriting.made, results)))
+    made = rewriting.made_each(results, words.stop)
     return "\n\n".join([said, "\n".join(lines), words.made.format(made=made)])
 
 

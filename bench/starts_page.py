@@ -34,27 +34,27 @@ DOCUMENTS = (("gnn-strategies.md", ENGLISH), ("gnn-strategies.zh-CN.md", CHINESE
 
 @dataclass(frozen=True)
 class Found:
-    """What is committed."""
+    """What is committed, in the order of the page."""
 
+    strategies: Sequence[Result] = ()
     starts: Sequence[Result] = ()
     adapters: Sequence[Result] = ()
-    citation: Sequence[Result] = ()
-    strategies: Sequence[Result] = ()
-    words: Sequence[Result] = ()
-    mlp_init: Sequence[Result] = ()
     molecules: Sequence[Result] = ()
+    citation: Sequence[Result] = ()
+    mlp_init: Sequence[Result] = ()
+    words: Sequence[Result] = ()
 
     @classmethod
     def read(cls, folder: Path = RESULTS) -> "Found":
         """Return the results that are there, each kind in its benchmark's order."""
         return cls(
+            recorded(folder / gnn_strategies.NAME, gnn_strategies.SETS),
             recorded(folder / starts.NAME, starts.SETS),
             recorded(folder / adapters.NAME, adapters.PAIRS),
-            recorded(folder / citation.NAME, citation.GROUPS),
-            recorded(folder / gnn_strategies.NAME, gnn_strategies.SETS),
-            recorded(folder / word_networks.NAME, word_networks.ROWS),
-            recorded(folder / mlp_init.NAME, ("debian",)),
             recorded(folder / molecules.NAME, molecules.SETS),
+            recorded(folder / citation.NAME, citation.GROUPS),
+            recorded(folder / mlp_init.NAME, ("debian",)),
+            recorded(folder / word_networks.NAME, word_networks.ROWS),
         )
 
 
@@ -62,8 +62,7 @@ def text(found: Found, words: Words) -> str:
     """Return the tables in one language."""
     modules = (gnn_strategies, starts, adapters, molecules, citation, mlp_init, word_networks)
     names = words.comma.join(f"`{module.NAME}`" for module in modules)
-    graphs = (found.strategies, found.starts, found.adapters, found.molecules)
-    every = [one for kind in (*graphs, found.citation, found.mlp_init, found.words) for one in kind]
+    every = [one for kind in vars(found).values() for one in kind]
     if not every:
         return words.none.format(names=names)
     parts = [
@@ -75,8 +74,7 @@ def text(found: Found, words: Words) -> str:
         *(_mlp(one, words) for one in found.mlp_init),
         *_words(found.words, words),
     ]
-    made = "; ".join(dict.fromkeys(map(rewriting.made, every)))
-    return "\n\n".join([*parts, words.made.format(names=names, made=made)])
+    return "\n\n".join([*parts, words.made.format(names=names, made=rewriting.made_each(every))])
 
 
 def _strategies(results: Sequence[Result], words: Words) -> list[str]:

@@ -38,6 +38,14 @@ class Words:
     none: str
 
 
+_BY_NAME = {  # strategies of molecules that are told by what they are called in plans
+    "BitFit": "`BitFit`",
+    "AdapterGNN": "`AdapterGNN`",
+    "GPF": "`GPF`",
+    "L2-SP": "`L2SP`",
+    "BSS": "`BSS`",
+}
+
 ENGLISH = Words(
     starts=(
         "Accuracy on test rows in percent with {labels} labels a class, tuned wholly (`Full`), and in "
@@ -68,11 +76,7 @@ ENGLISH = Words(
         molecules.RANDOM: "everything, from random weights",
         molecules.FULL: "everything (`Full`)",
         "linear probe": "the head (`LinearProbe`)",
-        "BitFit": "`BitFit`",
-        "AdapterGNN": "`AdapterGNN`",
-        "GPF": "`GPF`",
-        "L2-SP": "`L2SP`",
-        "BSS": "`BSS`",
+        **_BY_NAME,
     },
     citation=(
         "cora with the 140 labels of the Planetoid split, {seeds} seeds, settings chosen on val rows alone: "
@@ -152,11 +156,7 @@ CHINESE = Words(
         molecules.RANDOM: "全部，从随机权重出发",
         molecules.FULL: "全部（`Full`）",
         "linear probe": "仅分类头（`LinearProbe`）",
-        "BitFit": "`BitFit`",
-        "AdapterGNN": "`AdapterGNN`",
-        "GPF": "`GPF`",
-        "L2-SP": "`L2SP`",
-        "BSS": "`BSS`",
+        **_BY_NAME,
     },
     citation=(
         "cora，Planetoid 划分的 140 个标签，{seeds} 个种子，设置仅在验证行上选定：测试行上的准确率（%）。"

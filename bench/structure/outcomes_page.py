@@ -8,7 +8,7 @@ its Chinese twin; nothing else is touched.
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -193,11 +193,7 @@ def text(there: Committed, words: Words) -> str:
     if there.seconds:
         parts.append(_seconds(there.seconds, words))
     every = (one for own in results for one in own["circumstances"].values())
-    return "\n\n".join([*parts, words.made.format(made=_made(every))])
-
-
-def _made(circumstances: Iterable[Mapping[str, Any]]) -> str:
-    return "; ".join(dict.fromkeys(rewriting.made(one) for one in circumstances))
+    return "\n\n".join([*parts, words.made.format(made=rewriting.made_each(every))])
 
 
 def _level(found: Summary, level: str, encoder: str, shares: Mapping[str, float], words: Words) -> list[str]:
@@ -265,7 +261,9 @@ def _seconds(results: Sequence[Result], words: Words) -> str:
 
     names = ", ".join(one["dataset"] for one in results)
     shares, trainer = said("share"), said("share_of_trainer")
-    return words.seconds.format(names=names, made=_made(results), shares=shares, trainer=trainer)
+    return words.seconds.format(
+        names=names, made=rewriting.made_each(results), shares=shares, trainer=trainer
+    )
 
 
 def _not_there(found: Summary, words: Words) -> list[str]:

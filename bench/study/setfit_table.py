@@ -82,18 +82,16 @@ def section(results: Sequence[Result], words: Words) -> str:
     lines = [rewriting.line(words.head), "|---|---|---:|---:|---:|---:|---:|"]
     lines += [rewriting.line(_cells(one, words)) for one in results]
     leads = [one["lead"] for one in results]
-    mean, worst = fmean(leads), min(leads)
     missing = [name for name in against_setfit.SETS if name not in {one["dataset"] for one in results}]
-    met = not missing and mean >= against_setfit.LEAD and worst >= against_setfit.BEHIND
+    met = words.met[against_setfit.met(leads)]
     aimed = {"lead": against_setfit.LEAD, "behind": against_setfit.BEHIND}
     parts = [
         words.said.format(limit=results[0]["limit_seconds"], seeds=results[0]["seeds"]),
         "\n".join(lines),
-        words.bar.format(**aimed, mean=mean, worst=worst, met=words.met[met]),
+        words.bar.format(**aimed, mean=fmean(leads), worst=min(leads), met=met),
     ]
     parts += [words.missing.format(names=words.comma.join(missing))] if missing else []
-    made = dict.fromkeys(f"{rewriting.made(one)} ({one['hardware']['encoding_in']})" for one in results)
-    return "\n\n".join([*parts, words.made.format(made="; ".join(made))])
+    return "\n\n".join([*parts, words.made.format(made=rewriting.made_each(results, encoding=True))])
 
 
 def _cells(one: Result, words: Words) -> list[str]:

@@ -121,8 +121,7 @@ def section(measured: Measured, words: Words) -> str:
     parts += [words.steps.format(steps=", ".join(map(str, steps)))] if steps else []
     missing = [name for name in _ROWS if name not in {one["row"] for one in fits}]
     parts += [words.missing.format(names=", ".join(missing))] if missing else []
-    made = dict.fromkeys(f"{rewriting.made(one)} ({one['hardware']['encoding_in']})" for one in fits)
-    return "\n\n".join([*parts, words.made.format(made="; ".join(made))])
+    return "\n\n".join([*parts, words.made.format(made=rewriting.made_each(fits, encoding=True))])
 
 
 def _cells(fit: Result, seeds: Result | None, words: Words) -> list[str]:

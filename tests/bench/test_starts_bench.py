@@ -204,7 +204,7 @@ def strategies(name: str, gain: float, deviation: float) -> dict:
 
 def test_tables_show_every_figure_in_both_languages():
     found = starts_page.Found(
-        [
+        starts=[
             {
                 "dataset": name,
                 "labels": 5,
@@ -217,7 +217,7 @@ def test_tables_show_every_figure_in_both_languages():
             }
             for name in ("banking77", "cora")
         ],
-        [
+        adapters=[
             {
                 "source": "citeseer",
                 "target": "cora",
@@ -228,7 +228,7 @@ def test_tables_show_every_figure_in_both_languages():
                 **CIRCUMSTANCES,
             }
         ],
-        [
+        citation=[
             {
                 "group": "gcn",
                 "accuracy": 81.3,
@@ -240,8 +240,12 @@ def test_tables_show_every_figure_in_both_languages():
                 **CIRCUMSTANCES,
             }
         ],
-        [strategies("banking77", 2.0, 1.0), strategies("cora", -1.5, 1.0), strategies("webkb", 0.5, 4.0)],
-        [
+        strategies=[
+            strategies("banking77", 2.0, 1.0),
+            strategies("cora", -1.5, 1.0),
+            strategies("webkb", 0.5, 4.0),
+        ],
+        words=[
             {
                 "row": "textgcn-r8",
                 "protocol": "transductive",
@@ -255,7 +259,7 @@ def test_tables_show_every_figure_in_both_languages():
                 **CIRCUMSTANCES,
             }
         ],
-        [
+        mlp_init=[
             {
                 "median_s": {"xavier": 9.0, "mlp_init": 4.0},
                 "ratio": 2.25,

@@ -197,8 +197,7 @@ SETFIT = {
         "graphtune-tuned": {"accuracy": 76.0, "interval": [70.0, 82.0], "train_seconds": 90.4},
         "SetFit": {"accuracy": 76.4, "interval": [71.0, 81.0], "train_seconds": 110.0},
     },
-    "versions": {"graphtune": "1", "torch": "2"},
-    "hardware": {"cores": 2, "processor": "x86_64", "encoding_in": "float32"},
+    **{name: FIT[name] for name in ("versions", "hardware")},
 }
 
 

@@ -12,8 +12,8 @@ eleven sets of up to 50 classes, and with 5 labels for each of 77 classes it los
 from graphtune.select.tuned import Tuned
 from graphtune.strategy import EncoderTuning
 
-DEPTHS = (4, 2)  # blocks that learn from few labels: the second where there is no time for the first
 TOP = 4  # blocks that learn, where there is no time for all
+DEPTHS = (TOP, 2)  # blocks that learn from few labels: the second where there is no time for the first
 LEAST = 0.1  # epochs of them, as a few steps tell, from which it is tried: they mostly tell too little
 ENOUGH = 2.0  # epochs of them, from which all blocks are better for their time
 _FEWEST, _MOST = 3, 8  # epochs, where time allows
